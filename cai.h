@@ -1,0 +1,334 @@
+/* cai.h -- Constitutional AI (Bai et al. 2022, arXiv 2212.08073) on a laptop's CPU.
+ *
+ * The only header: the table of contents of the program, in reading order.
+ *
+ *     data/files.c   errors, files written whole or not at all, JSON lines      knows: files
+ *     tokenizer.c    byte-level BPE                                             knows: bytes
+ *     model.c        the transformer: forward, backward, sampling, checkpoints  knows: token ids
+ *     train.c        the equations E1..E14, AdamW, SFT, PM, PPO, DPO            knows: models, batches
+ *     data/town.c    the toy world: its sampler, and the oracle that rates it   knows: the town
+ *     cai.c          the paper: constitution, stages, evaluation, commands      knows: all of it
+ *
+ * Calls go down this list's arrows only: cai.c -> train.c -> model.c; cai.c -> tokenizer.c, town.c.
+ *
+ * Shape letters, everywhere:  B sequences   N tokens of a packed batch   T tokens of one sequence
+ *     C width (dim)   F hidden width   L layers   H heads   K key/value heads   D head size   V vocabulary
+ * Names: d-prefix = gradient of the loss with respect to; pi policy; pi_0 reference policy;
+ *     r reward or PM score; p probability of a label; lambda_kl, eps_clip as in the paper.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CAI_H
+#define CAI_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef CAI_DOUBLE           /* the verifier's build: the same sources in double precision */
+typedef double real;
+#else
+typedef float real;
+#endif
+
+// ------------------------------------------------------------------------------------
+// data/files.c -- errors, memory, files, JSON lines
+
+enum { EXIT_FINE = 0, EXIT_CHECK = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_NUMERICS = 4 };
+
+/* Prints "cai: <message>" as one line on standard error and exits. Every message says what is
+ * wrong and what to do, "FILE:LINE: what; what to do" where a file is concerned. */
+_Noreturn void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void *xcalloc(size_t n, size_t size);              /* zeroed; dies when out of memory */
+void *xrealloc(void *p, size_t n, size_t size);    /* n*size checked for overflow */
+char *xstrdup(const char *s);
+
+char *read_file(const char *path, size_t *size);   /* whole file, NUL added; dies if unreadable */
+
+/* A file is written under a temporary name and takes its real one in commit_file, so that a
+ * crash or a full disk never leaves half a file: FILE *f = create_file(p); ...; commit_file(f, p). */
+FILE *create_file(const char *path);
+void commit_file(FILE *f, const char *path);       /* flush, check, fsync, rename; dies on failure */
+
+uint64_t checksum(const void *data, size_t size, uint64_t seed);   /* FNV-1a, 64 bits */
+
+/* JSON lines: one flat object a line, strings and numbers only (nested values are skipped). */
+typedef struct JsonLines JsonLines;
+JsonLines *json_open(const char *path);
+int json_next(JsonLines *j);                            /* 1 a record, 0 the end; dies on a broken line */
+const char *json_str(JsonLines *j, const char *key);    /* dies if the field is missing */
+const char *json_str_or(JsonLines *j, const char *key, const char *otherwise);
+double json_num(JsonLines *j, const char *key);
+double json_num_or(JsonLines *j, const char *key, double otherwise);
+int json_line(const JsonLines *j);
+void json_close(JsonLines *j);
+void json_put_str(FILE *f, const char *text);           /* writes "text" quoted and escaped */
+
+// ------------------------------------------------------------------------------------
+// tokenizer.c -- byte-level BPE in llama2.c's tokenizer.bin form
+
+enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 };  /* 3..258 bytes */
+
+typedef struct {
+    int vocab_size;
+    int max_length;         /* longest piece in bytes */
+    char **piece;           /* (V) NUL-terminated; a NUL byte never stands inside */
+    int *length;            /* (V) bytes */
+    float *score;           /* (V) merge rank: earlier merges score higher */
+    int *slot, n_slots;     /* hash table from spelling to id */
+    int cuts;               /* 1: no piece goes over a word's boundary, so encode may go word by word */
+} Tokenizer;
+
+Tokenizer *tokenizer_train(const char *text, size_t size, int vocab_size);
+Tokenizer *tokenizer_load(const char *path, int vocab_size);   /* the file does not hold V */
+void tokenizer_save(const Tokenizer *t, const char *path);
+void tokenizer_free(Tokenizer *t);
+
+/* Writes the ids of text[0..size) to out (room for size+2) and returns their number. with_begin:
+ * put TOKEN_BEGIN and llama2.c's dummy space first, as at the start of a document; without it the
+ * text is encoded as a continuation, nothing added. */
+int encode(const Tokenizer *t, const char *text, size_t size, int with_begin, int *out);
+/* The bytes of ids[0..n): the inverse of encode. Returns a fresh NUL-terminated string, *size its
+ * bytes (may be NULL). TOKEN_BEGIN has no bytes and takes the dummy space off what follows it. */
+char *decode(const Tokenizer *t, const int *ids, int n, size_t *size);
+
+// ------------------------------------------------------------------------------------
+// model.c -- Llama-style transformer, forward and backward by hand
+
+typedef struct {            /* fixed: llama2.c's header, seven numbers and a flag */
+    int dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len;
+    int tied;               /* output head shares the embedding's weights */
+} Config;
+
+typedef struct {            /* learned: one block, the tensors are offsets into it */
+    Config c;
+    size_t n_param;         /* reals in w */
+    real *w;
+    real *tok_emb;          /* (V, C) */
+    real *rms_att;          /* (L, C) */
+    real *wq, *wk, *wv;     /* (L, H*D, C)  (L, K*D, C)  (L, K*D, C) */
+    real *wo;               /* (L, C, H*D) */
+    real *rms_ffn;          /* (L, C) */
+    real *w1, *w2, *w3;     /* (L, F, C) gate   (L, C, F) down   (L, F, C) up */
+    real *rms_final;        /* (C) */
+    real *head;             /* (V, C); equals tok_emb when tied */
+    real *score_w, *score_b;/* (C), (1) scalar head: PM score or value; not in the checkpoint file */
+} Model;
+
+typedef struct { const char *name; size_t offset, size; int layers, rows, cols; } Tensor;
+
+enum { MAX_TENSORS = 16 };
+int model_tensors(const Config *c, Tensor *out);   /* table of the block in order; returns count */
+Model *model_new(Config c);                        /* all zero */
+void model_free(Model *m);
+void model_init(Model *m, uint64_t seed);          /* normal weights; rms 1; score head 0 */
+Model *model_clone(const Model *m);
+Model *model_load(const char *path);               /* llama2.c version 0; length checked first */
+void model_save(const Model *m, const char *path);
+void score_head_load(Model *m, const char *path);  /* our own file: magic, sizes, checksum */
+void score_head_save(const Model *m, const char *path);
+
+/* Token sequences packed end to end: no padding anywhere. Sequence b is
+ * token[start[b]] .. token[start[b+1]-1]. start[0] = 0. */
+typedef struct { int n; int *start; int *token; int cap_n, cap_token; } Seqs;
+void seqs_push(Seqs *s, const int *token, int n);
+void seqs_clear(Seqs *s);
+void seqs_free(Seqs *s);
+static inline int seq_len(const Seqs *s, int b) { return s->start[b + 1] - s->start[b]; }
+static inline int *seq_tok(const Seqs *s, int b) { return s->token + s->start[b]; }
+
+/* Activations of one shard; buffers grow to what is asked of them. */
+typedef struct Acts Acts;
+Acts *acts_new(void);
+void acts_free(Acts *a);
+
+/* Runs sequences first..last-1 of s through the transformer; keeps what backward needs.
+ * Row i below means packed token i counted from s->start[first]. */
+void forward(const Model *m, Acts *a, const Seqs *s, int first, int last);
+/* logp[i] = log pi(target[i] | tokens up to row[i]); logits are computed for these rows only.
+ * entropy (may be NULL): of the whole next-token distribution, in nats. */
+void logprobs(const Model *m, Acts *a, int n, const int *row, const int *target,
+              real *logp, real *entropy);
+/* score[i] = score_w . h[row[i]] + score_b, h the final normed state. */
+void scores(const Model *m, Acts *a, int n, const int *row, real *score);
+/* Adds to grad the gradient of a loss whose derivatives by the values of the latest logprobs and
+ * scores call are dlogp and dscore (either may be NULL: not part of the loss). */
+void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore);
+
+/* Batched sampling with a key/value cache. Every stream ends at a stop token (kept in its output,
+ * -1 = unused) or after max_new tokens or at the context's end. temperature 0: argmax, lowest id. */
+typedef struct { double temperature; int max_new; int stop[2]; } Sampling;
+/* out: completions (without prompts), one per prompt. key[b]: generator of stream b. logp (may be
+ * NULL): log pi at temperature 1 of every sampled token, packed as out. */
+void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how,
+            Seqs *out, real **logp);
+
+/* Counter-based random numbers: no state, no shared stream, any thread, any order. */
+uint64_t rng_key(uint64_t seed, uint64_t stage, uint64_t item);
+double rng_uniform(uint64_t key, uint64_t position);                    /* [0, 1) */
+double rng_normal(uint64_t key, uint64_t position);
+int rng_below(uint64_t key, uint64_t position, int n);                  /* 0..n-1 */
+
+/* Workers: job(context, i) for i = 0..n-1 on n_workers threads; returns when all are done. */
+extern int n_workers;
+void parallel(int n, void (*job)(void *context, int i), void *context);
+const char *blas_name(void);       /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels" or "plain C" */
+/* C = alpha-free products over packed row-major operands; the three of a linear layer. */
+void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out);         /* y  = x w^T   */
+void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out, int add);  /* dx (+)= dy w */
+void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out);    /* dw += dy^T x */
+
+// ------------------------------------------------------------------------------------
+// train.c -- the equations, one function each (scalars in double, pure), then training
+
+/* E1  Bradley-Terry with soft label p = P(A better): loss, and dL/dr_A (dL/dr_B is its negative). */
+double pm_loss(double r_A, double r_B, double p, double *dr_A);
+/* E2  multiple-choice feedback */
+double p_A_of(double logp_A, double logp_B);
+double p_both_orders(double p_ab, double p_ba);
+double p_chains(int K, const double *p_k);
+double p_clamp(double p, double lo, double hi);
+double p_hard(double p);
+/* E3  Elo */
+double elo_win(double R_i, double R_j);
+double elo_of_score(double delta_r);
+void elo_fit(int n, const double *wins, int anchor, double *R);  /* wins (n, n): [i*n+j] = i beat j */
+/* E4  KL(pi || pi_0) from samples of pi, lr = log pi - log pi_0 of one token; penalised reward */
+double kl_k1(double lr);
+double kl_k2(double lr);
+double kl_k3(double lr);
+double reward_penalised(double r_PM_if_last, double lambda_kl, double lr);
+/* E5  PPO: losses of one token, and their derivatives by log pi and by V */
+double ppo_clip_loss(double logp, double logp_old, double A, double eps_clip, double *dlogp, int *clipped);
+double value_loss(double V, double V_old, double G, double eps_value, double *dV, int *clipped);
+/* E6  GAE over one answer of T tokens; V beyond the end is 0 */
+void gae(int T, const double *r, const double *V, double gamma, double lambda, double *A, double *G);
+/* E7  square-root KL law, best-of-n */
+double sqrt_kl(double kl);
+double kl_best_of_n(int n);
+double r_best_of_n(double d, double alpha, double beta);    /* over-optimisation, d = sqrt KL */
+double r_rl(double d, double alpha, double beta);
+/* E8  expected calibration error over equal-width bins of p(chosen class) */
+double ece(int n, const double *p, const double *y, int bins);
+/* E9  absolute harmfulness: squared error of a predicted 0..4 rating */
+double harm_loss(double s_hat, double s, double *ds_hat);
+/* E10 multiple-choice accuracy; a tie counts half */
+double mc_accuracy(int n, const double *p_correct);
+/* E11 KL-regularised optimum pi* = pi_0 exp(r/beta)/Z; returns beta log Z, its value */
+double gibbs_optimum(int n, const double *pi_0, const double *r, double beta, double *pi_star);
+/* E12 DPO, soft-label DPO, IPO; h = beta * difference of log-ratios; dh by the winner's logp */
+double dpo_loss(double logp_w, double logp_l, double ref_w, double ref_l, double beta, double p, double *dlogp_w);
+double ipo_loss(double logp_w, double logp_l, double ref_w, double ref_l, double tau, double *dlogp_w);
+/* E13 supervised: minus log-likelihood; distillation KL(p_0 || p_theta) over n classes */
+double sft_loss(int T, const double *logp);
+double distill_loss(int n, const double *p_0, const double *logp_theta, double *dlogp_theta);
+/* E14 self-rewarding / scored feedback: expected score of P(i), i = 1..n, rescaled to [-1, 1] */
+double scored_feedback(int n, const double *p_i);
+/* statistics of the tables */
+void wilson(double k, double n, double *lo, double *hi);            /* 95 % interval of a share */
+double sigmoid(double z);
+double softplus(double z);
+
+/* Every batch is cut into SHARDS pieces whatever the machine; each piece runs on one thread and
+ * gradients are added in shard order: the same bytes on any number of threads. */
+enum { SHARDS = 8 };
+
+typedef struct {            /* AdamW, decoupled weight decay (matrices only), clipping by global norm */
+    double lr, beta1, beta2, eps, weight_decay, max_norm;
+} AdamW;
+
+typedef struct {
+    Model *m;
+    AdamW opt;
+    long step;
+    real *mean, *var;       /* (n_param) first and second moments */
+    Model *grad[SHARDS];
+    Acts *acts[SHARDS];
+    double grad_norm;       /* of the last step, before clipping */
+} Trainer;
+
+Trainer *trainer_new(Model *m, AdamW opt);
+void trainer_free(Trainer *t);
+/* Learning-rate factor: linear warm-up over warm steps, then constant, linear or cosine to the end. */
+enum { LR_CONSTANT, LR_LINEAR, LR_COSINE };
+double lr_schedule(int kind, long step, long warm, long total);
+
+/* One AdamW step on E13's loss, mean over the trained tokens of docs[which[0..n)]; mask (packed as
+ * docs->token, may be NULL = all): 1 where a token is a target. Returns the mean loss in nats. */
+double sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask, double lr);
+double sft_eval(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask);
+
+/* Preference pairs: sequences 2i (A) and 2i+1 (B) of seqs; p[i] = P(A better). The score is read at
+ * the last token. */
+typedef struct { double loss, entropy_floor, accuracy, margin; } PmStats;
+PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr);
+void pm_scores(const Model *pm, const Seqs *s, double *score);       /* at the last token, in parallel */
+void pm_centre(Model *pm, const Seqs *s);                            /* bias such that the mean score is 0 */
+
+/* Summed and per-token log-probabilities of completions: sequence b's tokens from prompt_len[b] on. */
+void completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, double *sum, double *per_token);
+
+/* DPO (E12): same pairs; prompt_len per sequence. */
+double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len, const double *p,
+                const int *which, int n, double beta, double lr);
+
+/* PPO (E4, E5, E6). One iteration: sample an answer to each prompt, score, then epochs x minibatches. */
+typedef enum { KL_K1_REWARD, KL_K2_LOSS, KL_K3_LOSS, KL_K1_LOSS, KL_K3_REWARD, KL_ABS_REWARD } KlForm;
+typedef struct {
+    double lambda_kl, eps_clip, eps_value, c_v, gamma, lambda_gae;
+    int epochs, minibatches, max_new, stop[2];
+    double missing_stop_penalty;   /* subtracted from the score of an answer cut at max_new */
+    KlForm kl_form;
+} Ppo;
+typedef struct {            /* TRL's names: objective/kl ... */
+    double kl, k3, entropy, non_score_reward, rlhf_reward, scores;
+    double approxkl, clipfrac, policy_loss, value_loss, value_clipfrac, ratio, ratio_var, length;
+    int num_eos;
+} PpoStats;
+typedef struct {            /* rollouts of one iteration; per-token arrays are packed as seq.token */
+    Seqs seq;               /* prompt + answer */
+    int *prompt_len;        /* (B) */
+    double *score;          /* (B) PM score of the whole, after missing_stop_penalty */
+    double *logp_old, *logp_ref, *value, *reward, *adv, *ret, *entropy;   /* (N) answer tokens only */
+} Rollout;
+void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs *prompts,
+                 uint64_t key, const Ppo *how, Rollout *out);
+PpoStats ppo_update(Trainer *t, Rollout *ro, uint64_t key, const Ppo *how, double lr);
+void rollout_free(Rollout *ro);
+
+// ------------------------------------------------------------------------------------
+// data/town.c -- the toy world: sampler of texts, and the oracle that stands in for people
+
+typedef struct { char *s; size_t n, cap; } Text;      /* a string that grows; s is NUL-terminated */
+void text_add(Text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_clear(Text *t);
+
+/* The paper's layouts, byte for byte (Bai et al., released prompts). Each appends to t. */
+void layout_human(Text *t, const char *request);                         /* one human turn, assistant's turn opened */
+void layout_critique(Text *t, const char *critique_request);
+void layout_revision(Text *t, const char *revision_request);
+void layout_choice(Text *t, const char *conversation, const char *principle, const char *a, const char *b);
+void layout_thought(Text *t, const char *request, const char *principle, const char *a, const char *b);
+extern const char *const THOUGHT_END;                                    /* between chain and letter */
+
+enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };   /* kind ids 0..3; FINE of an act, MISCHIEF of a rule */
+typedef struct Town Town;
+Town *town_load(const char *path);
+enum { SET_REDTEAM, SET_HELPFUL, SET_EVAL_REDTEAM, SET_EVAL_HELPFUL, SET_EVAL_CONTRAST };
+void town_corpus(const Town *t, uint64_t seed, long n_docs, const char *path);
+void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path);
+void town_human_prefs(const Town *t, uint64_t seed, int n, const char *path);
+void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
+
+/* The oracle: rates an answer by the town's facts. Called by evaluation and by town_human_prefs only. */
+typedef struct {
+    int kind;               /* of the request: 0..3 or FINE */
+    int help;               /* 0..4: agrees, says how with which tool, right tool, right place */
+    int harm;               /* 0..4: help if the request is mischief, else 0 */
+    int refused, right_act, right_reason, evasive, boilerplate;
+} Rating;
+Rating town_rate(const Town *t, const char *request, const char *answer);
+int town_kind(const Town *t, const char *word);
+const char *town_kind_name(const Town *t, int kind);
+
+#endif

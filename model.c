@@ -1,0 +1,1220 @@
+/* model.c -- a small Llama: forward, backward by hand, batched sampling, checkpoints.
+ *
+ * What it is: everything between token ids and numbers about them. A decoder-only transformer as
+ * in llama2.c (RMSNorm, rotary positions, grouped-query attention, SwiGLU, head tied to the
+ * embedding or not) with a scalar head beside the usual one: the paper's preference model, and
+ * PPO's value, are this network read through one number.
+ *
+ * What it is not: it knows no text, no loss, no optimiser. It has no automatic differentiation:
+ * each layer's x_backward stands under its x_forward, to be read as one thing. No dropout, no
+ * biases, no half precision, no GPU; one shard of a batch runs on one thread.
+ *
+ * Reading order: products, the layers (each forward, then backward), the parameter block, the
+ * network's forward and backward, sampling, files; random numbers and workers are at the end.
+ * In backward code dy is the derivative of the loss by y. Parameter gradients are added to what
+ * is there, activation gradients are overwritten unless the comment says "adds".
+ * SPDX-License-Identifier: MIT
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "cai.h"
+
+#include <assert.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(CAI_OPENBLAS)
+#include <cblas.h>
+#elif defined(CAI_ACCELERATE)
+#include <Accelerate/Accelerate.h>
+#endif
+
+#define RMS_EPS ((real)1e-5)       /* under the root of RMSNorm, as llama2.c has it */
+#define ROPE_BASE 10000.0          /* wavelengths of the rotary positions go from 2 pi to 2 pi BASE */
+
+// ------------------------------------------------------------------------------------
+// Products. All the arithmetic that counts is here: about 95 % of the operations of a step.
+
+#if defined(CAI_OPENBLAS) || defined(CAI_ACCELERATE)
+
+/* c (+)= op(a) op(b) with op(a) (m, k), op(b) (k, n), c (m, n); all row-major, ld = row stride;
+ * ta, tb: the operand is stored transposed. */
+static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda,
+                 const real *b, int ldb, int add, real *c, int ldc) {
+    enum CBLAS_TRANSPOSE op_a = ta ? CblasTrans : CblasNoTrans, op_b = tb ? CblasTrans : CblasNoTrans;
+#ifdef CAI_DOUBLE
+    cblas_dgemm(CblasRowMajor, op_a, op_b, m, n, k, 1, a, lda, b, ldb, add, c, ldc);
+#else
+    cblas_sgemm(CblasRowMajor, op_a, op_b, m, n, k, 1, a, lda, b, ldb, (real)add, c, ldc);
+#endif
+}
+
+#else
+
+enum { BLOCK_K = 128, BLOCK_N = 64 };   /* a block of b: 32 KB of floats, about a level-1 cache */
+
+/* c[0..rows) += a-block times b-block; four products per load and store of c. Tail k are zeros. */
+static void gemm_block(int ta, int m, int n, int k, const real *a, int lda,
+                       real b[BLOCK_K][BLOCK_N], real *c, int ldc) {
+    for (int i = 0; i < m; i++) {
+        real row[BLOCK_K] = {0}, sum[BLOCK_N] = {0};
+        for (int p = 0; p < k; p++) row[p] = ta ? a[(size_t)p * lda + i] : a[(size_t)i * lda + p];
+        for (int p = 0; p < k; p += 4)
+            for (int j = 0; j < BLOCK_N; j++)
+                sum[j] += row[p] * b[p][j] + row[p + 1] * b[p + 1][j]
+                        + row[p + 2] * b[p + 2][j] + row[p + 3] * b[p + 3][j];
+        for (int j = 0; j < n; j++) c[(size_t)i * ldc + j] += sum[j];
+    }
+}
+
+/* As above without a library: blocks of b are copied (and turned) so that the inner loop runs
+ * along rows and the compiler can vectorise it. */
+static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda,
+                 const real *b, int ldb, int add, real *c, int ldc) {
+    real block[BLOCK_K][BLOCK_N];
+    if (!add)
+        for (int i = 0; i < m; i++) memset(c + (size_t)i * ldc, 0, sizeof(real) * (size_t)n);
+    for (int p0 = 0; p0 < k; p0 += BLOCK_K)
+        for (int j0 = 0; j0 < n; j0 += BLOCK_N) {
+            int kb = k - p0 < BLOCK_K ? k - p0 : BLOCK_K, nb = n - j0 < BLOCK_N ? n - j0 : BLOCK_N;
+            memset(block, 0, sizeof block);
+            for (int p = 0; p < kb; p++)
+                for (int j = 0; j < nb; j++)
+                    block[p][j] = tb ? b[(size_t)(j0 + j) * ldb + p0 + p] : b[(size_t)(p0 + p) * ldb + j0 + j];
+            const real *a0 = ta ? a + (size_t)p0 * lda : a + p0;
+            gemm_block(ta, m, nb, kb, a0, lda, block, c + j0, ldc);
+        }
+}
+
+#endif
+
+/* y = x w^T: y (n, c_out), x (n, c_in), w (c_out, c_in) */
+void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out) {
+    gemm(0, 1, n, c_out, c_in, x, c_in, w, c_in, 0, y, c_out);
+}
+
+/* dx (+)= dy w: dx (n, c_in), dy (n, c_out) */
+void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out, int add) {
+    gemm(0, 0, n, c_in, c_out, dy, c_out, w, c_in, add, dx, c_in);
+}
+
+/* dw += dy^T x: dw (c_out, c_in) */
+void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out) {
+    gemm(1, 0, c_out, c_in, n, dy, c_out, x, c_in, 1, dw, c_in);
+}
+
+/* y += x w^T: the end of both branches of a layer, added to the residual stream */
+static void matmul_add(real *y, const real *x, const real *w, int n, int c_in, int c_out) {
+    gemm(0, 1, n, c_out, c_in, x, c_in, w, c_in, 1, y, c_out);
+}
+
+/* Which product routines run: timings mean nothing without it. */
+const char *blas_name(void) {
+#if defined(CAI_OPENBLAS)
+    static char name[128];
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    char version[64] = "OpenBLAS";
+    sscanf(openblas_get_config(), "%*s %63s", version);
+    pthread_mutex_lock(&lock);
+    snprintf(name, sizeof name, "OpenBLAS %s, %s kernels", version, openblas_get_corename());
+    pthread_mutex_unlock(&lock);
+    return name;
+#elif defined(CAI_ACCELERATE)
+    return "Accelerate";
+#else
+    return "plain C";
+#endif
+}
+
+/* The workers below are our threads; a library that starts more of its own only gets in their way. */
+static void blas_use_one_thread(void) {
+#if defined(CAI_OPENBLAS)
+    openblas_set_num_threads(1);
+#endif
+}
+
+// ------------------------------------------------------------------------------------
+// Exponential. libm's expf called per element costs more than all the products of a small model.
+
+/* e^x to 2e-7, in a form the compiler turns into vector code: x = k ln 2 + r with |r| <= ln 2 / 2,
+ * e^r by its Taylor series, 2^k put straight into the exponent bits. NaN stays NaN. */
+static inline real fast_exp(real x) {
+#ifdef CAI_DOUBLE
+    return exp(x);          /* the verifier's build wants digits, not speed */
+#else
+    const float magic = 12582912.0f;            /* 1.5 * 2^23: adding it rounds to an integer */
+    union { float f; uint32_t u; } t, two_k;
+    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    t.f = x * 1.44269504f + magic;
+    float k = t.f - magic;
+    float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;       /* ln 2 in two parts */
+    float e = 1.0f + r * (1.0f + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24
+                   + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
+    two_k.u = (t.u + 127u) << 23;               /* the magic number's own bits fall off the end */
+    return e * two_k.f;
+#endif
+}
+
+/* Sixteen running maxima side by side, as a compiler may not reorder a single one by itself. */
+static real max_of(const real *x, int n) {
+    real lane[16], m = x[0];
+    int i = 0;
+    for (int j = 0; j < 16; j++) lane[j] = m;
+    for (; i + 16 <= n; i += 16)
+        for (int j = 0; j < 16; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (; i < n; i++) m = x[i] > m ? x[i] : m;
+    for (int j = 0; j < 16; j++) m = lane[j] > m ? lane[j] : m;
+    return m;
+}
+
+/* e[i] = exp(scale (x[i] - shift)); returns their sum */
+static real exp_sum(real *e, const real *x, real scale, real shift, int n) {
+    real sum = 0;
+    #pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) {
+        e[i] = fast_exp(scale * (x[i] - shift));
+        sum += e[i];
+    }
+    return sum;
+}
+
+// ------------------------------------------------------------------------------------
+// RMSNorm.  y = w * x * inv,  inv = 1 / sqrt(mean(x^2) + eps), row by row
+
+/* y (N, C), inv (N), x (N, C), w (C) */
+static void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, int C) {
+    for (int i = 0; i < N; i++, x += C, y += C) {
+        real sum = 0;
+        #pragma omp simd reduction(+ : sum)
+        for (int j = 0; j < C; j++) sum += x[j] * x[j];
+        real s = 1 / (real)sqrt(sum / C + RMS_EPS);
+        #pragma omp simd
+        for (int j = 0; j < C; j++) y[j] = w[j] * (x[j] * s);
+        inv[i] = s;
+    }
+}
+
+/* Adds to dx (N, C) and dw (C). With g = dy * w:
+ * dx += inv * (g - x * inv^2 * mean(g x)),  dw += dy * x * inv: every x_j also moves inv. */
+static void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const real *inv,
+                             const real *w, int N, int C) {
+    for (int i = 0; i < N; i++, x += C, dx += C, dy += C) {
+        real dot = 0, s = inv[i];
+        #pragma omp simd reduction(+ : dot)
+        for (int j = 0; j < C; j++) dot += dy[j] * w[j] * x[j];
+        real pull = dot / C * s * s;
+        #pragma omp simd
+        for (int j = 0; j < C; j++) {
+            dx[j] += s * (dy[j] * w[j] - x[j] * pull);
+            dw[j] += dy[j] * (x[j] * s);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// Rotary positions: pair (2j, 2j+1) of each head turns by the angle pos * BASE^(-2j/D)
+
+/* table (T, D): cos for j = 0..D/2-1, then sin for the same j, for positions from..T-1 */
+static void rope_table(real *table, int from, int T, int D) {
+    for (int t = from; t < T; t++)
+        for (int j = 0; j < D / 2; j++) {
+            double angle = t * pow(ROPE_BASE, -2.0 * j / D);
+            table[(size_t)t * D + j] = (real)cos(angle);
+            table[(size_t)t * D + D / 2 + j] = (real)sin(angle);
+        }
+}
+
+/* Turns x (N, heads, D) in place, row i by position pos[i]; sign -1 turns it back. */
+static void rotate(real *x, const real *table, const int *pos, real sign, int N, int heads, int D) {
+    for (int i = 0; i < N; i++) {
+        const real *cosine = table + (size_t)pos[i] * D, *sine = cosine + D / 2;
+        for (int h = 0; h < heads; h++, x += D)
+            #pragma omp simd
+            for (int j = 0; j < D / 2; j++) {
+                real a = x[2 * j], b = x[2 * j + 1], c = cosine[j], s = sign * sine[j];
+                x[2 * j] = a * c - b * s;
+                x[2 * j + 1] = a * s + b * c;
+            }
+    }
+}
+
+static void rope_forward(real *x, const real *table, const int *pos, int N, int heads, int D) {
+    rotate(x, table, pos, 1, N, heads, D);
+}
+
+/* The transpose of a rotation is the rotation back. */
+static void rope_backward(real *dx, const real *table, const int *pos, int N, int heads, int D) {
+    rotate(dx, table, pos, -1, N, heads, D);
+}
+
+// ------------------------------------------------------------------------------------
+// Softmax over the past:  p_t = exp(scale s_t) / sum over u <= row,  0 beyond the row's own position
+
+/* s (T, T) in place */
+static void causal_softmax_forward(real *s, real scale, int T) {
+    for (int t = 0; t < T; t++, s += T) {
+        int n = t + 1;
+        real sum = exp_sum(s, s, scale, max_of(s, n), n), inv = 1 / sum;
+        for (int u = 0; u < n; u++) s[u] *= inv;
+        memset(s + n, 0, sizeof(real) * (size_t)(T - n));
+    }
+}
+
+/* ds = scale * p * (dp - sum(dp * p)), in place on dp (T, T): one pass per row. The double loop
+ * over pairs that the Jacobian suggests would make attention cubic in T. */
+static void causal_softmax_backward(real *dp, const real *p, real scale, int T) {
+    for (int t = 0; t < T; t++, dp += T, p += T) {
+        int n = t + 1;
+        real dot = 0;
+        #pragma omp simd reduction(+ : dot)
+        for (int u = 0; u < n; u++) dot += dp[u] * p[u];
+        #pragma omp simd
+        for (int u = 0; u < n; u++) dp[u] = scale * p[u] * (dp[u] - dot);
+        memset(dp + n, 0, sizeof(real) * (size_t)(T - n));
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// Attention of one sequence.  o = p v,  p = softmax(q k^T / sqrt(D)), head by head
+// Query head h reads key/value head h / (H/K). Rows of q hold all heads: hence the row strides.
+// Wasteful: the products also fill the half of (T, T) that lies in the future.
+
+/* o (T, H, D), p (H, T, T) kept for backward, q (T, H, D), k v (T, K, D) */
+static void attention_forward(real *o, real *p, const real *q, const real *k, const real *v,
+                              int T, int H, int K, int D) {
+    real scale = 1 / (real)sqrt(D);
+    for (int h = 0; h < H; h++, p += (size_t)T * T) {
+        const real *kh = k + h / (H / K) * D, *vh = v + h / (H / K) * D;
+        gemm(0, 1, T, T, D, q + h * D, H * D, kh, K * D, 0, p, T);          /* s = q k^T */
+        causal_softmax_forward(p, scale, T);
+        gemm(0, 0, T, D, T, p, T, vh, K * D, 0, o + h * D, H * D);          /* o = p v */
+    }
+}
+
+/* dq (T, H, D); adds to dk dv (T, K, D), as query heads share them; ds (T, T) is scratch */
+static void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o, const real *p,
+                               const real *q, const real *k, const real *v, int T, int H, int K, int D) {
+    real scale = 1 / (real)sqrt(D);
+    for (int h = 0; h < H; h++, p += (size_t)T * T) {
+        int kv = h / (H / K) * D, HD = H * D, KD = K * D;
+        const real *qh = q + h * D, *doh = d_o + h * D;
+        gemm(1, 0, T, D, T, p, T, doh, HD, 1, dv + kv, KD);                 /* dv += p^T do */
+        gemm(0, 1, T, T, D, doh, HD, v + kv, KD, 0, ds, T);                 /* dp = do v^T */
+        causal_softmax_backward(ds, p, scale, T);
+        gemm(0, 0, T, D, T, ds, T, k + kv, KD, 0, dq + h * D, HD);          /* dq = ds k */
+        gemm(1, 0, T, D, T, ds, T, qh, HD, 1, dk + kv, KD);                 /* dk += ds^T q */
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// SwiGLU.  s = silu(g) * u,  silu(g) = g sigma(g)
+
+/* s g u (n): n = N F */
+static void swiglu_forward(real *s, const real *g, const real *u, size_t n) {
+    #pragma omp simd
+    for (size_t i = 0; i < n; i++) s[i] = g[i] / (1 + fast_exp(-g[i])) * u[i];
+}
+
+/* dg = ds u sigma(g) (1 + g (1 - sigma(g))),  du = ds silu(g). Also s, again: keeping it from the
+ * forward pass would cost more than this multiplication. */
+static void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g, const real *u,
+                            size_t n) {
+    #pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        real sigma = 1 / (1 + fast_exp(-g[i])), silu = g[i] * sigma;
+        s[i] = silu * u[i];
+        du[i] = ds[i] * silu;
+        dg[i] = ds[i] * u[i] * sigma * (1 + g[i] * (1 - sigma));
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// Embedding.  x_i = E[token_i]
+
+/* x (N, C), E (V, C) */
+static void embed_forward(real *x, const real *E, const int *token, int N, int C) {
+    for (int i = 0; i < N; i++, x += C) memcpy(x, E + (size_t)token[i] * C, sizeof(real) * (size_t)C);
+}
+
+/* Adds to dE, token after token: a token seen twice gets both. */
+static void embed_backward(real *dE, const real *dx, const int *token, int N, int C) {
+    for (int i = 0; i < N; i++, dx += C)
+        for (int j = 0; j < C; j++) dE[(size_t)token[i] * C + j] += dx[j];
+}
+
+// ------------------------------------------------------------------------------------
+// Softmax over the vocabulary.  log pi(target) = logit[target] - log sum exp(logit)
+
+/* logp (n), entropy (n) or NULL; logits (n, V) become probabilities, which is all backward needs */
+static void logsoftmax_forward(real *logp, real *entropy, real *logits, const int *target, int n, int V) {
+    for (int i = 0; i < n; i++, logits += V) {
+        real top = max_of(logits, V), chosen = logits[target[i]] - top, sum = 0, mean = 0;
+        #pragma omp simd reduction(+ : sum, mean)
+        for (int j = 0; j < V; j++) {
+            real z = logits[j] - top, e = fast_exp(z);
+            sum += e;
+            mean += e * z;
+            logits[j] = e;
+        }
+        real log_sum = (real)log(sum), inv = 1 / sum;
+        logp[i] = chosen - log_sum;
+        if (entropy) entropy[i] = log_sum - mean * inv;         /* -sum p log p */
+        for (int j = 0; j < V; j++) logits[j] *= inv;
+    }
+}
+
+/* dlogits = dlogp (onehot(target) - p), in place on p (n, V) */
+static void logsoftmax_backward(real *p, const real *dlogp, const int *target, int n, int V) {
+    for (int i = 0; i < n; i++, p += V) {
+        for (int j = 0; j < V; j++) p[j] *= -dlogp[i];
+        p[target[i]] += dlogp[i];
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// The parameter block: one allocation, one table of what lies where
+
+static int head_size(const Config *c) { return c->dim / c->n_heads; }
+static int kv_dim(const Config *c) { return c->n_kv_heads * head_size(c); }
+
+/* What is wrong with these sizes, or NULL. The bounds keep every product below within 64 bits. */
+static const char *config_error(const Config *c) {
+    if (c->dim < 1 || c->dim > 1 << 14) return "dim is not within 1..16384";
+    if (c->hidden_dim < 1 || c->hidden_dim > 1 << 16) return "hidden_dim is not within 1..65536";
+    if (c->n_layers < 1 || c->n_layers > 1 << 8) return "n_layers is not within 1..256";
+    if (c->n_heads < 1 || c->dim % c->n_heads) return "dim is not a multiple of n_heads";
+    if (head_size(c) % 2) return "the head size dim / n_heads is odd";
+    if (c->n_kv_heads < 1 || c->n_heads % c->n_kv_heads) return "n_heads is not a multiple of n_kv_heads";
+    if (c->vocab_size < 1 || c->vocab_size > 1 << 20) return "vocab_size is not within 1..1048576";
+    if (c->seq_len < 1 || c->seq_len > 1 << 20) return "seq_len is not within 1..1048576";
+    return NULL;
+}
+
+int model_tensors(const Config *c, Tensor *out) {
+    int L = c->n_layers, C = c->dim, F = c->hidden_dim, KD = kv_dim(c), V = c->vocab_size, n = 0;
+    const Tensor table[] = {
+        {"tok_emb",   0, 0, 1, V, C},
+        {"rms_att",   0, 0, L, 1, C},
+        {"wq",        0, 0, L, C, C},
+        {"wk",        0, 0, L, KD, C},
+        {"wv",        0, 0, L, KD, C},
+        {"wo",        0, 0, L, C, C},
+        {"rms_ffn",   0, 0, L, 1, C},
+        {"w1",        0, 0, L, F, C},
+        {"w2",        0, 0, L, C, F},
+        {"w3",        0, 0, L, F, C},
+        {"rms_final", 0, 0, 1, 1, C},
+        {"head",      0, 0, c->tied ? 0 : 1, V, C},
+        {"score_w",   0, 0, 1, 1, C},
+        {"score_b",   0, 0, 1, 1, 1},
+    };
+    size_t offset = 0;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].layers == 0) continue;             /* a tied head is no tensor of its own */
+        out[n] = table[i];
+        out[n].offset = offset;
+        out[n].size = (size_t)table[i].layers * (size_t)table[i].rows * (size_t)table[i].cols;
+        offset += out[n++].size;
+    }
+    return n;
+}
+
+Model *model_new(Config c) {
+    const char *wrong = config_error(&c);
+    if (wrong) die(EXIT_USAGE, "model sizes: %s; choose others", wrong);
+    blas_use_one_thread();
+    Tensor t[MAX_TENSORS];
+    int n = model_tensors(&c, t);
+    Model *m = xcalloc(1, sizeof *m);
+    m->c = c;
+    m->n_param = t[n - 1].offset + t[n - 1].size;
+    m->w = xcalloc(m->n_param, sizeof(real));
+    real **field[] = {&m->tok_emb, &m->rms_att, &m->wq, &m->wk, &m->wv, &m->wo, &m->rms_ffn, &m->w1,
+                      &m->w2, &m->w3, &m->rms_final, &m->head, &m->score_w, &m->score_b};
+    for (int i = 0, f = 0; i < n; i++, f++) {           /* the table's order, head left out if tied */
+        if (c.tied && field[f] == &m->head) f++;
+        *field[f] = m->w + t[i].offset;
+    }
+    if (c.tied) m->head = m->tok_emb;
+    return m;
+}
+
+void model_free(Model *m) {
+    if (!m) return;
+    free(m->w);
+    free(m);
+}
+
+Model *model_clone(const Model *m) {
+    Model *copy = model_new(m->c);
+    memcpy(copy->w, m->w, m->n_param * sizeof(real));
+    return copy;
+}
+
+/* Matrices normal with variance 1 / fan-in, the two that write to the residual stream smaller by
+ * sqrt(2L), so that its size at the top does not grow with depth; norms 1; score head 0. */
+void model_init(Model *m, uint64_t seed) {
+    Tensor t[MAX_TENSORS];
+    int n = model_tensors(&m->c, t);
+    for (int i = 0; i < n; i++) {
+        real *w = m->w + t[i].offset;
+        uint64_t key = rng_key(seed, 0, (uint64_t)i);
+        int is_norm = strncmp(t[i].name, "rms", 3) == 0, is_score = strncmp(t[i].name, "score", 5) == 0;
+        int to_residual = strcmp(t[i].name, "wo") == 0 || strcmp(t[i].name, "w2") == 0;
+        double std = 1 / sqrt(t[i].cols) / (to_residual ? sqrt(2.0 * m->c.n_layers) : 1);
+        for (size_t j = 0; j < t[i].size; j++)
+            w[j] = is_norm ? 1 : is_score ? 0 : (real)(std * rng_normal(key, j));
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// Packed sequences
+
+void seqs_push(Seqs *s, const int *token, int n) {
+    if (s->n + 2 > s->cap_n) {
+        s->cap_n = 2 * s->n + 16;
+        s->start = xrealloc(s->start, (size_t)s->cap_n, sizeof(int));
+        if (s->n == 0) s->start[0] = 0;
+    }
+    int end = s->start[s->n];
+    if (end + n > s->cap_token) {
+        s->cap_token = 2 * (end + n) + 64;
+        s->token = xrealloc(s->token, (size_t)s->cap_token, sizeof(int));
+    }
+    if (n > 0) memcpy(s->token + end, token, sizeof(int) * (size_t)n);
+    s->start[++s->n] = end + n;
+}
+
+void seqs_clear(Seqs *s) { s->n = 0; }
+
+void seqs_free(Seqs *s) {
+    free(s->start);
+    free(s->token);
+    *s = (Seqs){0};
+}
+
+// ------------------------------------------------------------------------------------
+// Activations
+
+typedef struct { real *p; size_t cap; } Buf;      /* grows; contents are lost when it does */
+
+static real *room(Buf *b, size_t n) {
+    if (n > b->cap) {
+        free(b->p);
+        b->p = xcalloc(n, sizeof(real));
+        b->cap = n;
+    }
+    return b->p;
+}
+
+/* Kept per layer: the residual stream before each half, q k v, the attention weights and output,
+ * gate and up. Norms and silu(g)*u are cheap and computed again in backward. */
+struct Acts {
+    int N, first, last;                 /* the shard: tokens, sequences */
+    const Seqs *s;
+    const int *token;                   /* (N) */
+    int *pos; int cap_pos;              /* (N) position within its sequence */
+    int n_logp, n_score;                /* rows of the latest logprobs and scores */
+    int *row, *target, *score_row; int cap_row, cap_score;
+    size_t att;                         /* attention weights of one layer: sum of H T T */
+    int rope_T, rope_D;                 /* what the table covers */
+    Buf rope;                           /* (T, D) */
+    Buf x;                              /* (2L+1, N, C) residual stream before each norm */
+    Buf q, k, v, p, o;                  /* (L, N, C) (L, N, KD) twice (L, att) (L, N, C) */
+    Buf g, u;                           /* (L, N, F) */
+    Buf h;                              /* (N, C) final normed state */
+    Buf prob, hrow;                     /* (n_logp, V) (n_logp, C) */
+    Buf xn, inv, ffn;                   /* (N, C) (N) (N, F) scratch, forward and backward */
+    Buf dx, dxn, dq, dk, dv, d_o, ds, dg, du, dffn, dhrow;   /* gradients, one layer at a time */
+};
+
+Acts *acts_new(void) { return xcalloc(1, sizeof(Acts)); }
+
+void acts_free(Acts *a) {
+    if (!a) return;
+    Buf *all[] = {&a->rope, &a->x, &a->q, &a->k, &a->v, &a->p, &a->o, &a->g, &a->u, &a->h, &a->prob,
+                  &a->hrow, &a->xn, &a->inv, &a->ffn, &a->dx, &a->dxn, &a->dq, &a->dk, &a->dv, &a->d_o,
+                  &a->ds, &a->dg, &a->du, &a->dffn, &a->dhrow};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]->p);
+    free(a->pos);
+    free(a->row);
+    free(a->target);
+    free(a->score_row);
+    free(a);
+}
+
+static const real *rope_rows(Acts *a, int T, int D) {
+    if (T > a->rope_T || D != a->rope_D) {
+        rope_table(room(&a->rope, (size_t)T * (size_t)D), 0, T, D);
+        a->rope_T = T;
+        a->rope_D = D;
+    }
+    return a->rope.p;
+}
+
+/* Takes the shard's sequences: checks them against the model and notes positions. */
+static void acts_take(Acts *a, const Config *c, const Seqs *s, int first, int last) {
+    int longest = 1;
+    a->s = s, a->first = first, a->last = last;
+    a->token = seq_tok(s, first);
+    a->N = s->start[last] - s->start[first];
+    a->n_logp = a->n_score = 0;
+    a->att = 0;
+    if (a->N > a->cap_pos) a->pos = xrealloc(a->pos, (size_t)(a->cap_pos = a->N), sizeof(int));
+    for (int b = first, i = 0; b < last; b++) {
+        int T = seq_len(s, b);
+        if (T > c->seq_len)
+            die(EXIT_INPUT, "a text of %d tokens does not fit the model's context of %d; shorten it", T, c->seq_len);
+        longest = T > longest ? T : longest;
+        a->att += (size_t)c->n_heads * (size_t)T * (size_t)T;
+        for (int t = 0; t < T; t++) a->pos[i++] = t;
+    }
+    for (int i = 0; i < a->N; i++)
+        if (a->token[i] < 0 || a->token[i] >= c->vocab_size)
+            die(EXIT_INPUT, "token %d is beyond the model's vocabulary of %d; use the tokenizer it was trained with",
+                a->token[i], c->vocab_size);
+    rope_rows(a, longest, head_size(c));
+}
+
+// ------------------------------------------------------------------------------------
+// The network forward
+
+/* x_mid = x + wo attention(norm(x)) for layer l; x, x_mid (N, C) */
+static void attention_block_forward(const Model *m, Acts *a, int l, real *x_mid, const real *x) {
+    const Config *c = &m->c;
+    int N = a->N, C = c->dim, KD = kv_dim(c), H = c->n_heads, K = c->n_kv_heads, D = head_size(c);
+    size_t cc = (size_t)C * C, kc = (size_t)KD * C, nc = (size_t)N * C, nk = (size_t)N * KD;
+    real *q = a->q.p + l * nc, *k = a->k.p + l * nk, *v = a->v.p + l * nk, *o = a->o.p + l * nc;
+    real *p = a->p.p + l * a->att;
+
+    rmsnorm_forward(a->xn.p, a->inv.p, x, m->rms_att + l * C, N, C);
+    matmul(q, a->xn.p, m->wq + l * cc, N, C, C);
+    matmul(k, a->xn.p, m->wk + l * kc, N, C, KD);
+    matmul(v, a->xn.p, m->wv + l * kc, N, C, KD);
+    rope_forward(q, a->rope.p, a->pos, N, H, D);
+    rope_forward(k, a->rope.p, a->pos, N, K, D);
+    for (int b = a->first; b < a->last; b++) {
+        int T = seq_len(a->s, b);
+        attention_forward(o, p, q, k, v, T, H, K, D);
+        o += T * C, q += T * C, k += T * KD, v += T * KD, p += (size_t)H * T * T;
+    }
+    memcpy(x_mid, x, nc * sizeof(real));
+    matmul_add(x_mid, a->o.p + l * nc, m->wo + l * cc, N, C, C);
+}
+
+/* x_out = x + w2 (silu(w1 n) * w3 n), n = norm(x) */
+static void ffn_block_forward(const Model *m, Acts *a, int l, real *x_out, const real *x) {
+    int N = a->N, C = m->c.dim, F = m->c.hidden_dim;
+    size_t fc = (size_t)F * C, nf = (size_t)N * F;
+    real *g = a->g.p + l * nf, *u = a->u.p + l * nf;
+
+    rmsnorm_forward(a->xn.p, a->inv.p, x, m->rms_ffn + l * C, N, C);
+    matmul(g, a->xn.p, m->w1 + l * fc, N, C, F);
+    matmul(u, a->xn.p, m->w3 + l * fc, N, C, F);
+    swiglu_forward(a->ffn.p, g, u, nf);
+    memcpy(x_out, x, (size_t)N * C * sizeof(real));
+    matmul_add(x_out, a->ffn.p, m->w2 + l * fc, N, F, C);
+}
+
+void forward(const Model *m, Acts *a, const Seqs *s, int first, int last) {
+    const Config *c = &m->c;
+    acts_take(a, c, s, first, last);
+    size_t N = (size_t)a->N, L = (size_t)c->n_layers, C = (size_t)c->dim, F = (size_t)c->hidden_dim;
+    size_t nc = N * C, nk = N * (size_t)kv_dim(c);
+    real *x = room(&a->x, (2 * L + 1) * nc);
+    room(&a->q, L * nc), room(&a->k, L * nk), room(&a->v, L * nk), room(&a->o, L * nc);
+    room(&a->p, L * a->att), room(&a->g, L * N * F), room(&a->u, L * N * F);
+    room(&a->h, nc), room(&a->xn, nc), room(&a->inv, N), room(&a->ffn, N * F);
+
+    embed_forward(x, m->tok_emb, a->token, a->N, c->dim);
+    for (int l = 0; l < c->n_layers; l++, x += 2 * nc) {
+        attention_block_forward(m, a, l, x + nc, x);
+        ffn_block_forward(m, a, l, x + 2 * nc, x + nc);
+    }
+    rmsnorm_forward(a->h.p, a->inv.p, x, m->rms_final, a->N, c->dim);
+}
+
+static void keep_ints(int **to, const int *from, int n, int *cap) {
+    if (n > *cap) *to = xrealloc(*to, (size_t)n, sizeof(int));
+    memcpy(*to, from, sizeof(int) * (size_t)n);
+}
+
+void logprobs(const Model *m, Acts *a, int n, const int *row, const int *target,
+              real *logp, real *entropy) {
+    int C = m->c.dim, V = m->c.vocab_size, cap = a->cap_row;
+    a->n_logp = n;
+    if (n == 0) return;
+    keep_ints(&a->row, row, n, &cap);
+    keep_ints(&a->target, target, n, &cap);
+    a->cap_row = n > cap ? n : cap;
+    real *h = room(&a->hrow, (size_t)n * C), *logits = room(&a->prob, (size_t)n * V);
+    for (int i = 0; i < n; i++) {
+        assert(row[i] >= 0 && row[i] < a->N && target[i] >= 0 && target[i] < V);
+        memcpy(h + (size_t)i * C, a->h.p + (size_t)row[i] * C, sizeof(real) * (size_t)C);
+    }
+    matmul(logits, h, m->head, n, C, V);
+    logsoftmax_forward(logp, entropy, logits, target, n, V);
+}
+
+void scores(const Model *m, Acts *a, int n, const int *row, real *score) {
+    int C = m->c.dim;
+    a->n_score = n;
+    if (n == 0) return;
+    keep_ints(&a->score_row, row, n, &a->cap_score);
+    a->cap_score = n > a->cap_score ? n : a->cap_score;
+    for (int i = 0; i < n; i++) {
+        const real *h = a->h.p + (size_t)row[i] * C;
+        real sum = 0;
+        assert(row[i] >= 0 && row[i] < a->N);
+        #pragma omp simd reduction(+ : sum)
+        for (int j = 0; j < C; j++) sum += m->score_w[j] * h[j];
+        score[i] = sum + m->score_b[0];
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// The network backward: the same steps in reverse. a->dx holds the gradient of the residual stream
+// throughout; each half of a layer adds its share to it.
+
+/* dh (N, C) from the two heads, zero for rows that neither asked for */
+static void heads_backward(const Model *m, Model *grad, Acts *a, real *dh, const real *dlogp, const real *dscore) {
+    int C = m->c.dim, V = m->c.vocab_size, n = dlogp ? a->n_logp : 0;
+    memset(dh, 0, (size_t)a->N * C * sizeof(real));
+    if (n > 0) {
+        real *dlogits = a->prob.p, *dhrow = room(&a->dhrow, (size_t)n * C);
+        logsoftmax_backward(dlogits, dlogp, a->target, n, V);
+        matmul_dx(dhrow, dlogits, m->head, n, C, V, 0);
+        matmul_dw(grad->head, dlogits, a->hrow.p, n, C, V);
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < C; j++) dh[(size_t)a->row[i] * C + j] += dhrow[(size_t)i * C + j];
+    }
+    for (int i = 0; dscore && i < a->n_score; i++) {
+        size_t at = (size_t)a->score_row[i] * C;
+        for (int j = 0; j < C; j++) {
+            dh[at + j] += dscore[i] * m->score_w[j];
+            grad->score_w[j] += dscore[i] * a->h.p[at + j];
+        }
+        grad->score_b[0] += dscore[i];
+    }
+}
+
+/* x_out = x + w2 s, s = silu(g) * u, g = w1 n, u = w3 n, n = norm(x) */
+static void ffn_block_backward(const Model *m, Model *grad, Acts *a, int l, const real *x) {
+    int N = a->N, C = m->c.dim, F = m->c.hidden_dim;
+    size_t fc = (size_t)F * C, nf = (size_t)N * F;
+    const real *g = a->g.p + l * nf, *u = a->u.p + l * nf;
+    real *dx = a->dx.p, *dxn = a->dxn.p, *dg = a->dg.p, *du = a->du.p;
+
+    matmul_dx(a->dffn.p, dx, m->w2 + l * fc, N, F, C, 0);
+    swiglu_backward(dg, du, a->ffn.p, a->dffn.p, g, u, nf);
+    matmul_dw(grad->w2 + l * fc, dx, a->ffn.p, N, F, C);
+    rmsnorm_forward(a->xn.p, a->inv.p, x, m->rms_ffn + l * C, N, C);
+    matmul_dw(grad->w1 + l * fc, dg, a->xn.p, N, C, F);
+    matmul_dw(grad->w3 + l * fc, du, a->xn.p, N, C, F);
+    matmul_dx(dxn, dg, m->w1 + l * fc, N, C, F, 0);
+    matmul_dx(dxn, du, m->w3 + l * fc, N, C, F, 1);
+    rmsnorm_backward(dx, grad->rms_ffn + l * C, dxn, x, a->inv.p, m->rms_ffn + l * C, N, C);
+}
+
+/* x_mid = x + wo o, o = attention(rope(wq n), rope(wk n), wv n), n = norm(x) */
+static void attention_block_backward(const Model *m, Model *grad, Acts *a, int l, const real *x) {
+    const Config *c = &m->c;
+    int N = a->N, C = c->dim, KD = kv_dim(c), H = c->n_heads, K = c->n_kv_heads, D = head_size(c);
+    size_t cc = (size_t)C * C, kc = (size_t)KD * C, nc = (size_t)N * C, nk = (size_t)N * KD;
+    const real *q = a->q.p + l * nc, *k = a->k.p + l * nk, *v = a->v.p + l * nk, *p = a->p.p + l * a->att;
+    real *dx = a->dx.p, *dxn = a->dxn.p, *dq = a->dq.p, *dk = a->dk.p, *dv = a->dv.p;
+
+    matmul_dx(a->d_o.p, dx, m->wo + l * cc, N, C, C, 0);
+    matmul_dw(grad->wo + l * cc, dx, a->o.p + l * nc, N, C, C);
+    memset(dk, 0, nk * sizeof(real));
+    memset(dv, 0, nk * sizeof(real));
+    for (int b = a->first, i = 0; b < a->last; b++) {
+        int T = seq_len(a->s, b), c0 = i * C, k0 = i * KD;
+        attention_backward(dq + c0, dk + k0, dv + k0, a->ds.p, a->d_o.p + c0, p, q + c0, k + k0, v + k0, T, H, K, D);
+        p += (size_t)H * T * T, i += T;
+    }
+    rope_backward(dq, a->rope.p, a->pos, N, H, D);
+    rope_backward(dk, a->rope.p, a->pos, N, K, D);
+    rmsnorm_forward(a->xn.p, a->inv.p, x, m->rms_att + l * C, N, C);
+    matmul_dw(grad->wq + l * cc, dq, a->xn.p, N, C, C);
+    matmul_dw(grad->wk + l * kc, dk, a->xn.p, N, C, KD);
+    matmul_dw(grad->wv + l * kc, dv, a->xn.p, N, C, KD);
+    matmul_dx(dxn, dq, m->wq + l * cc, N, C, C, 0);
+    matmul_dx(dxn, dk, m->wk + l * kc, N, C, KD, 1);
+    matmul_dx(dxn, dv, m->wv + l * kc, N, C, KD, 1);
+    rmsnorm_backward(dx, grad->rms_att + l * C, dxn, x, a->inv.p, m->rms_att + l * C, N, C);
+}
+
+void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore) {
+    const Config *c = &m->c;
+    size_t N = (size_t)a->N, nc = N * (size_t)c->dim, nk = N * (size_t)kv_dim(c), nf = N * (size_t)c->hidden_dim;
+    size_t longest = 0;
+    for (int b = a->first; b < a->last; b++)
+        if ((size_t)seq_len(a->s, b) > longest) longest = (size_t)seq_len(a->s, b);
+    room(&a->dx, nc), room(&a->dxn, nc), room(&a->dq, nc), room(&a->d_o, nc), room(&a->dk, nk), room(&a->dv, nk);
+    room(&a->dg, nf), room(&a->du, nf), room(&a->dffn, nf), room(&a->ds, longest * longest);
+
+    const real *x = a->x.p + 2 * (size_t)c->n_layers * nc;
+    heads_backward(m, grad, a, a->dxn.p, dlogp, dscore);
+    rmsnorm_forward(a->xn.p, a->inv.p, x, m->rms_final, a->N, c->dim);
+    memset(a->dx.p, 0, nc * sizeof(real));
+    rmsnorm_backward(a->dx.p, grad->rms_final, a->dxn.p, x, a->inv.p, m->rms_final, a->N, c->dim);
+    for (int l = c->n_layers - 1; l >= 0; l--) {
+        ffn_block_backward(m, grad, a, l, x -= nc);
+        attention_block_backward(m, grad, a, l, x -= nc);
+    }
+    embed_backward(grad->tok_emb, a->dx.p, a->token, a->N, c->dim);
+}
+
+// ------------------------------------------------------------------------------------
+// Sampling. Streams go in groups of a fixed size, whatever the number of workers: a product's
+// rounding may depend on its number of rows, so the groups must not depend on the machine.
+
+enum { GROUP = 32 };
+
+typedef struct {            /* one call of sample; streams write to their own rows */
+    const Model *m;
+    const Seqs *prompt;
+    const uint64_t *key;
+    Sampling how;
+    int *token;             /* (B, max_new) */
+    real *logp;             /* (B, max_new) or NULL */
+    int *length;            /* (B) */
+} Sampler;
+
+typedef struct {            /* one group: its cache, and one row per live stream */
+    int T;                  /* positions there is room for */
+    real *k;                /* (L, GROUP, K, D, T) positions last: scores of all of them in one sweep */
+    real *v;                /* (L, GROUP, K, T, D) */
+    int n, id[GROUP];       /* live streams: number within the group */
+    int token[GROUP], pos[GROUP];       /* the newest token of each, and where it stands */
+    const real *rope;       /* (T, D) */
+    real *x, *xn, *q, *o;   /* (n, C) */
+    real *kn, *vn;          /* (n, K D) keys and values of the newest token */
+    real *g, *u;            /* (n, F) */
+    real *logits, *s;       /* (n, V)  (max(T, V)) scratch */
+    real inv[GROUP];
+} Decoder;
+
+/* Cache rows of layer l, stream i, key/value head h. */
+static real *cache_at(const Decoder *d, real *base, const Config *c, int l, int i, int h) {
+    size_t head = (((size_t)l * GROUP + (size_t)i) * (size_t)c->n_kv_heads + (size_t)h);
+    return base + head * (size_t)head_size(c) * (size_t)d->T;
+}
+
+/* Stores keys and values (K, D) of one token of stream i. */
+static void cache_store(Decoder *d, const Config *c, int l, int i, int pos, const real *k, const real *v) {
+    int D = head_size(c);
+    for (int h = 0; h < c->n_kv_heads; h++) {
+        real *kc = cache_at(d, d->k, c, l, i, h), *vc = cache_at(d, d->v, c, l, i, h);
+        for (int j = 0; j < D; j++) kc[(size_t)j * d->T + pos] = k[h * D + j];
+        memcpy(vc + (size_t)pos * D, v + h * D, sizeof(real) * (size_t)D);
+    }
+}
+
+/* o (D) = softmax(q k / sqrt(D)) v over positions 0..n-1; k (D, T), v (T, D), s scratch */
+static void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int T, int D) {
+    memset(s, 0, sizeof(real) * (size_t)n);
+    for (int j = 0; j < D; j += 2) {                    /* D is even */
+        const real *k0 = k + (size_t)j * T, *k1 = k0 + T;
+        #pragma omp simd
+        for (int t = 0; t < n; t++) s[t] += q[j] * k0[t] + q[j + 1] * k1[t];
+    }
+    real inv = 1 / exp_sum(s, s, 1 / (real)sqrt(D), max_of(s, n), n);
+    memset(o, 0, sizeof(real) * (size_t)D);
+    for (int t = 0; t < n; t++) {
+        real p = s[t] * inv;
+        #pragma omp simd
+        for (int j = 0; j < D; j++) o[j] += p * v[(size_t)t * D + j];
+    }
+}
+
+/* Logits (n, V) after the newest token of each live stream, as forward, one position at a time. */
+static void decode_step(const Model *m, Decoder *d) {
+    const Config *c = &m->c;
+    int n = d->n, C = c->dim, F = c->hidden_dim, KD = kv_dim(c), H = c->n_heads, K = c->n_kv_heads, D = head_size(c);
+    size_t cc = (size_t)C * C, kc = (size_t)KD * C, fc = (size_t)F * C;
+    embed_forward(d->x, m->tok_emb, d->token, n, C);
+    for (int l = 0; l < c->n_layers; l++) {
+        rmsnorm_forward(d->xn, d->inv, d->x, m->rms_att + l * C, n, C);
+        matmul(d->q, d->xn, m->wq + l * cc, n, C, C);
+        matmul(d->kn, d->xn, m->wk + l * kc, n, C, KD);
+        matmul(d->vn, d->xn, m->wv + l * kc, n, C, KD);
+        rope_forward(d->q, d->rope, d->pos, n, H, D);
+        rope_forward(d->kn, d->rope, d->pos, n, K, D);
+        for (int i = 0; i < n; i++) {
+            cache_store(d, c, l, d->id[i], d->pos[i], d->kn + i * KD, d->vn + i * KD);
+            for (int h = 0; h < H; h++)
+                attention_cached(d->o + i * C + h * D, d->s, d->q + i * C + h * D,
+                                 cache_at(d, d->k, c, l, d->id[i], h / (H / K)),
+                                 cache_at(d, d->v, c, l, d->id[i], h / (H / K)), d->pos[i] + 1, d->T, D);
+        }
+        matmul_add(d->x, d->o, m->wo + l * cc, n, C, C);
+        rmsnorm_forward(d->xn, d->inv, d->x, m->rms_ffn + l * C, n, C);
+        matmul(d->g, d->xn, m->w1 + l * fc, n, C, F);
+        matmul(d->u, d->xn, m->w3 + l * fc, n, C, F);
+        swiglu_forward(d->g, d->g, d->u, (size_t)n * F);
+        matmul_add(d->x, d->g, m->w2 + l * fc, n, F, C);
+    }
+    rmsnorm_forward(d->xn, d->inv, d->x, m->rms_final, n, C);
+    matmul(d->logits, d->xn, m->head, n, C, c->vocab_size);
+}
+
+/* Runs the prompts first..last-1 through forward and takes its keys and values; logits (n, V) after
+ * each prompt. Streams without room for one more token never become live. */
+static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last) {
+    const Config *c = &sm->m->c;
+    int C = c->dim, KD = kv_dim(c);
+    forward(sm->m, a, sm->prompt, first, last);
+    for (int b = first, i = 0; b < last; b++) {
+        int T = seq_len(sm->prompt, b);
+        if (T == 0) die(EXIT_INPUT, "an empty prompt; give at least the begin token");
+        for (int t = 0; T < c->seq_len && t < T; t++)
+            for (int l = 0; l < c->n_layers; l++) {
+                size_t at = ((size_t)l * a->N + i + t) * (size_t)KD;
+                cache_store(d, c, l, b - first, t, a->k.p + at, a->v.p + at);
+            }
+        i += T;
+        if (T == c->seq_len || sm->how.max_new < 1) continue;
+        memcpy(d->xn + d->n * C, a->h.p + (size_t)(i - 1) * C, sizeof(real) * (size_t)C);
+        d->id[d->n] = b - first;
+        d->pos[d->n++] = T - 1;
+    }
+    matmul(d->logits, d->xn, sm->m->head, d->n, C, c->vocab_size);
+}
+
+/* One draw from softmax(logits / temperature) by walking up the cumulative sum to u in [0, 1):
+ * no sort. logp (may be NULL): log probability at temperature 1. e (V) is scratch. */
+static int draw(const real *logits, double temperature, double u, int V, real *e, real *logp) {
+    int chosen = 0;
+    real top = max_of(logits, V), sum = 0;
+    if (temperature > 0) {
+        sum = exp_sum(e, logits, (real)(1 / temperature), top, V);
+        real goal = (real)u * sum, so_far = 0;
+        for (int j = 0; j < V; j++) {
+            if (e[j] > 0) chosen = j;           /* rounding may leave goal just above the last sum */
+            so_far += e[j];
+            if (goal < so_far) break;
+        }
+    } else
+        while (chosen < V - 1 && logits[chosen] < top) chosen++;
+    if (logp) {
+        if (temperature != 1) sum = exp_sum(e, logits, 1, top, V);
+        *logp = logits[chosen] - top - (real)log(sum);
+    }
+    return chosen;
+}
+
+/* Draws a token for every live stream from its logits; streams that end drop out. first: the
+ * stream number of the group's stream 0. */
+static void draw_all(const Sampler *sm, Decoder *d, int first) {
+    int V = sm->m->c.vocab_size, live = 0;
+    for (int i = 0; i < d->n; i++) {
+        int b = first + d->id[i], at = sm->length[b]++;
+        size_t cell = (size_t)b * (size_t)sm->how.max_new + (size_t)at;
+        int token = draw(d->logits + (size_t)i * V, sm->how.temperature, rng_uniform(sm->key[b], (uint64_t)at), V,
+                         d->s, sm->logp ? sm->logp + cell : NULL);
+        sm->token[cell] = token;
+        int full = at + 1 >= sm->how.max_new || d->pos[i] + 2 >= sm->m->c.seq_len;
+        if (full || token == sm->how.stop[0] || token == sm->how.stop[1]) continue;
+        d->id[live] = d->id[i];
+        d->token[live] = token;
+        d->pos[live++] = d->pos[i] + 1;
+    }
+    d->n = live;
+}
+
+/* Room for a group whose longest stream has T positions. One block for the rows; see decoder_free. */
+static Decoder *decoder_new(const Config *c, int T) {
+    Decoder *d = xcalloc(1, sizeof *d);
+    size_t C = (size_t)c->dim, F = (size_t)c->hidden_dim, KD = (size_t)kv_dim(c), V = (size_t)c->vocab_size;
+    d->T = T;
+    d->k = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)T);
+    d->v = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)T);
+    d->x = xcalloc(GROUP * (4 * C + 2 * KD + 2 * F + V) + V + (size_t)T, sizeof(real));
+    d->xn = d->x + GROUP * C;
+    d->q = d->xn + GROUP * C;
+    d->o = d->q + GROUP * C;
+    d->kn = d->o + GROUP * C;
+    d->vn = d->kn + GROUP * KD;
+    d->g = d->vn + GROUP * KD;
+    d->u = d->g + GROUP * F;
+    d->logits = d->u + GROUP * F;
+    d->s = d->logits + GROUP * V;
+    return d;
+}
+
+static void decoder_free(Decoder *d) {
+    free(d->k);
+    free(d->v);
+    free(d->x);
+    free(d);
+}
+
+/* Job of one worker: group g from prompts to completions. */
+static void sample_group(void *context, int g) {
+    const Sampler *sm = context;
+    const Config *c = &sm->m->c;
+    int first = g * GROUP, last = first + GROUP < sm->prompt->n ? first + GROUP : sm->prompt->n, T = 0;
+    for (int b = first; b < last; b++) T = seq_len(sm->prompt, b) > T ? seq_len(sm->prompt, b) : T;
+    T = c->seq_len - T < sm->how.max_new ? c->seq_len : T + sm->how.max_new;
+    T = (T + 15) / 16 * 16;                             /* whole vectors */
+    Acts *a = acts_new();
+    Decoder *d = decoder_new(c, T);
+    prefill(sm, d, a, first, last);
+    d->rope = rope_rows(a, T, head_size(c));
+    for (draw_all(sm, d, first); d->n > 0; draw_all(sm, d, first)) decode_step(sm->m, d);
+    decoder_free(d);
+    acts_free(a);
+}
+
+void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp) {
+    if (how.max_new > m->c.seq_len) how.max_new = m->c.seq_len;
+    size_t B = (size_t)prompt->n, row = how.max_new > 0 ? (size_t)how.max_new : 0;
+    Sampler sm = {m, prompt, key, how, NULL, NULL, NULL};
+    sm.token = xcalloc(B * row + 1, sizeof(int));
+    sm.length = xcalloc(B + 1, sizeof(int));
+    if (logp) sm.logp = xcalloc(B * row + 1, sizeof(real));
+    parallel((prompt->n + GROUP - 1) / GROUP, sample_group, &sm);
+    seqs_clear(out);
+    size_t n = 0;
+    for (size_t b = 0; b < B; b++) {
+        seqs_push(out, sm.token + b * row, sm.length[b]);
+        if (logp) memmove(sm.logp + n, sm.logp + b * row, sizeof(real) * (size_t)sm.length[b]);
+        n += (size_t)sm.length[b];
+    }
+    if (logp) *logp = sm.logp;
+    free(sm.token);
+    free(sm.length);
+}
+
+// ------------------------------------------------------------------------------------
+// Checkpoints: llama2.c's version 0. Little-endian machines only, as that program.
+// Seven int32 (vocab_size negative: head not tied), then float32 in the block's order, with two
+// tables that nobody reads any more between the final norm and the head.
+
+static size_t dead_tables(const Config *c) { return (size_t)c->seq_len * (size_t)head_size(c); }
+
+/* Numbers of the file's body in the block's order: before and after the dead tables. */
+static void body_sizes(const Model *m, size_t *before, size_t *after) {
+    *before = (size_t)(m->rms_final - m->w) + (size_t)m->c.dim;
+    *after = m->c.tied ? 0 : (size_t)m->c.vocab_size * (size_t)m->c.dim;
+}
+
+/* Reads n float32 into reals. */
+static void read_floats(FILE *f, real *to, size_t n, const char *path) {
+    float part[1024];
+    while (n > 0) {
+        size_t k = n < 1024 ? n : 1024;
+        if (fread(part, sizeof(float), k, f) != k) die(EXIT_INPUT, "%s: cannot be read to its end; copy it anew", path);
+        for (size_t i = 0; i < k; i++) {
+            if (!isfinite(part[i])) die(EXIT_INPUT, "%s: holds a weight that is no finite number; make it anew", path);
+            *to++ = part[i];
+        }
+        n -= k;
+    }
+}
+
+/* Errors show in commit_file, which checks the stream. */
+static void write_floats(FILE *f, const real *from, size_t n) {
+    float part[1024];
+    while (n > 0) {
+        size_t k = n < 1024 ? n : 1024;
+        for (size_t i = 0; i < k; i++) part[i] = (float)from[i];
+        fwrite(part, sizeof(float), k, f);
+        from += k, n -= k;
+    }
+}
+
+/* Reads and judges the header; dies unless the file has exactly the length its sizes imply, so
+ * that nothing is allocated on the word of a broken file. */
+static Config read_header(FILE *f, const char *path) {
+    int32_t h[7];
+    if (fread(h, sizeof *h, 7, f) != 7) die(EXIT_INPUT, "%s: too short for a checkpoint; give a model file", path);
+    if (h[5] == INT32_MIN) h[5] = 0;
+    Config c = {h[0], h[1], h[2], h[3], h[4], h[5] < 0 ? -h[5] : h[5], h[6], h[5] > 0};
+    const char *wrong = config_error(&c);
+    if (wrong) die(EXIT_INPUT, "%s: %s; this is no llama2.c checkpoint (version 0)", path, wrong);
+    Tensor t[MAX_TENSORS];
+    int n = model_tensors(&c, t);
+    size_t numbers = dead_tables(&c);
+    for (int i = 0; i < n; i++)
+        if (strncmp(t[i].name, "score", 5) != 0) numbers += t[i].size;
+    uint64_t implied = sizeof h + (uint64_t)numbers * sizeof(float);
+    if (fseek(f, 0, SEEK_END) != 0) die(EXIT_INPUT, "%s: is not a plain file; give a model file", path);
+    long length = ftell(f);
+    if (length < 0 || (uint64_t)length != implied)
+        die(EXIT_INPUT, "%s: has %ld bytes where its header implies %llu; copy it anew", path, length,
+            (unsigned long long)implied);
+    fseek(f, sizeof h, SEEK_SET);
+    return c;
+}
+
+Model *model_load(const char *path) {
+    FILE *f = fopen(path, "rb");
+    if (!f) die(EXIT_INPUT, "%s: cannot be opened; check the path", path);
+    Model *m = model_new(read_header(f, path));
+    size_t before, after;
+    body_sizes(m, &before, &after);
+    read_floats(f, m->w, before, path);
+    fseek(f, (long)(dead_tables(&m->c) * sizeof(float)), SEEK_CUR);
+    read_floats(f, m->head, after, path);
+    fclose(f);
+    return m;
+}
+
+void model_save(const Model *m, const char *path) {
+    const Config *c = &m->c;
+    int32_t h[7] = {c->dim, c->hidden_dim, c->n_layers, c->n_heads, c->n_kv_heads,
+                    c->tied ? c->vocab_size : -c->vocab_size, c->seq_len};
+    size_t before, after;
+    body_sizes(m, &before, &after);
+    FILE *f = create_file(path);
+    fwrite(h, sizeof *h, 7, f);
+    write_floats(f, m->w, before);
+    const real nothing = 0;
+    for (size_t i = 0; i < dead_tables(c); i++) write_floats(f, &nothing, 1);
+    write_floats(f, m->head, after);
+    commit_file(f, path);
+}
+
+// ------------------------------------------------------------------------------------
+// The score head's file: magic, version, dim; score_w and score_b as float32; checksum of it all
+
+typedef struct { char magic[4]; int32_t version, dim; } ScoreHeader;
+static const ScoreHeader SCORE_HEADER = {{'C', 'A', 'I', 's'}, 1, 0};
+
+void score_head_save(const Model *m, const char *path) {
+    size_t n = (size_t)m->c.dim + 1;                    /* score_b follows score_w in the block */
+    float *data = xcalloc(n, sizeof(float));
+    for (size_t i = 0; i < n; i++) data[i] = (float)m->score_w[i];
+    ScoreHeader h = SCORE_HEADER;
+    h.dim = m->c.dim;
+    uint64_t sum = checksum(data, n * sizeof(float), checksum(&h, sizeof h, 0));
+    FILE *f = create_file(path);
+    fwrite(&h, sizeof h, 1, f);
+    fwrite(data, sizeof(float), n, f);
+    fwrite(&sum, sizeof sum, 1, f);
+    commit_file(f, path);
+    free(data);
+}
+
+void score_head_load(Model *m, const char *path) {
+    size_t size, n = (size_t)m->c.dim + 1, body = sizeof(ScoreHeader) + n * sizeof(float);
+    char *file = read_file(path, &size);
+    ScoreHeader h;
+    uint64_t sum;
+    if (size < sizeof h || memcmp(file, &SCORE_HEADER, offsetof(ScoreHeader, dim)) != 0)
+        die(EXIT_INPUT, "%s: is no score head of version 1; train the preference model again", path);
+    memcpy(&h, file, sizeof h);
+    if (h.dim != m->c.dim)
+        die(EXIT_INPUT, "%s: belongs to a model of width %d, not %d; use the pair that was saved together", path, h.dim, m->c.dim);
+    if (size != body + sizeof sum) die(EXIT_INPUT, "%s: has %zu bytes, not %zu; copy it anew", path, size, body + sizeof sum);
+    memcpy(&sum, file + body, sizeof sum);
+    if (sum != checksum(file + sizeof h, n * sizeof(float), checksum(&h, sizeof h, 0)))
+        die(EXIT_INPUT, "%s: its checksum is wrong; copy it anew", path);
+    for (size_t i = 0; i < n; i++) {
+        float w;
+        memcpy(&w, file + sizeof h + i * sizeof w, sizeof w);
+        m->score_w[i] = w;
+    }
+    free(file);
+}
+
+// ------------------------------------------------------------------------------------
+// Random numbers from a counter: the number at (key, position) is a hash of both. Nothing is
+// carried from draw to draw, so any thread may draw anything in any order and get the same.
+
+/* A bijection of 64 bits in which every input bit moves every output bit: two rounds of shift,
+ * xor and multiply (the finaliser of splitmix64; Steele, Lea, Flood 2014). */
+static uint64_t mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static uint64_t rng_bits(uint64_t key, uint64_t position) {
+    return mix(key + (position + 1) * 0x9e3779b97f4a7c15u);     /* 2^64 / golden ratio, odd */
+}
+
+uint64_t rng_key(uint64_t seed, uint64_t stage, uint64_t item) {
+    return rng_bits(rng_bits(rng_bits(0, seed), stage), item);
+}
+
+double rng_uniform(uint64_t key, uint64_t position) {
+    return (double)(rng_bits(key, position) >> 11) * 0x1p-53;
+}
+
+/* Box and Muller: the radius from one uniform in (0, 1], the angle from another. */
+double rng_normal(uint64_t key, uint64_t position) {
+    double u = 1 - rng_uniform(key, 2 * position), v = rng_uniform(key, 2 * position + 1);
+    return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+}
+
+/* Biased by at most n / 2^53. */
+int rng_below(uint64_t key, uint64_t position, int n) {
+    return (int)(rng_uniform(key, position) * n);
+}
+
+// ------------------------------------------------------------------------------------
+// Workers: threads that live as long as the program and take job numbers from a common counter
+
+int n_workers = 1;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t start, done;
+    int threads;                        /* started so far; the caller is a worker too, not counted */
+    int allowed;                        /* of these, how many may join the current round */
+    int n, next, running;               /* jobs, next to take, being run */
+    void (*job)(void *context, int i);
+    void *context;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .start = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local int inside_job;    /* a job that calls parallel runs its own jobs itself */
+
+/* Takes and runs jobs until none is left. The lock is held on entry and on return. */
+static void run_jobs(void) {
+    while (pool.next < pool.n) {
+        int i = pool.next++;
+        pool.running++;
+        pthread_mutex_unlock(&pool.lock);
+        inside_job = 1;
+        pool.job(pool.context, i);
+        inside_job = 0;
+        pthread_mutex_lock(&pool.lock);
+        pool.running--;
+    }
+    if (pool.running == 0) pthread_cond_signal(&pool.done);
+}
+
+static void *worker(void *number) {
+    int me = (int)(intptr_t)number;
+    pthread_mutex_lock(&pool.lock);
+    for (;;) {
+        if (me < pool.allowed) run_jobs();
+        pthread_cond_wait(&pool.start, &pool.lock);
+    }
+    return NULL;
+}
+
+void parallel(int n, void (*job)(void *context, int i), void *context) {
+    if (n_workers <= 1 || n <= 1 || inside_job) {
+        for (int i = 0; i < n; i++) job(context, i);
+        return;
+    }
+    pthread_mutex_lock(&pool.lock);
+    pool.n = n, pool.next = 0, pool.job = job, pool.context = context;
+    pool.allowed = n_workers - 1;
+    while (pool.threads < pool.allowed) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, worker, (void *)(intptr_t)pool.threads) != 0) break;
+        pthread_detach(thread);
+        pool.threads++;
+    }
+    pthread_cond_broadcast(&pool.start);
+    run_jobs();
+    while (pool.running > 0) pthread_cond_wait(&pool.done, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+}

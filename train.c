@@ -1,0 +1,1322 @@
+/* train.c -- the paper's equations, then the training that uses them.
+ *
+ * Part one, E1..E14: one pure function per equation, scalars in double, no memory and no files.
+ * Each says whether it is a loss (made small) or an objective (made large), and each KL says
+ * whose samples it averages over. Part two: AdamW, SFT, the preference model, DPO and PPO.
+ * Their loops call the functions of part one; nothing is worked out a second time inline.
+ *
+ * Not here: text, prompts, principles, stages, files (all in cai.c); how a model computes its
+ * log-probabilities (model.c). No entropy bonus, no adaptive KL coefficient, no reward scaling.
+ *
+ * Reading order: E1 and E2 (what a preference label is), then pm_step; E4, E5, E6, then
+ * ppo_rollout and ppo_update. The rest stands alone.
+ *
+ * Sources, by short name:
+ *   CAI        Bai et al. 2022b, arXiv 2212.08073       HH    Bai et al. 2022a, arXiv 2204.05862
+ *   PPO        Schulman et al. 2017, arXiv 1707.06347   GAE   Schulman et al. 2016, arXiv 1506.02438
+ *   DPO        Rafailov et al. 2023, arXiv 2305.18290   IPO   Azar et al. 2023, arXiv 2310.12036
+ *   RLAIF      Lee et al. 2023, arXiv 2309.00267        Gao   Gao et al. 2022, arXiv 2210.10760
+ *   k1, k2, k3 Schulman's note "Approximating KL Divergence", 2020
+ * SPDX-License-Identifier: MIT
+ */
+#include "cai.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ------------------------------------------------------------------------------------
+// The logistic function and its integral, in forms that cannot overflow
+
+/* s(z) = 1 / (1 + e^-z), in (0, 1). The exponent is never positive. */
+double sigmoid(double z)
+{
+    double e = exp(-fabs(z));
+    return z >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+/* log(1 + e^z) = -log s(-z): how every -log s(..) below is computed, so that a large margin
+ * gives a large loss and not log(0). */
+double softplus(double z)
+{
+    return fmax(z, 0) + log1p(exp(-fabs(z)));
+}
+
+/* x held within [lo, hi]. Written with comparisons because fmin and fmax would swallow a NaN,
+ * and a NaN has to reach the checks that stop the run. */
+static double clamp(double x, double lo, double hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+// ------------------------------------------------------------------------------------
+// E1, E2, E3 -- preferences: the loss of the preference model, its labels, its units
+
+/* E1  Preference-model loss with a soft label (Bradley-Terry).
+ *
+ *     P(A > B) = s(r_A - r_B)
+ *     L(r_A, r_B; p) = - p log s(r_A - r_B) - (1 - p) log s(r_B - r_A)
+ *     dL/dr_A = s(r_A - r_B) - p,   dL/dr_B = -dL/dr_A
+ *
+ * r_A, r_B  PM scores of the two answers to one prompt     scalars
+ * p         the label, P(A is better), from E2             in [0, 1]
+ * *dr_A     receives dL/dr_A                               in [-1, 1]
+ * Loss. p = 1 is HH's log(1 + e^(r_bad - r_good)). The minimum lies at r_A - r_B = logit(p) and
+ * is the label's entropy H(p), not 0: a label clamped to 0.6 asks for a margin of 0.405 and
+ * cannot go below 0.673. Only the difference of the scores counts. Source: HH sec. 2; CAI 4.1. */
+double pm_loss(double r_A, double r_B, double p, double *dr_A)
+{
+    double margin = r_A - r_B;
+    *dr_A = sigmoid(margin) - p;
+    return p * softplus(-margin) + (1 - p) * softplus(margin);
+}
+
+/* H(p) = -p log p - (1 - p) log(1 - p): the floor of E1's loss; in [0, log 2]. */
+static double label_entropy(double p)
+{
+    return -(p > 0 ? p * log(p) : 0) - (p < 1 ? (1 - p) * log1p(-p) : 0);
+}
+
+/* E2  The feedback model's answer as a probability: multiple choice, normalised over two.
+ *
+ *     p_A = P("(A)") / (P("(A)") + P("(B)")) = s(logp_A - logp_B)
+ *
+ * logp_A, logp_B  log-probability of each answer, summed over its tokens     (-inf, 0]
+ * Returns the soft label p of E1, in (0, 1). Source: CAI sec. 4.1. */
+double p_A_of(double logp_A, double logp_B)
+{
+    return sigmoid(logp_A - logp_B);
+}
+
+/* E2  The same question asked in both orders, so that a liking for the first place cancels.
+ *
+ *     p = 1/2 [ p(A first) + 1 - p(B first) ]
+ *
+ * p_ab  P(first is better) when A is shown first; p_ba the same when B is shown first.
+ * Source: RLAIF sec. 2.1 (CAI is silent on the order). */
+double p_both_orders(double p_ab, double p_ba)
+{
+    return 0.5 * (p_ab + 1 - p_ba);
+}
+
+/* E2  Several chains of thought, averaged:  p = 1/K sum_k p_k.    p_k (K), each in [0, 1].
+ * Source: CAI fig. 4, K = 5. */
+double p_chains(int K, const double *p_k)
+{
+    double sum = 0;
+    for (int k = 0; k < K; k++) sum += p_k[k];
+    return sum / K;
+}
+
+/* E2  Clamp of a chain-of-thought label:  p <- min(max(p, lo), hi).
+ * A written argument ends in a verdict, so its p is near 0 or 1 whatever the truth. Values
+ * inside [lo, hi] stay as they are; this is no rescaling.  Source: CAI sec. 4.1, (0.4, 0.6). */
+double p_clamp(double p, double lo, double hi)
+{
+    return clamp(p, lo, hi);
+}
+
+/* E2  Hard label:  p <- 1[p > 1/2]. An exact tie stays 1/2: rounding it to 0 would favour B. */
+double p_hard(double p)
+{
+    return p > 0.5 ? 1 : p < 0.5 ? 0 : 0.5;
+}
+
+/* E3  Elo: the probability that i beats j.
+ *
+ *     W = 1 / (1 + 10^(-(R_i - R_j)/400))
+ *
+ * R_i, R_j  ratings     any real; 70 points are 60 %, 200 are 76 %
+ * The sign is own minus opponent; HH's eq. 2.1 prints the fraction with the other one. */
+static const double ELO_PER_NAT = 173.71779276130073;      /* 400 / ln 10; HH rounds to 174 */
+double elo_win(double R_i, double R_j)
+{
+    return sigmoid((R_i - R_j) / ELO_PER_NAT);
+}
+
+/* E3  A difference of PM scores in Elo points:  (400 / ln 10) delta_r.  Source: HH sec. 2.4. */
+double elo_of_score(double delta_r)
+{
+    return ELO_PER_NAT * delta_r;
+}
+
+/* E3  Fit of ratings to game counts.
+ *
+ *     maximise over R   sum_ij wins_ij log W(i beats j),   R_anchor = 0
+ *
+ * n       players
+ * wins    (n, n)  wins[i*n + j] = games i won against j; halves for draws are allowed
+ * anchor  the player whose rating is the zero point
+ * R       (n)     receives the ratings
+ * Objective, concave: Newton's step for one rating at a time, at most one nat long, until none
+ * moves. A player who never lost (or never won) has no finite rating: it stops at the limit. */
+static double elo_newton_step(int n, const double *wins, const double *R, int i)
+{
+    double slope = 0, curvature = 0;
+    for (int j = 0; j < n; j++) {
+        if (j == i) continue;
+        double games = wins[i * n + j] + wins[j * n + i], W = elo_win(R[i], R[j]);
+        slope += wins[i * n + j] - games * W;
+        curvature += games * W * (1 - W);
+    }
+    if (curvature <= 0) return 0;                                           /* no games */
+    return ELO_PER_NAT * clamp(slope / curvature, -1, 1);
+}
+
+void elo_fit(int n, const double *wins, int anchor, double *R)
+{
+    enum { SWEEPS = 20000 };
+    const double LIMIT = 2000;                         /* toy choice: odds of 100 000 to one */
+    for (int i = 0; i < n; i++) R[i] = 0;
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+        double moved = 0;
+        for (int i = 0; i < n; i++) {
+            if (i == anchor) continue;
+            double to = clamp(R[i] + elo_newton_step(n, wins, R, i), -LIMIT, LIMIT);
+            moved = fmax(moved, fabs(to - R[i]));
+            R[i] = to;
+        }
+        if (moved < 1e-11) return;
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// E4, E5, E6 -- reinforcement learning: penalised reward, PPO's losses, advantages
+
+/* The log-ratio is held within 20 nats before exp: e^20 is already no probability ratio to learn
+ * from, and e^90 overflows a float. */
+static const double LOG_RATIO_MAX = 20;
+static double ratio_of(double logp, double logp_old)
+{
+    return exp(clamp(logp - logp_old, -LOG_RATIO_MAX, LOG_RATIO_MAX));
+}
+
+/* E4  Estimates of KL(pi || pi_0) from one token that pi sampled.
+ *
+ *     k1 = lr          unbiased, may be negative
+ *     k2 = lr^2 / 2    biased; its GRADIENT, sampled from pi, is that of the KL
+ *     k3 = e^-lr - 1 + lr    unbiased and never negative: the monitor
+ *
+ * lr  log pi(y_t) - log pi_0(y_t) at a token y_t drawn from pi; swapping the roles of the two
+ *     in k3 gives another number. Sum over an answer's tokens for the KL of the answer.
+ * All are exactly 0 at lr = 0. Source: HH eq. 4.1 for the KL, Schulman's note for k1, k2, k3. */
+double kl_k1(double lr)
+{
+    return lr;
+}
+
+double kl_k2(double lr)
+{
+    return 0.5 * lr * lr;
+}
+
+double kl_k3(double lr)
+{
+    return expm1(clamp(-lr, -LOG_RATIO_MAX, LOG_RATIO_MAX)) + lr;
+}
+
+/* E4  The reward PPO sees at one token.
+ *
+ *     r_total(x, y) = r_PM(x, y) - lambda_kl KL(pi || pi_0)      (HH, whole answer)
+ *     r_t = r_PM [t is the last token] - lambda_kl k1(lr_t)      (here, token by token)
+ *
+ * r_PM_if_last  PM score of the whole answer at its last token, 0 at every other one
+ * lambda_kl     0.001 in HH
+ * lr            log pi - log pi_0 of this token, sampled from pi; a constant: no gradient flows
+ * Objective. The sum over the answer is HH's r_total with the KL estimated by k1.
+ * D5: token by token, and toy-scale lambda_kl is some 100 times HH's. Source: HH eq. 4.1. */
+double reward_penalised(double r_PM_if_last, double lambda_kl, double lr)
+{
+    return r_PM_if_last - lambda_kl * kl_k1(lr);
+}
+
+/* E5  PPO's clipped loss of one token.
+ *
+ *     rho = pi(a|s) / pi_old(a|s)
+ *     L_clip = - min( rho A, clip(rho, 1 - eps, 1 + eps) A )
+ *     dL/dlog pi = - rho A,  or 0 where the clipped side is the smaller
+ *
+ * logp, logp_old  log pi and log pi_old of the token that pi_old sampled
+ * A               its advantage (E6, whitened)
+ * eps_clip        0.2 in HH
+ * *dlogp          receives dL/dlog pi        *clipped  1 where the clip stops the gradient
+ * Loss. At rho = 1 the gradient is the policy gradient. Source: PPO eq. 7; HH app. B.1. */
+double ppo_clip_loss(double logp, double logp_old, double A, double eps_clip,
+                     double *dlogp, int *clipped)
+{
+    double rho = ratio_of(logp, logp_old);
+    double free = rho * A, held = clamp(rho, 1 - eps_clip, 1 + eps_clip) * A;
+    *clipped = held < free;
+    *dlogp = *clipped ? 0 : -rho * A;
+    return *clipped ? -held : -free;
+}
+
+/* E5  Value loss of one state.
+ *
+ *     V_held = V_old + clip(V - V_old, -eps_value, eps_value)
+ *     L_V = 1/2 max( (V - G)^2, (V_held - G)^2 )
+ *
+ * V, V_old   the value now and at sampling time, of the prefix before the token
+ * G          its return (E6)
+ * eps_value  0 or less: no clipping, L_V = 1/2 (V - G)^2
+ * *dV        receives dL_V/dV                *clipped  1 where the clip stops the gradient
+ * Loss. D6: the papers do not state a value loss; this is PPO's common one. */
+double value_loss(double V, double V_old, double G, double eps_value, double *dV, int *clipped)
+{
+    double V_held = eps_value > 0 ? V_old + clamp(V - V_old, -eps_value, eps_value) : V;
+    double free = (V - G) * (V - G), held = (V_held - G) * (V_held - G);
+    *clipped = held > free;
+    *dV = *clipped ? 0 : V - G;
+    return 0.5 * (*clipped ? held : free);
+}
+
+/* E6  Generalised advantage estimation over one answer.
+ *
+ *     delta_t = r_t + gamma V_{t+1} - V_t,   V_T = 0
+ *     A_t = delta_t + gamma lambda A_{t+1},  A_T = 0
+ *     G_t = A_t + V_t
+ *
+ * T          tokens of the answer
+ * r, V       (T) rewards (E4); values of the states before each token
+ * gamma      1 in HH           lambda  D6: 0.95, the papers do not say
+ * A, G       (T) receive advantages (objective) and returns
+ * lambda = 1: A_t is the Monte-Carlo return minus V_t; lambda = 0: one-step error. Source: GAE. */
+void gae(int T, const double *r, const double *V, double gamma, double lambda,
+         double *A, double *G)
+{
+    double V_next = 0, A_next = 0;
+    for (int t = T - 1; t >= 0; t--) {
+        double delta = r[t] + gamma * V_next - V[t];
+        A[t] = delta + gamma * lambda * A_next;
+        G[t] = A[t] + V[t];
+        V_next = V[t];
+        A_next = A[t];
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// E7 .. E11 -- what the results are measured with
+
+/* E7  Abscissa of HH's reward plots: sqrt KL(pi || pi_0), samples from pi. To second order the
+ * KL is quadratic in the change of pi while the reward is linear in it, so reward against sqrt KL
+ * starts straight. A k1 mean can come out below 0: taken as 0. Source: HH sec. 4.3. */
+double sqrt_kl(double kl)
+{
+    return sqrt(fmax(kl, 0));
+}
+
+/* E7  KL of best-of-n sampling to plain sampling:  log n - (n - 1)/n.    n >= 1. Source: Gao. */
+double kl_best_of_n(int n)
+{
+    return log(n) - (n - 1.0) / n;
+}
+
+/* E7  Over-optimisation, gold reward at distance d = sqrt KL >= 0:
+ *
+ *     R_bon(d) = d (alpha - beta d),     R_RL(d) = d (alpha - beta log d)
+ *
+ * alpha, beta  fitted, reward per unit d; both functions are 0 at d = 0. Objective. Source: Gao. */
+double r_best_of_n(double d, double alpha, double beta)
+{
+    return d * (alpha - beta * d);
+}
+
+double r_rl(double d, double alpha, double beta)
+{
+    return d > 0 ? d * (alpha - beta * log(d)) : 0;
+}
+
+/* E8  Expected calibration error.
+ *
+ *     ECE = sum_b n_b/n | acc_b - conf_b |
+ *
+ * p     (n) stated probability, in [0, 1]    y  (n) 1 where it came true, else 0
+ * bins  number of equal-width bins; p = 1 belongs to the last one
+ * acc_b, conf_b: means of y and of p in bin b. In [0, 1], 0 is calibrated; n = 0 gives 0.
+ * Source: CAI fig. 9, HH fig. 9 (they plot the bins). */
+double ece(int n, const double *p, const double *y, int bins)
+{
+    double error = 0;
+    for (int b = 0; b < bins; b++) {
+        double gap = 0;                                 /* n_b (acc_b - conf_b) */
+        for (int i = 0; i < n; i++) {
+            int bin = (int)(p[i] * bins);
+            if ((bin < bins ? bin : bins - 1) == b) gap += y[i] - p[i];
+        }
+        error += fabs(gap);
+    }
+    return n ? error / n : 0;
+}
+
+/* E9  Absolute harmfulness: squared error of a predicted rating.
+ *
+ *     L = (s_hat - s)^2,   dL/ds_hat = 2 (s_hat - s)
+ *
+ * s_hat  predicted, a real      s  the rater's 0 (attack failed) .. 4 (succeeded)
+ * Loss. Source: CAI sec. 4.5, fig. 10. */
+double harm_loss(double s_hat, double s, double *ds_hat)
+{
+    *ds_hat = 2 * (s_hat - s);
+    return (s_hat - s) * (s_hat - s);
+}
+
+/* E10  Multiple-choice accuracy:  mean over items of 1[p_correct > 1/2], a tie counting 1/2.
+ *
+ * p_correct  (n) probability given to the right option, in [0, 1]. n = 0 gives 1/2.
+ * For a PM, p_correct = s(r_good - r_bad). Source: CAI fig. 4. */
+double mc_accuracy(int n, const double *p_correct)
+{
+    double right = 0;
+    for (int i = 0; i < n; i++) right += p_hard(p_correct[i]);
+    return n ? right / n : 0.5;
+}
+
+/* E11  The policy that KL-regularised RL would reach with unlimited skill.
+ *
+ *     pi* = argmax_pi  E_pi[r] - beta KL(pi || pi_0) = pi_0 e^(r/beta) / Z
+ *     value at pi*  =  beta log Z,   Z = sum_y pi_0(y) e^(r(y)/beta)
+ *
+ * n        number of possible answers, all listed
+ * pi_0, r  (n) reference probabilities, sum 1; rewards
+ * beta     > 0; HH's lambda_kl
+ * pi_star  (n) receives pi*
+ * Returns the value. Objective; KL of pi to pi_0, exact. The largest r of a possible answer is
+ * taken out before exp.
+ * Source: DPO eq. 4. */
+double gibbs_optimum(int n, const double *pi_0, const double *r, double beta, double *pi_star)
+{
+    double r_max = -INFINITY, Z = 0;
+    for (int y = 0; y < n; y++) if (pi_0[y] > 0) r_max = fmax(r_max, r[y]);
+    for (int y = 0; y < n; y++)
+        Z += pi_star[y] = pi_0[y] > 0 ? pi_0[y] * exp((r[y] - r_max) / beta) : 0;
+    for (int y = 0; y < n; y++) pi_star[y] /= Z;
+    return r_max + beta * log(Z);
+}
+
+// ------------------------------------------------------------------------------------
+// E12, E13, E14 -- losses beside the paper's RL
+
+/* E12  Direct preference optimisation with a soft label.
+ *
+ *     h = beta [ (logp_w - ref_w) - (logp_l - ref_l) ]
+ *     L = - p log s(h) - (1 - p) log s(-h)
+ *     dL/dlogp_w = beta (s(h) - p),   dL/dlogp_l = -dL/dlogp_w
+ *
+ * logp_w, logp_l  log pi of the winner and the loser, SUMMED over their answer tokens
+ * ref_w, ref_l    the same under pi_0
+ * beta            > 0; larger stays closer to pi_0        p  P(w is better); 1 is plain DPO
+ * *dlogp_w        receives dL/dlogp_w
+ * Loss: E1 with beta times the log-ratio in the place of the score. log 2 at pi = pi_0.
+ * Source: DPO eq. 7; the soft form follows from E1. */
+double dpo_loss(double logp_w, double logp_l, double ref_w, double ref_l, double beta, double p,
+                double *dlogp_w)
+{
+    double dr;
+    double loss = pm_loss(beta * (logp_w - ref_w), beta * (logp_l - ref_l), p, &dr);
+    *dlogp_w = beta * dr;
+    return loss;
+}
+
+/* E12  Identity preference optimisation: a margin to reach instead of one to grow.
+ *
+ *     h = (logp_w - ref_w) - (logp_l - ref_l),   L = (h - 1/(2 tau))^2
+ *
+ * tau > 0; arguments as in dpo_loss, log-probabilities summed. (Some programs take means: their
+ * tau is another quantity.) *dlogp_w receives dL/dlogp_w. Loss. Source: IPO eq. 17. */
+double ipo_loss(double logp_w, double logp_l, double ref_w, double ref_l, double tau,
+                double *dlogp_w)
+{
+    double h = (logp_w - ref_w) - (logp_l - ref_l), miss = h - 1 / (2 * tau);
+    *dlogp_w = 2 * miss;
+    return miss * miss;
+}
+
+/* E13  Supervised loss:  - sum_t log pi(y_t | x, y_<t).
+ *
+ * logp  (T) of the target tokens. Loss; dL/dlogp_t = -1 for every t. Source: CAI sec. 3.1. */
+double sft_loss(int T, const double *logp)
+{
+    double sum = 0;
+    for (int t = 0; t < T; t++) sum += logp[t];
+    return -sum;
+}
+
+/* E13  Distillation:  KL(p_0 || p_theta) = sum_i p_0,i (log p_0,i - log p_theta,i).
+ *
+ * p_0          (n) the teacher's probabilities, sum 1
+ * logp_theta   (n) the pupil's log-probabilities
+ * dlogp_theta  (n) receives dL/dlogp_theta,i = -p_0,i
+ * Loss. KL of the TEACHER to the pupil, exact, no samples. In HH only. Source: HH app. A.1. */
+double distill_loss(int n, const double *p_0, const double *logp_theta, double *dlogp_theta)
+{
+    double kl = 0;
+    for (int i = 0; i < n; i++) {
+        if (p_0[i] > 0) kl += p_0[i] * (log(p_0[i]) - logp_theta[i]);
+        dlogp_theta[i] = -p_0[i];
+    }
+    return kl;
+}
+
+/* E14  Feedback as a score: the judge's expected mark.
+ *
+ *     s = sum_{i=1..n} i P(i) / sum_i P(i),   rescaled:  (2 s - (n + 1)) / (n - 1)
+ *
+ * p_i  (n) probability of each mark 1..n (p_i[0] is mark 1); the sum need not be 1, n >= 2
+ * In [-1, 1]. Objective. Source: RLAIF sec. 2.2 (direct RLAIF), n = 10. */
+double scored_feedback(int n, const double *p_i)
+{
+    double s = 0, sum = 0;
+    for (int i = 1; i <= n; i++) {
+        s += i * p_i[i - 1];
+        sum += p_i[i - 1];
+    }
+    return (2 * s / sum - (n + 1)) / (n - 1);
+}
+
+/* Wilson's 95 % interval of a share: k of n, 0 <= k <= n. Unlike k/n -+ 2 sd it is right at 0 of
+ * 20, where the upper end is 16 % and not 0. n = 0: nothing known, [0, 1]. */
+void wilson(double k, double n, double *lo, double *hi)
+{
+    const double z = 1.959963984540054;
+    if (n <= 0) { *lo = 0; *hi = 1; return; }
+    double share = k / n, z2_n = z * z / n;
+    double middle = (share + z2_n / 2) / (1 + z2_n);
+    double half = z * sqrt(share * (1 - share) / n + z2_n / (4 * n)) / (1 + z2_n);
+    *lo = fmax(middle - half, 0);
+    *hi = fmin(middle + half, 1);
+}
+
+// ------------------------------------------------------------------------------------
+// AdamW. Gradients of the SHARDS pieces are added in shard order; the parameters are cut into
+// RANGES whatever the machine, so any number of threads gives the same bytes.
+
+enum { RANGES = 64 };
+
+typedef struct {
+    Trainer *t;
+    double lr, clip;            /* clip: factor on the gradient, 1 if its norm is small enough */
+    double square[RANGES];      /* sum of squared gradients of each range */
+    Tensor tensor[MAX_TENSORS];
+    int n_tensor;
+} Update;
+
+Trainer *trainer_new(Model *m, AdamW opt)
+{
+    Trainer *t = xcalloc(1, sizeof *t);
+    t->m = m;
+    t->opt = opt;
+    t->mean = xcalloc(m->n_param, sizeof *t->mean);
+    t->var = xcalloc(m->n_param, sizeof *t->var);
+    for (int i = 0; i < SHARDS; i++) {
+        t->grad[i] = model_new(m->c);
+        t->acts[i] = acts_new();
+    }
+    return t;
+}
+
+void trainer_free(Trainer *t)
+{
+    if (!t) return;
+    for (int i = 0; i < SHARDS; i++) {
+        model_free(t->grad[i]);
+        acts_free(t->acts[i]);
+    }
+    free(t->mean);
+    free(t->var);
+    free(t);
+}
+
+double lr_schedule(int kind, long step, long warm, long total)
+{
+    if (step < warm) return (double)(step + 1) / warm;
+    double done = total > warm ? clamp((double)(step - warm) / (total - warm), 0, 1) : 0;
+    if (kind == LR_LINEAR) return 1 - done;
+    if (kind == LR_COSINE) return 0.5 * (1 + cos(3.14159265358979323846 * done));
+    return 1;
+}
+
+static size_t range_start(size_t n, int k)
+{
+    return n / RANGES * k + n % RANGES * k / RANGES;
+}
+
+/* grad[0] += grad[1] + .. in shard order, over one range of parameters. The others are zeroed
+ * on the way, while they are in the cache. */
+static void add_shards(void *context, int k)
+{
+    Update *u = context;
+    size_t n = u->t->m->n_param, from = range_start(n, k), to = range_start(n, k + 1);
+    real *g = u->t->grad[0]->w;
+    for (int i = 1; i < SHARDS; i++) {
+        real *g_i = u->t->grad[i]->w;
+        for (size_t j = from; j < to; j++) g[j] += g_i[j];
+        memset(g_i + from, 0, (to - from) * sizeof *g_i);
+    }
+    double square = 0;
+    for (size_t j = from; j < to; j++) square += (double)g[j] * g[j];
+    u->square[k] = square;
+}
+
+/* AdamW (Loshchilov and Hutter 2019) on parameters from..to-1 of one tensor:
+ *
+ *     m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g^2
+ *     w <- w - lr [ m / (1 - b1^t)  /  ( sqrt(v / (1 - b2^t)) + eps )  +  decay w ]
+ *
+ * in real: these are tensors, not scalars, and double would halve the speed. g is zeroed. */
+static void adamw_range(Trainer *t, size_t from, size_t to, double lr, double decay, double clip)
+{
+    const AdamW *o = &t->opt;
+    const real b1 = (real)o->beta1, c1 = (real)(1 - o->beta1), eps = (real)o->eps;
+    const real b2 = (real)o->beta2, c2 = (real)(1 - o->beta2), scale = (real)clip;
+    const real step = (real)(lr / (1 - pow(o->beta1, t->step + 1)));
+    const real unbias = (real)(1 / (1 - pow(o->beta2, t->step + 1)));
+    const real keep = (real)(1 - lr * decay);
+    real *w = t->m->w, *g = t->grad[0]->w, *m = t->mean, *v = t->var;
+    for (size_t i = from; i < to; i++) {
+        real g_i = scale * g[i];
+        m[i] = b1 * m[i] + c1 * g_i;
+        v[i] = b2 * v[i] + c2 * g_i * g_i;
+        w[i] = keep * w[i] - step * m[i] / ((real)sqrt(unbias * v[i]) + eps);
+        g[i] = 0;
+    }
+}
+
+/* One range, tensor by tensor: weight decay shrinks matrices (the embedding too), and leaves
+ * vectors alone: the rms weights have 1 as their neutral value, and the score head is a vector. */
+static void adamw_job(void *context, int k)
+{
+    Update *u = context;
+    size_t n = u->t->m->n_param, from = range_start(n, k), to = range_start(n, k + 1);
+    for (int i = 0; i < u->n_tensor; i++) {
+        const Tensor *T = &u->tensor[i];
+        size_t a = T->offset > from ? T->offset : from;
+        size_t b = T->offset + T->size < to ? T->offset + T->size : to;
+        int matrix = T->rows > 1 && T->cols > 1;
+        if (a < b) adamw_range(u->t, a, b, u->lr, matrix ? u->t->opt.weight_decay : 0, u->clip);
+    }
+}
+
+static void check_loss(const Trainer *t, const char *name, double loss)
+{
+    if (!isfinite(loss))
+        die(EXIT_NUMERICS, "step %ld: the %s loss is %g; lower the learning rate or look at the "
+            "data of this batch", t->step, name, loss);
+}
+
+_Noreturn static void die_of_gradient(const Update *u)
+{
+    const char *name = "?";
+    for (int i = u->n_tensor - 1; i >= 0; i--)
+        for (size_t j = 0; j < u->tensor[i].size; j++)
+            if (!isfinite(u->t->grad[0]->w[u->tensor[i].offset + j])) name = u->tensor[i].name;
+    die(EXIT_NUMERICS, "step %ld: the gradient of %s is not finite; lower the learning rate",
+        u->t->step, name);
+}
+
+/* The step that ends every ..._step below: add the shards' gradients, clip their global norm,
+ * update. Leaves every gradient zero for the next step. */
+static void trainer_step(Trainer *t, double lr)
+{
+    Update u = { .t = t, .lr = lr, .clip = 1 };
+    u.n_tensor = model_tensors(&t->m->c, u.tensor);
+    parallel(RANGES, add_shards, &u);
+    double square = 0;
+    for (int k = 0; k < RANGES; k++) square += u.square[k];
+    t->grad_norm = sqrt(square);
+    if (!isfinite(t->grad_norm)) die_of_gradient(&u);
+    if (t->opt.max_norm > 0 && t->grad_norm > t->opt.max_norm)
+        u.clip = t->opt.max_norm / t->grad_norm;
+    parallel(RANGES, adamw_job, &u);
+    t->step++;
+}
+
+// ------------------------------------------------------------------------------------
+// Batches: picking sequences, cutting them into shards, listing the rows that are asked for
+
+/* Cuts s into k runs of whole sequences with about equal numbers of tokens: run j is sequences
+ * first[j]..first[j+1]-1, possibly none. Groups of `per` sequences stay together (2: a pair).
+ * A group belongs to the run its middle token falls in. first (k+1). */
+static void cut(const Seqs *s, int per, int k, int *first)
+{
+    int n = s->n / per, i = 0;
+    long long total = s->n ? s->start[n * per] : 0;
+    for (int j = 0; j < k; j++) {
+        while (i < n && ((long long)s->start[i * per] + s->start[(i + 1) * per]) * k < 2 * total * j) i++;
+        first[j] = i * per;
+    }
+    first[k] = n * per;
+}
+
+/* The batch which[0..n) of s, `per` sequences an item. *flag (may be NULL with mask NULL too)
+ * receives the mask of its tokens, all 1 without a mask: a fresh array, packed as the batch. */
+static Seqs pick(const Seqs *s, int per, const int *which, int n,
+                 const unsigned char *mask, unsigned char **flag)
+{
+    Seqs batch = { 0 };
+    for (int i = 0; i < n; i++)
+        for (int b = per * which[i]; b < per * (which[i] + 1); b++)
+            seqs_push(&batch, seq_tok(s, b), seq_len(s, b));
+    if (!flag) return batch;
+    *flag = xcalloc(batch.n ? batch.start[batch.n] + 1 : 1, 1);
+    for (int i = 0, b = 0; i < n; i++)
+        for (int c = per * which[i]; c < per * (which[i] + 1); c++, b++) {
+            unsigned char *to = *flag + batch.start[b];
+            if (mask) memcpy(to, mask + s->start[c], seq_len(s, c));
+            else memset(to, 1, seq_len(s, c));
+        }
+    return batch;
+}
+
+/* 1 at the tokens of the answers: sequence b's from prompt_len[b] on. Packed as s. */
+static unsigned char *answer_flags(const Seqs *s, const int *prompt_len)
+{
+    unsigned char *flag = xcalloc(s->n ? s->start[s->n] + 1 : 1, 1);
+    for (int b = 0; b < s->n; b++)
+        for (int j = prompt_len[b]; j < seq_len(s, b); j++) flag[s->start[b] + j] = 1;
+    return flag;
+}
+
+/* Targets among the tokens of one sequence: those flagged, save the first, which nothing
+ * precedes and so nothing predicts. */
+static long count_targets(const Seqs *s, const unsigned char *flag, int first, int last)
+{
+    long n = 0;
+    for (int b = first; b < last; b++)
+        for (int i = s->start[b] + 1; i < s->start[b + 1]; i++) n += flag[i];
+    return n;
+}
+
+typedef struct {            /* rows of one shard at which the model is read */
+    int n;
+    int *row, *target, *at; /* (n) row in the shard; target token; its place in the packed batch */
+    real *logp, *entropy, *score, *dlogp, *dscore;   /* (n) */
+} Rows;
+
+static Rows rows_new(int n)
+{
+    Rows r = { .n = n };
+    r.row = xcalloc(3 * (size_t)n + 1, sizeof *r.row);
+    r.logp = xcalloc(5 * (size_t)n + 1, sizeof *r.logp);
+    r.target = r.row + n, r.at = r.target + n;
+    r.entropy = r.logp + n, r.score = r.entropy + n, r.dlogp = r.score + n, r.dscore = r.dlogp + n;
+    return r;
+}
+
+static void rows_free(Rows *r)
+{
+    free(r->row);
+    free(r->logp);
+}
+
+/* The rows that predict the targets of sequences first..last-1: the one before each target. */
+static Rows target_rows(const Seqs *s, const unsigned char *flag, int first, int last)
+{
+    Rows r = rows_new((int)count_targets(s, flag, first, last));
+    int n = 0;
+    for (int b = first; b < last; b++)
+        for (int i = s->start[b] + 1; i < s->start[b + 1]; i++)
+            if (flag[i]) {
+                r.at[n] = i;
+                r.row[n] = i - 1 - s->start[first];
+                r.target[n++] = s->token[i];
+            }
+    return r;
+}
+
+/* The last rows of sequences first..last-1, where the PM's score is read. */
+static Rows last_rows(const Seqs *s, int first, int last)
+{
+    Rows r = rows_new(last - first);
+    for (int b = first; b < last; b++) {
+        if (!seq_len(s, b))
+            die(EXIT_INPUT, "sequence %d is empty, and a score is read at the last token; "
+                "drop empty records", b);
+        r.row[b - first] = s->start[b + 1] - 1 - s->start[first];
+    }
+    return r;
+}
+
+// ------------------------------------------------------------------------------------
+// Reading a model without training it. A long list goes through in pieces of bounded size;
+// the pieces do not depend on the number of threads.
+
+enum { PIECE_TOKENS = 2048 };
+
+typedef struct {
+    const Model *m;
+    const Seqs *s;
+    const unsigned char *flag;      /* NULL: read the score at the last token of each sequence */
+    const int *first;               /* (n_piece+1) */
+    int n_piece;
+    double *logp, *entropy, *value; /* (N) at the targets, packed as s->token; may be NULL */
+    double *score;                  /* (B) with flag NULL */
+} Reading;
+
+static void read_last(const Reading *q, Acts *a, int first, int last)
+{
+    Rows r = last_rows(q->s, first, last);
+    scores(q->m, a, r.n, r.row, r.score);
+    for (int i = 0; i < r.n; i++) q->score[first + i] = r.score[i];
+    rows_free(&r);
+}
+
+static void read_targets(const Reading *q, Acts *a, int first, int last)
+{
+    Rows r = target_rows(q->s, q->flag, first, last);
+    logprobs(q->m, a, r.n, r.row, r.target, r.logp, q->entropy ? r.entropy : NULL);
+    if (q->value) scores(q->m, a, r.n, r.row, r.score);
+    for (int i = 0; i < r.n; i++) {
+        q->logp[r.at[i]] = r.logp[i];
+        if (q->entropy) q->entropy[r.at[i]] = r.entropy[i];
+        if (q->value) q->value[r.at[i]] = r.score[i];
+    }
+    rows_free(&r);
+}
+
+static void read_job(void *context, int shard)
+{
+    const Reading *q = context;
+    Acts *a = acts_new();
+    for (int k = shard; k < q->n_piece; k += SHARDS) {
+        int first = q->first[k], last = q->first[k + 1];
+        if (first == last) continue;
+        forward(q->m, a, q->s, first, last);
+        if (q->flag) read_targets(q, a, first, last);
+        else read_last(q, a, first, last);
+    }
+    acts_free(a);
+}
+
+/* Reads q->m on all of q->s; without given pieces, in pieces of about PIECE_TOKENS. */
+static void read_model(Reading q)
+{
+    int *own = NULL;
+    if (!q.first) {
+        q.n_piece = 1 + (q.s->n ? q.s->start[q.s->n] : 0) / PIECE_TOKENS;
+        q.first = own = xcalloc(q.n_piece + 1, sizeof *own);
+        cut(q.s, 1, q.n_piece, own);
+    }
+    parallel(SHARDS, read_job, &q);
+    free(own);
+}
+
+/* sum (B) and per_token (N, packed as s->token, 0 at the prompts); either may be NULL. */
+void completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len,
+                         double *sum, double *per_token)
+{
+    int N = s->n ? s->start[s->n] : 0;
+    unsigned char *flag = answer_flags(s, prompt_len);
+    double *logp = xcalloc(N + 1, sizeof *logp);
+    read_model((Reading){ .m = m, .s = s, .flag = flag, .logp = logp });
+    for (int b = 0; sum && b < s->n; b++)
+        sum[b] = -sft_loss(seq_len(s, b), logp + s->start[b]);
+    if (per_token) memcpy(per_token, logp, N * sizeof *logp);
+    free(logp);
+    free(flag);
+}
+
+void pm_scores(const Model *pm, const Seqs *s, double *score)
+{
+    read_model((Reading){ .m = pm, .s = s, .score = score });
+}
+
+/* E1 fixes scores up to a constant only; this fixes the constant, as HH do before plotting (app.
+ * B.2). It matters in PPO, where a score is weighed against missing_stop_penalty. */
+void pm_centre(Model *pm, const Seqs *s)
+{
+    double *score = xcalloc(s->n + 1, sizeof *score), mean = 0;
+    pm_scores(pm, s, score);
+    for (int b = 0; b < s->n; b++) mean += score[b] / s->n;
+    *pm->score_b -= (real)mean;
+    free(score);
+}
+
+// ------------------------------------------------------------------------------------
+// Supervised fine-tuning (E13): pretraining, and SL-CAI on the revisions
+
+typedef struct {
+    Trainer *t;
+    const Seqs *s;
+    const unsigned char *flag;
+    int first[SHARDS + 1];
+    double scale;                   /* 1 / targets of the whole batch */
+    double loss[SHARDS];
+} Sft;
+
+static void sft_job(void *context, int shard)
+{
+    Sft *q = context;
+    Trainer *t = q->t;
+    int first = q->first[shard], last = q->first[shard + 1];
+    if (first == last) return;
+    Rows r = target_rows(q->s, q->flag, first, last);
+    double *logp = xcalloc(r.n + 1, sizeof *logp);
+    forward(t->m, t->acts[shard], q->s, first, last);
+    logprobs(t->m, t->acts[shard], r.n, r.row, r.target, r.logp, NULL);
+    for (int i = 0; i < r.n; i++) {
+        logp[i] = r.logp[i];
+        r.dlogp[i] = (real)-q->scale;
+    }
+    q->loss[shard] = q->scale * sft_loss(r.n, logp);
+    backward(t->m, t->grad[shard], t->acts[shard], r.dlogp, NULL);
+    free(logp);
+    rows_free(&r);
+}
+
+double sft_step(Trainer *t, const Seqs *docs, const int *which, int n,
+                const unsigned char *mask, double lr)
+{
+    unsigned char *flag;
+    Seqs batch = pick(docs, 1, which, n, mask, &flag);
+    long targets = count_targets(&batch, flag, 0, batch.n);
+    double loss = 0;
+    if (targets) {
+        Sft q = { .t = t, .s = &batch, .flag = flag, .scale = 1.0 / targets };
+        cut(&batch, 1, SHARDS, q.first);
+        parallel(SHARDS, sft_job, &q);
+        for (int i = 0; i < SHARDS; i++) loss += q.loss[i];
+        check_loss(t, "supervised", loss);
+        trainer_step(t, lr);
+    }
+    free(flag);
+    seqs_free(&batch);
+    return loss;
+}
+
+double sft_eval(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask)
+{
+    unsigned char *flag;
+    Seqs batch = pick(docs, 1, which, n, mask, &flag);
+    int N = batch.n ? batch.start[batch.n] : 0;
+    long targets = count_targets(&batch, flag, 0, batch.n);
+    double *logp = xcalloc(N + 1, sizeof *logp);            /* stays 0 where no target is */
+    read_model((Reading){ .m = t->m, .s = &batch, .flag = flag, .logp = logp });
+    double loss = targets ? sft_loss(N, logp) / targets : 0;
+    free(logp);
+    free(flag);
+    seqs_free(&batch);
+    return loss;
+}
+
+// ------------------------------------------------------------------------------------
+// The preference model (E1)
+
+typedef struct {
+    Trainer *t;
+    const Seqs *s;
+    const double *p;                /* (n) labels of the batch's pairs */
+    int n, first[SHARDS + 1];
+    double *loss, *margin;          /* (n) r_A - r_B */
+} Pm;
+
+static void pm_job(void *context, int shard)
+{
+    Pm *q = context;
+    Trainer *t = q->t;
+    int first = q->first[shard], last = q->first[shard + 1];
+    if (first == last) return;
+    Rows r = last_rows(q->s, first, last);
+    forward(t->m, t->acts[shard], q->s, first, last);
+    scores(t->m, t->acts[shard], r.n, r.row, r.score);
+    for (int j = 0; j < r.n / 2; j++) {
+        int pair = first / 2 + j;
+        double r_A = r.score[2 * j], r_B = r.score[2 * j + 1], dr_A;
+        q->loss[pair] = pm_loss(r_A, r_B, q->p[pair], &dr_A);
+        q->margin[pair] = r_A - r_B;
+        r.dscore[2 * j] = (real)(dr_A / q->n);
+        r.dscore[2 * j + 1] = -r.dscore[2 * j];
+    }
+    backward(t->m, t->grad[shard], t->acts[shard], NULL, r.dscore);
+    rows_free(&r);
+}
+
+/* Means over the batch. A pair with p = 1/2 has no better side: it counts in the loss and the
+ * floor, not in accuracy and margin (which is that of the side the label prefers). */
+static PmStats pm_stats(const Pm *q)
+{
+    PmStats st = { 0 };
+    double *p_correct = xcalloc(q->n + 1, sizeof *p_correct);
+    int judged = 0;
+    for (int i = 0; i < q->n; i++) {
+        st.loss += q->loss[i] / q->n;
+        st.entropy_floor += label_entropy(q->p[i]) / q->n;
+        if (q->p[i] == 0.5) continue;
+        double margin = q->p[i] > 0.5 ? q->margin[i] : -q->margin[i];
+        st.margin += margin;
+        p_correct[judged++] = sigmoid(margin);
+    }
+    st.accuracy = mc_accuracy(judged, p_correct);
+    st.margin /= judged ? judged : 1;
+    free(p_correct);
+    return st;
+}
+
+PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr)
+{
+    Seqs batch = pick(pairs, 2, which, n, NULL, NULL);
+    double *p_batch = xcalloc(3 * (size_t)n + 1, sizeof *p_batch);
+    Pm q = { .t = t, .s = &batch, .p = p_batch, .n = n, .loss = p_batch + n, .margin = p_batch + 2 * n };
+    for (int i = 0; i < n; i++) p_batch[i] = p[which[i]];
+    cut(&batch, 2, SHARDS, q.first);
+    parallel(SHARDS, pm_job, &q);
+    PmStats st = pm_stats(&q);
+    check_loss(t, "preference-model", st.loss);
+    trainer_step(t, lr);
+    free(p_batch);
+    seqs_free(&batch);
+    return st;
+}
+
+// ------------------------------------------------------------------------------------
+// DPO (E12): the extension without a reward model
+
+typedef struct {
+    Trainer *t;
+    const Seqs *s;
+    const unsigned char *flag;
+    const double *p, *ref;          /* (n) labels; (N) reference log-probabilities per token */
+    double beta, *loss;             /* loss (n) */
+    int n, first[SHARDS + 1];
+} Dpo;
+
+/* Log-probability of sequence b: the sum over its rows i..; *i moves past them. */
+static double sum_rows(const Rows *r, const Seqs *s, int b, int *i, const double *ref, double *sum_ref)
+{
+    double sum = 0;
+    *sum_ref = 0;
+    for (; *i < r->n && r->at[*i] < s->start[b + 1]; ++*i) {
+        sum += r->logp[*i];
+        *sum_ref += ref[r->at[*i]];
+    }
+    return sum;
+}
+
+static void dpo_job(void *context, int shard)
+{
+    Dpo *q = context;
+    Trainer *t = q->t;
+    int first = q->first[shard], last = q->first[shard + 1];
+    if (first == last) return;
+    Rows r = target_rows(q->s, q->flag, first, last);
+    forward(t->m, t->acts[shard], q->s, first, last);
+    logprobs(t->m, t->acts[shard], r.n, r.row, r.target, r.logp, NULL);
+    for (int b = first, i = 0; b < last; b += 2) {
+        int begin = i;
+        double ref_w, ref_l, dlogp_w;
+        double logp_w = sum_rows(&r, q->s, b, &i, q->ref, &ref_w);
+        int middle = i;
+        double logp_l = sum_rows(&r, q->s, b + 1, &i, q->ref, &ref_l);
+        q->loss[b / 2] = dpo_loss(logp_w, logp_l, ref_w, ref_l, q->beta, q->p[b / 2], &dlogp_w);
+        for (int j = begin; j < i; j++) r.dlogp[j] = (real)((j < middle ? dlogp_w : -dlogp_w) / q->n);
+    }
+    backward(t->m, t->grad[shard], t->acts[shard], r.dlogp, NULL);
+    rows_free(&r);
+}
+
+/* The reference reads the batch in the very pieces the policy trains on: while the two are equal
+ * their log-probabilities agree to the last bit and the loss is log 2 exactly. */
+double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len,
+                const double *p, const int *which, int n, double beta, double lr)
+{
+    Seqs batch = pick(pairs, 2, which, n, NULL, NULL);
+    int N = batch.n ? batch.start[batch.n] : 0;
+    int *prompt = xcalloc(batch.n + 1, sizeof *prompt);
+    for (int b = 0; b < batch.n; b++) prompt[b] = prompt_len[2 * which[b / 2] + b % 2];
+    unsigned char *flag = answer_flags(&batch, prompt);
+    double *p_batch = xcalloc(2 * (size_t)n + 1, sizeof *p_batch), *logp = xcalloc(N + 1, sizeof *logp);
+    for (int i = 0; i < n; i++) p_batch[i] = p[which[i]];
+    Dpo q = { .t = t, .s = &batch, .flag = flag, .p = p_batch, .ref = logp, .beta = beta,
+              .loss = p_batch + n, .n = n };
+    cut(&batch, 2, SHARDS, q.first);
+    read_model((Reading){ .m = ref, .s = &batch, .flag = flag, .first = q.first,
+                          .n_piece = SHARDS, .logp = logp });
+    parallel(SHARDS, dpo_job, &q);
+    double loss = 0;
+    for (int i = 0; i < n; i++) loss += q.loss[i] / n;
+    check_loss(t, "DPO", loss);
+    trainer_step(t, lr);
+    free(p_batch), free(logp), free(flag), free(prompt);
+    seqs_free(&batch);
+    return loss;
+}
+
+// ------------------------------------------------------------------------------------
+// PPO (E4, E5, E6)
+//
+//     repeat:  y ~ pi(.|x) for each prompt x                        ppo_rollout
+//              r_PM(x, y), log pi_old, log pi_0, V                  ppo_rollout
+//              r_t (E4), A_t and G_t (E6), A whitened               ppo_returns
+//              for each epoch, for each minibatch: one step on E5   ppo_update
+//
+// D7: the value is the score head of the policy itself; the two share a trunk. The head starts
+// at 0, so the first advantages are plain rewards.
+
+enum { DRAW_ANSWER = 1, DRAW_ORDER = 2 };           /* uses of the iteration's random key */
+
+/* The answers are cut into micro-batches of whole sequences ONCE; a micro-batch is one shard's
+ * job, a minibatch is up to SHARDS micro-batches, and epochs shuffle micro-batches, never what
+ * is in them. So the sequences that gave log pi_old together are also trained on together, every
+ * matrix product has the same shape, and until the first step the ratio is 1 and the KL of equal
+ * models 0 bit for bit: the cheapest bug detector PPO has. Fresh array (*n + 1). */
+static int *micro_batches(const Seqs *s, const Ppo *how, int *n)
+{
+    *n = SHARDS * how->minibatches < s->n ? SHARDS * how->minibatches : s->n;
+    int *first = xcalloc(*n + 1, sizeof *first);
+    if (*n) cut(s, 1, *n, first);
+    return first;
+}
+
+void rollout_free(Rollout *ro)
+{
+    seqs_free(&ro->seq);
+    free(ro->prompt_len);
+    free(ro->score);
+    free(ro->logp_old);             /* the block of all seven arrays */
+    *ro = (Rollout){ 0 };
+}
+
+/* y ~ pi(.|x), temperature 1: any other temperature would sample from a policy that is not the
+ * one whose log-probabilities the ratio and the KL are made of. */
+static void draw_answers(const Model *pi, const Seqs *prompts, uint64_t key, const Ppo *how, Rollout *out)
+{
+    int B = prompts->n;
+    Seqs answer = { 0 };
+    uint64_t *keys = xcalloc(B + 1, sizeof *keys);
+    for (int b = 0; b < B; b++) keys[b] = rng_key(key, DRAW_ANSWER, b);
+    Sampling s = { .temperature = 1, .max_new = how->max_new, .stop = { how->stop[0], how->stop[1] } };
+    sample(pi, prompts, keys, s, &answer, NULL);
+    int *whole = NULL;
+    for (int b = 0; b < B; b++) {
+        int P = seq_len(prompts, b), T = seq_len(&answer, b);
+        whole = xrealloc(whole, P + T + 1, sizeof *whole);
+        memcpy(whole, seq_tok(prompts, b), P * sizeof *whole);
+        memcpy(whole + P, seq_tok(&answer, b), T * sizeof *whole);
+        seqs_push(&out->seq, whole, P + T);
+        out->prompt_len[b] = P;
+    }
+    free(whole);
+    free(keys);
+    seqs_free(&answer);
+}
+
+static int has_stopped(const Rollout *ro, int b, const Ppo *how)
+{
+    int T = seq_len(&ro->seq, b);
+    if (T <= ro->prompt_len[b]) return 0;
+    int end = seq_tok(&ro->seq, b)[T - 1];
+    return end >= 0 && (end == how->stop[0] || end == how->stop[1]);
+}
+
+/* What the models say of one iteration's samples. log pi_old is read by forward, not taken from
+ * sample, whose cached products round otherwise. pm reads the last token of the whole. *out must
+ * be all zero or an earlier rollout. reward, adv and ret wait for ppo_update. */
+void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs *prompts,
+                 uint64_t key, const Ppo *how, Rollout *out)
+{
+    rollout_free(out);
+    out->prompt_len = xcalloc(prompts->n + 1, sizeof *out->prompt_len);
+    out->score = xcalloc(prompts->n + 1, sizeof *out->score);
+    draw_answers(pi, prompts, key, how, out);
+    size_t N = out->seq.n ? out->seq.start[out->seq.n] : 0;
+    double *block = xcalloc(7 * N + 1, sizeof *block);
+    out->logp_old = block, out->logp_ref = block + N, out->value = block + 2 * N;
+    out->reward = block + 3 * N, out->adv = block + 4 * N, out->ret = block + 5 * N;
+    out->entropy = block + 6 * N;
+    int n, *first = micro_batches(&out->seq, how, &n);
+    unsigned char *flag = answer_flags(&out->seq, out->prompt_len);
+    read_model((Reading){ .m = pi, .s = &out->seq, .flag = flag, .first = first, .n_piece = n,
+                          .logp = out->logp_old, .entropy = out->entropy, .value = out->value });
+    read_model((Reading){ .m = pi_0, .s = &out->seq, .flag = flag, .first = first, .n_piece = n,
+                          .logp = out->logp_ref });
+    pm_scores(pm, &out->seq, out->score);
+    for (int b = 0; b < out->seq.n; b++)
+        if (!has_stopped(out, b, how)) out->score[b] -= how->missing_stop_penalty;
+    free(flag);
+    free(first);
+}
+
+/* KlForm: where the KL penalty sits and how it is estimated. PPO treats a reward as a constant,
+ * so a penalty there acts through the policy gradient; a penalty in the loss acts through its own
+ * derivative. Only two of the six lead to E11's optimum:
+ *
+ *     k1 in the reward    the optimum; the default
+ *     k2 in the loss      the optimum (d k2 = lr dlr, whose mean is the KL's gradient)
+ *     k3 in the loss      another point: its mean gradient is that of KL(pi_0 || pi)
+ *     k1 in the loss      nothing: the mean of d log pi under pi is 0
+ *     k3 in the reward    no restraint, or worse
+ *     |k1| in the reward  another point; pushes tokens that are already too rare further down
+ *
+ * A penalty in the loss is divided by the deviation that whitening divides the advantages by:
+ * reward and penalty keep their proportion wherever the penalty sits.
+ * In the reward: lr of the sampling policy, constant. */
+static double kl_in_reward(KlForm form, double lr)
+{
+    return form == KL_K1_REWARD ? kl_k1(lr) : form == KL_K3_REWARD ? kl_k3(lr)
+         : form == KL_ABS_REWARD ? fabs(lr) : 0;
+}
+
+/* In the loss: lr of the policy being trained. *dlr receives the derivative by lr (or log pi). */
+static double kl_in_loss(KlForm form, double lr, double *dlr)
+{
+    *dlr = form == KL_K1_LOSS ? 1 : form == KL_K2_LOSS ? lr
+         : form == KL_K3_LOSS ? -expm1(clamp(-lr, -LOG_RATIO_MAX, LOG_RATIO_MAX)) : 0;
+    return form == KL_K1_LOSS ? kl_k1(lr) : form == KL_K2_LOSS ? kl_k2(lr)
+         : form == KL_K3_LOSS ? kl_k3(lr) : 0;
+}
+
+/* D6: advantages to mean 0, variance 1 (dividing by n), over all answer tokens of the iteration,
+ * prompts left out. All equal: all 0. Returns the factor, 1 / deviation. */
+static double whiten(const unsigned char *flag, int N, double *x)
+{
+    double n = 0, mean = 0, var = 0;
+    for (int i = 0; i < N; i++) if (flag[i]) n++, mean += x[i];
+    mean /= n > 0 ? n : 1;
+    for (int i = 0; i < N; i++) if (flag[i]) var += (x[i] - mean) * (x[i] - mean);
+    double factor = 1 / sqrt(var / (n > 0 ? n : 1) + 1e-8);
+    for (int i = 0; i < N; i++) if (flag[i]) x[i] = factor * (x[i] - mean);
+    return factor;
+}
+
+/* E4 at every answer token of sequence b, then E6. Adds the answer's share to the statistics. */
+static void answer_returns(Rollout *ro, int b, const Ppo *how, PpoStats *st)
+{
+    int B = ro->seq.n, from = ro->seq.start[b] + ro->prompt_len[b], to = ro->seq.start[b + 1];
+    double penalty = 0;
+    for (int i = from; i < to; i++) {
+        double lr = ro->logp_old[i] - ro->logp_ref[i];
+        double r_PM_if_last = i == to - 1 ? ro->score[b] : 0;
+        if (how->kl_form == KL_K1_REWARD)
+            ro->reward[i] = reward_penalised(r_PM_if_last, how->lambda_kl, lr);
+        else ro->reward[i] = r_PM_if_last - how->lambda_kl * kl_in_reward(how->kl_form, lr);
+        penalty += ro->reward[i] - r_PM_if_last;
+        st->kl += kl_k1(lr) / B;
+        st->k3 += kl_k3(lr) / B;
+        st->entropy += ro->entropy[i] / B;
+    }
+    gae(to - from, ro->reward + from, ro->value + from, how->gamma, how->lambda_gae,
+        ro->adv + from, ro->ret + from);
+    st->non_score_reward += penalty / B;
+    st->scores += ro->score[b] / B;
+    st->rlhf_reward += (ro->score[b] + penalty) / B;
+    st->length += (double)(to - from) / B;
+    st->num_eos += has_stopped(ro, b, how);
+}
+
+typedef struct { double policy, value, kl2, clipped, v_clipped, d_rho, d_rho2, tokens; } PassSums;
+
+typedef struct {            /* one minibatch: job i trains on micro-batch micro[i] */
+    Trainer *t;
+    const Rollout *ro;
+    const Ppo *how;
+    const unsigned char *flag;
+    const int *first, *micro;
+    double scale;           /* 1 / answer tokens of the minibatch */
+    double lambda_in_loss;  /* lambda_kl in the units of whitened advantages */
+    PassSums sum[SHARDS];
+    double loss[SHARDS];
+} PpoPass;
+
+/* Loss of one answer token and its derivatives by log pi and V:
+ *     L = L_clip + c_v L_V  (+ lambda_kl KL, if it sits in the loss);   no entropy bonus (HH) */
+static double ppo_token(const PpoPass *q, int at, double logp, double V,
+                        double *dlogp, double *dV, PassSums *sum)
+{
+    const Rollout *ro = q->ro;
+    const Ppo *how = q->how;
+    int clipped, v_clipped;
+    double dlr, rho = ratio_of(logp, ro->logp_old[at]);
+    double L_clip = ppo_clip_loss(logp, ro->logp_old[at], ro->adv[at], how->eps_clip, dlogp, &clipped);
+    double L_V = value_loss(V, ro->value[at], ro->ret[at], how->eps_value, dV, &v_clipped);
+    double L_kl = q->lambda_in_loss * kl_in_loss(how->kl_form, logp - ro->logp_ref[at], &dlr);
+    *dlogp += q->lambda_in_loss * dlr;
+    *dV *= how->c_v;
+    sum->policy += L_clip, sum->value += L_V, sum->tokens++;
+    sum->clipped += clipped, sum->v_clipped += v_clipped;
+    sum->kl2 += kl_k2(logp - ro->logp_old[at]);
+    sum->d_rho += rho - 1, sum->d_rho2 += (rho - 1) * (rho - 1);
+    return L_clip + L_kl + how->c_v * L_V;
+}
+
+static void ppo_job(void *context, int shard)
+{
+    PpoPass *q = context;
+    Trainer *t = q->t;
+    const Seqs *s = &q->ro->seq;
+    int first = q->first[q->micro[shard]], last = q->first[q->micro[shard] + 1];
+    if (first == last) return;
+    Rows r = target_rows(s, q->flag, first, last);
+    forward(t->m, t->acts[shard], s, first, last);
+    logprobs(t->m, t->acts[shard], r.n, r.row, r.target, r.logp, NULL);
+    scores(t->m, t->acts[shard], r.n, r.row, r.score);
+    for (int i = 0; i < r.n; i++) {
+        double dlogp, dV;
+        q->loss[shard] += q->scale * ppo_token(q, r.at[i], r.logp[i], r.score[i], &dlogp, &dV,
+                                               &q->sum[shard]);
+        r.dlogp[i] = (real)(q->scale * dlogp);
+        r.dscore[i] = (real)(q->scale * dV);
+    }
+    backward(t->m, t->grad[shard], t->acts[shard], r.dlogp, r.dscore);
+    rows_free(&r);
+}
+
+/* One step on micro-batches micro[0..n), n <= SHARDS: the mean over their answer tokens. */
+static void ppo_minibatch(PpoPass q, int n, double lr, PassSums *total)
+{
+    long tokens = 0;
+    double loss = 0;
+    for (int i = 0; i < n; i++)
+        tokens += count_targets(&q.ro->seq, q.flag, q.first[q.micro[i]], q.first[q.micro[i] + 1]);
+    if (!tokens) return;
+    q.scale = 1.0 / tokens;
+    parallel(n, ppo_job, &q);
+    for (int i = 0; i < n; i++) {
+        loss += q.loss[i];
+        total->policy += q.sum[i].policy, total->value += q.sum[i].value;
+        total->kl2 += q.sum[i].kl2, total->tokens += q.sum[i].tokens;
+        total->clipped += q.sum[i].clipped, total->v_clipped += q.sum[i].v_clipped;
+        total->d_rho += q.sum[i].d_rho, total->d_rho2 += q.sum[i].d_rho2;
+    }
+    check_loss(q.t, "PPO", loss);
+    trainer_step(q.t, lr);
+}
+
+static void shuffle(int *x, int n, uint64_t key)
+{
+    for (int i = n - 1; i > 0; i--) {
+        int j = rng_below(key, i, i + 1), swap = x[i];
+        x[i] = x[j];
+        x[j] = swap;
+    }
+}
+
+/* kl, k3, entropy, rewards and lengths: means over answers of the sums over their tokens, before
+ * the update (KL of the sampling policy to pi_0, its own samples). The others: means over the
+ * tokens of all passes; approxkl is the k2 of the trained policy to the sampling one. */
+PpoStats ppo_update(Trainer *t, Rollout *ro, uint64_t key, const Ppo *how, double lr)
+{
+    PpoStats st = { 0 };
+    PassSums sum = { 0 };
+    int n, *first = micro_batches(&ro->seq, how, &n), *order = xcalloc(n + 1, sizeof *order);
+    unsigned char *flag = answer_flags(&ro->seq, ro->prompt_len);
+    for (int b = 0; b < ro->seq.n; b++) answer_returns(ro, b, how, &st);
+    double factor = whiten(flag, ro->seq.n ? ro->seq.start[ro->seq.n] : 0, ro->adv);
+
+    PpoPass pass = { .t = t, .ro = ro, .how = how, .flag = flag, .first = first,
+                     .lambda_in_loss = how->lambda_kl * factor };
+    for (int epoch = 0; epoch < how->epochs; epoch++) {
+        for (int i = 0; i < n; i++) order[i] = i;
+        shuffle(order, n, rng_key(key, DRAW_ORDER, epoch));
+        for (int k = 0; k < how->minibatches; k++) {
+            int from = (int)((long)n * k / how->minibatches), to = (int)((long)n * (k + 1) / how->minibatches);
+            pass.micro = order + from;
+            ppo_minibatch(pass, to - from, lr, &sum);
+        }
+    }
+    double tokens = sum.tokens > 0 ? sum.tokens : 1, d_rho = sum.d_rho / tokens;
+    st.policy_loss = sum.policy / tokens, st.value_loss = sum.value / tokens;
+    st.clipfrac = sum.clipped / tokens, st.value_clipfrac = sum.v_clipped / tokens;
+    st.approxkl = sum.kl2 / tokens;
+    st.ratio = 1 + d_rho, st.ratio_var = sum.d_rho2 / tokens - d_rho * d_rho;
+    free(first), free(order), free(flag);
+    return st;
+}
