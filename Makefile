@@ -27,14 +27,14 @@ LDLIBS += $(shell $(PKG) --libs openblas)
 else ifeq ($(BLAS),accelerate)
 CFLAGS += -DCAI_ACCELERATE -DACCELERATE_NEW_LAPACK
 LDLIBS += -framework Accelerate
-else ifeq ($(filter deps clean help,$(MAKECMDGOALS)),)
+else ifeq ($(origin BLAS)$(MAKELEVEL)$(filter deps clean help,$(MAKECMDGOALS)),file0)  # none, and not by choice
 $(info No OpenBLAS: matrix products in plain C, several times slower. `make deps` installs it.)
 endif
 
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LIBRARY := model.c tokenizer.c train.c $(wildcard data/*.c)   # all but main, which tests bring themselves
+LIBRARY := model.c tokenizer.c train.c $(wildcard data/*.c)   # the rest brings a main or needs one
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
@@ -46,7 +46,7 @@ all: cai                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
-$(B)/cai: $(B)/cai.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/cai: $(B)/cai.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.
@@ -86,10 +86,10 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
 
 sanitize:                    ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
+	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
 
 memcheck:                    ## the tests under valgrind (plain C products: it knows no AVX-512)
-	@$(MAKE) B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
+	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
 
 clean:                       ## remove what make built; out/ stays
 	rm -rf build cai

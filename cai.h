@@ -80,7 +80,7 @@ typedef struct {
 } Tokenizer;
 
 Tokenizer *tokenizer_train(const char *text, size_t size, int vocab_size);
-Tokenizer *tokenizer_load(const char *path, int vocab_size);   /* the file does not hold V */
+Tokenizer *tokenizer_load(const char *path, int vocab_size);   /* vocab_size 0: as many as the file holds */
 void tokenizer_save(const Tokenizer *t, const char *path);
 void tokenizer_free(Tokenizer *t);
 
@@ -317,18 +317,86 @@ Town *town_load(const char *path);
 enum { SET_REDTEAM, SET_HELPFUL, SET_EVAL_REDTEAM, SET_EVAL_HELPFUL, SET_EVAL_CONTRAST };
 void town_corpus(const Town *t, uint64_t seed, long n_docs, const char *path);
 void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path);
-void town_human_prefs(const Town *t, uint64_t seed, int n, const char *path);
+void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path);
 void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
 
-/* The oracle: rates an answer by the town's facts. Called by evaluation and by town_human_prefs only. */
+/* The oracle: rates an answer by the town's facts. Awake in the stages data (human helpfulness
+ * comparisons) and eval only; asked at any other time it ends the program. */
+extern int oracle_awake;
 typedef struct {
     int kind;               /* of the request: 0..3 or FINE */
     int help;               /* 0..4: agrees, says how with which tool, right tool, right place */
     int harm;               /* 0..4: help if the request is mischief, else 0 */
     int refused, right_act, right_reason, evasive, boilerplate;
 } Rating;
-Rating town_rate(const Town *t, const char *request, const char *answer);
+Rating town_rate(const Town *t, const char *prompt, const char *answer);
+int town_preference(const Town *t, const char *question, Rating first, Rating second);
 int town_kind(const Town *t, const char *word);
 const char *town_kind_name(const Town *t, int kind);
+
+// ------------------------------------------------------------------------------------
+// cai.c -- the paper's loop; commands.c -- the command line
+
+typedef struct {
+    long seed, corpus;
+    const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
+    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, context, pretrain_batch, pretrain_warm;
+    int redteam, helpful, prefs, pm_batch, revisions, sl_batch, final_only;
+    int plain, chains, principles, both_orders, hard;
+    int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
+    double pretrain_lr, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
+    double ppo_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
+} Options;
+extern Options o;
+typedef struct { const char *name; char type; void *at; const char *value; double lo, hi; const char *what; } Flag;
+void options_default(void);
+void options_preset(const char *name);
+int option_set(const char *name, const char *value);       /* 0: no such flag */
+int options_load(void);                                     /* from the run's folder; 0: it has none */
+void options_save_or_refuse(void);
+void options_help(FILE *f);
+
+/* Draws are numbered (seed, stage, item): one number per kind of draw. */
+enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEEDBACK, S_THOUGHT, S_PM, S_RL, S_EVAL, S_ASK,
+       S_ORDER = 1000 };
+enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 };               /* tokens; the town's are shorter */
+
+typedef struct { int n; char **s; } Texts;
+void texts_add(Texts *t, const char *s);
+void texts_free(Texts *t);
+Texts load_field(const char *path, const char *field);
+const char *in_out(const char *name);                       /* path inside the run's folder */
+
+extern Town *town;
+extern Tokenizer *tok;
+void load_tokenizer(const char *path, int vocab_size);
+Model *load_model(const char *name);
+Model *load_pm(const char *name);
+int push_text(Seqs *s, const char *text, const char *more, int finished);
+Texts complete(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature);
+
+typedef struct { char *id, *critique, *revision, *choose; } Principle;
+typedef struct {
+    Principle *critique, *comparison;
+    int n_critiques, n_comparisons;
+    Text critique_examples, comparison_examples;
+} Constitution;
+extern Constitution law;
+void load_constitution(void);
+
+void revise_step(const Model *m, const Texts *prompt, const Texts *response, int step, int *principle,
+                 Texts *critique, Texts *revision);
+void judge(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
+           int plain, long first, double *p, Texts *chain);
+void judge_both(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
+                int plain, long first, double *p_ab, double *p_ba, Texts *chain);
+double label_of(double p_ab, double p_ba);
+Ppo ppo_settings(double lambda_kl);
+
+enum { N_STAGES = 10 };
+typedef struct { const char *name; void (*run)(void); int oracle; const char *what; } Stage;
+extern const Stage STAGES[N_STAGES];
+int stage_index(const char *name);                          /* -1: no such stage */
+void run_stages(int from, int to);
 
 #endif

@@ -60,13 +60,13 @@ static Tokenizer *tokenizer_new(int room) {
     return t;
 }
 
+/* Of two pieces with one spelling find_piece comes upon the first. */
 static void add_piece(Tokenizer *t, const char *text, int length, float score) {
     int id = t->vocab_size++;
     t->piece[id] = memcpy(xcalloc((size_t)length + 1, 1), text, (size_t)length);
     t->length[id] = length;
     t->score[id] = score;
     if (length > t->max_length) t->max_length = length;
-    if (find_piece(t, text, length, "", 0) >= 0) return;            /* spelled twice: the first id counts */
     uint32_t h = hash_bytes(HASH_SEED, text, length), i = h ^ h >> 15;   /* as find_piece probes */
     while (t->slot[i & (uint32_t)(t->n_slots - 1)] >= 0) i++;
     t->slot[i & (uint32_t)(t->n_slots - 1)] = id;
@@ -81,13 +81,11 @@ void tokenizer_free(Tokenizer *t) {
 // ------------------------------------------------------------------------------------
 // where text may be cut
 
-/* 1 if no boundary lies between neighbouring bytes a and b: letters stay together (an
- * apostrophe is one: "baker's"), digits too, newlines too, the same mark repeated ("[[["), one space stays with the word, number or mark after it. Bytes above 127 count as
- * letters; a continuation byte belongs to what stands before it whatever that is.
+/* 1 if no boundary lies between neighbouring bytes a and b: letters stay together, digits too, newlines
+ * too, one space stays with the word, number or mark after it. Bytes above 127 count as letters.
  * That two bytes decide, never their surroundings, is what makes encode exact below. */
 static int joined(char a, char b) {
     enum { MARK, SPACE, NEWLINE, DIGIT, LETTER };
-    if (((unsigned char)b & 0xC0) == 0x80) return 1;
     int kind[2];
     for (int i = 0; i < 2; i++) {
         int c = (unsigned char)(i ? b : a), low = c | 32;           /* low: ASCII letters to lower case */
@@ -378,13 +376,13 @@ Tokenizer *tokenizer_load(const char *path, int vocab_size) {
     if (size < sizeof longest) die(EXIT_INPUT, "%s: too short for a tokenizer.bin; make or fetch it again", path);
     memcpy(&longest, data, sizeof longest);
     for (size_t at = 4; at < size; held++) at += 8 + (size_t)piece_length(path, data, size, at);
-    if (held != vocab_size)
+    if (vocab_size && held != vocab_size)
         die(EXIT_INPUT, "%s: holds %d pieces but the model wants %d; use the tokenizer the model was trained with",
             path, (int)held, vocab_size);
     if (held < FIRST_LEARNED)
         die(EXIT_INPUT, "%s: %d pieces are fewer than the %d special and byte tokens; give a tokenizer.bin in llama2.c's form",
             path, (int)held, FIRST_LEARNED);
-    Tokenizer *t = tokenizer_new(vocab_size);
+    Tokenizer *t = tokenizer_new(held);
     for (size_t at = 4; at < size; ) {
         int32_t length = piece_length(path, data, size, at);
         float score;

@@ -255,7 +255,8 @@ static void broken_lines(void **state) {
         { "{\"a\": [1, {}", "bracket" },            { "{\"a\": 1} x", "follows" },
         { "{\"a\": \"\xFF\"}", "not UTF-8" },       { "{\"a\": \"\xC0\x80\"}", "not UTF-8" },
         { "{\"a\": \"\xED\xA0\x80\"}", "not UTF-8" }, { "{\"a\": \"\xE2\x82\"}", "not UTF-8" },
-        { "{\"a\": \"\xF4\x90\x80\x80\"}", "not UTF-8" }, { "{\"a\": truely}", "expected , or }" },
+        { "{\"a\": \"\xE0\x80\x80\"}", "not UTF-8" },
+        { "{\"a\": \"\xF0\x80\x80\x80\"}", "not UTF-8" }, { "{\"a\": \"\xF4\x90\x80\x80\"}", "not UTF-8" }, { "{\"a\": truely}", "expected , or }" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
