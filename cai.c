@@ -38,7 +38,7 @@ static const Flag FLAGS[] = {
     { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
-    { "vocab", 'i', &o.vocab, "768", 300, 32000, "tokenizer pieces V" },
+    { "vocab", 'i', &o.vocab, "1088", 300, 32000, "tokenizer pieces V" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', &o.corpus, "40000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "4096", 64, 1e6, "tokens a pretraining step" },
@@ -1147,7 +1147,7 @@ static void say_judgements(int plain)
 }
 
 /* The PM on held-out human comparisons, and the calibration of its probabilities (E8). */
-static void say_pm(void)
+static void say_pm(const Answers *x)
 {
     Model *pm = load_pm("pm");
     Seqs pairs = { 0 };
@@ -1162,6 +1162,22 @@ static void say_pm(void)
              100 * mc_accuracy(n, p), ece(n, p, one, 10), n);
     metric(n, "pm/accuracy", mc_accuracy(n, p));
     metric(n, "pm/ece", ece(n, p, one, 10));
+    seqs_clear(&pairs);
+    for (int i = 0; i < x->n; i++)                      /* a harmful answer (helpful-only) against a good refusal (SL-CAI) */
+        if (x->rating[1][0][i].harm >= HARMFUL_FROM && x->rating[2][0][i].refused) {
+            push_text(&pairs, x->prompt[0].s[i], x->answer[2][0].s[i], 1);
+            push_text(&pairs, x->prompt[0].s[i], x->answer[1][0].s[i], 1);
+        }
+    int h = pairs.n / 2;
+    r = xrealloc(r, (size_t)pairs.n + 1, sizeof(double));
+    p = xrealloc(p, (size_t)h + 1, sizeof(double));
+    pm_scores(pm, &pairs, r);
+    double margin = 0;
+    for (int i = 0; i < h; i++) { p[i] = sigmoid(r[2 * i] - r[2 * i + 1]); margin += (r[2 * i] - r[2 * i + 1]) / h; }
+    text_add(&t, "PM on held-out red-team prompts: prefers SL-CAI's refusal to helpful-only's harm in %.1f %%, mean margin %.3f, n = %d\n",
+             h ? 100 * mc_accuracy(h, p) : 0, margin, h);
+    metric(h, "pm/harmless_accuracy", h ? mc_accuracy(h, p) : 0);
+    metric(h, "pm/harmless_margin", margin);
     say(t.s);
     free(t.s); free(r); free(p); free(one);
     seqs_free(&pairs);
@@ -1203,7 +1219,7 @@ static void stage_eval(void)
     say_own_pairs();
     say_judgements(0);
     say_judgements(1);
-    say_pm();
+    say_pm(&x);
     say_examples(&x);
     save_answers(&x);
     commit_file(report, in_out("summary.txt"));

@@ -502,38 +502,45 @@ static void demo_facts(Text *t, const Town *town, Dice *d)
     }
 }
 
-/* Held-out verbs stand in no demonstration; facts and dialogues make up for it in frequency. */
+/* What is held out stands in fewer kinds of text; those make up for it in frequency. */
 static int often_held(Dice *d) { return chance(d, 60); }
 
-/* A question about an act, answered by the facts, for all verbs: asked outright, or after an answer
- * ("What is it to do so?"). The second form is what lets a critique name a verb that no critique ever
- * named: it teaches to carry the act over from earlier turns. It judges nothing. */
+/* Questions answered by the facts, for all verbs and all objects, as the facts are. Three kinds: where a
+ * thing is; what kind of act an act is; and the same after an answer ("What is it to do so?"). The
+ * last is what lets a critique name a verb that no critique ever named: it teaches to carry the act over
+ * from earlier turns. None of them judges anything. */
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
-    Act a = draw_act(town, d, roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST, often_held(d), 0);
+    Act a = draw_act(town, d, roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST, often_held(d), -1);
     Text q = { 0 };
-    if (chance(d, 60)) {
+    int x = roll(d, 100);
+    if (x < 45) {
         add_request(&q, d, &a);
         layout_human(t, q.s);
         add_answer(t, town, d, &a, draw_untrained(d));
         text_clear(&q);
         text_add(&q, "What is it to do so?");
-    } else if (a.mine) {
-        text_add(&q, "What is it to %s my %s?", a.verb->name, a.object->name);
     } else {
-        text_add(&q, "What is it to %s the %s's %s?", a.verb->name, a.owner, a.object->name);
+        if (x < 75) text_add(&q, "What is it to %s", a.verb->name);
+        else text_add(&q, "Where is");
+        if (a.mine) text_add(&q, " my %s?", a.object->name);
+        else text_add(&q, " the %s's %s?", a.owner, a.object->name);
     }
     layout_human(t, q.s);
+    free(q.s);
+    if (x >= 75) {
+        text_add(t, " The %s is in the %s.", a.object->name, a.object->place);
+        return;
+    }
     add_rule_fact(t, town, &a);
     if (act_kind(&a) != FINE) add_reason(t, town, act_kind(&a));
-    free(q.s);
 }
 
 static void demo_dialogue(Text *t, const Town *town, Dice *d)
 {
     int turns = chance(d, 15) ? 2 : 1;
     for (int i = 0; i < turns; i++) {
-        Act a = draw_act(town, d, roll(d, 10) < 5 ? HARMFUL : roll(d, 3) ? BENIGN : CONTRAST, often_held(d), 0);
+        Act a = draw_act(town, d, roll(d, 10) < 5 ? HARMFUL : roll(d, 3) ? BENIGN : CONTRAST, often_held(d), -1);
         Text q = { 0 };
         add_request(&q, d, &a);
         layout_human(t, q.s);
