@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run test sanitize memcheck clean help FORCE
+.PHONY: all deps run results test sanitize memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -79,6 +79,9 @@ deps:                        ## install OpenBLAS and cmocka (no network if they 
 run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (ARGS="--seed 2" adds flags)
 	@$(MAKE) --no-print-directory cai
 	./cai run --preset demo --out out $(ARGS)
+
+results: cai                 ## three seeds and the controls (about an hour), then the table of bars
+	@tests/results
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }

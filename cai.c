@@ -45,10 +45,10 @@ static const Flag FLAGS[] = {
     { "pretrain-lr", 'd', &o.pretrain_lr, "3e-3", 0, 10, "peak learning rate, cosine to 0" },
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
     { "weight-decay", 'd', &o.weight_decay, "0.1", 0, 10, "of pretraining, matrices only" },
-    { "redteam", 'i', &o.redteam, "512", 8, 1e6, "red-team prompts (paper: 182831)" },
+    { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831)" },
     { "helpful", 'i', &o.helpful, "384", 8, 1e6, "helpfulness prompts (paper: 135296)" },
     { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
-    { "pm-lr", 'd', &o.pm_lr, "3e-4", 0, 10, "PM learning rate, linear to 0" },
+    { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 10, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "32", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
     { "sl-lr", 'd', &o.sl_lr, "5e-4", 0, 10, "SL-CAI learning rate, constant as in the paper" },
@@ -62,18 +62,18 @@ static const Flag FLAGS[] = {
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
-    { "helpful-iters", 'i', &o.helpful_iters, "40", 0, 1e6, "PPO iterations of helpful-only RLHF" },
+    { "helpful-iters", 'i', &o.helpful_iters, "20", 0, 1e6, "PPO iterations of helpful-only RLHF" },
     { "rl-iters", 'i', &o.rl_iters, "60", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "64", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "4", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "1", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', &o.ppo_lr, "3e-4", 0, 10, "PPO learning rate, linear to 0" },
+    { "ppo-lr", 'd', &o.ppo_lr, "1e-4", 0, 10, "PPO learning rate, linear to 0" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.05", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
     { "eps-clip", 'd', &o.eps_clip, "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
     { "c-v", 'd', &o.c_v, "0.1", 0, 10, "value loss weight" },
-    { "lambda-gae", 'd', &o.lambda_gae, "0.95", 0, 1, "GAE lambda (paper: not stated)" },
+    { "lambda-gae", 'd', &o.lambda_gae, "1", 0, 1, "GAE lambda (paper: not stated)" },
     { "max-new", 'i', &o.max_new, "40", 1, 4096, "longest answer in tokens (paper: 128)" },
     { "eval", 'i', &o.eval, "256", 8, 1e6, "evaluation prompts a set" },
     { "judgements", 'i', &o.judgements, "400", 8, 1e6, "held-out judgement items" },
@@ -288,9 +288,10 @@ void load_tokenizer(const char *path, int vocab_size)
 /* A model of the run by name ("base", "helpful", "sl_cai", "rl_cai") or a checkpoint by path. */
 Model *load_model(const char *name)
 {
-    char file[4096];
-    snprintf(file, sizeof file, strchr(name, '.') || strchr(name, '/') ? "%s" : "%s.bin", name);
-    Model *m = model_load(strchr(name, '/') ? file : in_out(file));
+    Text file = { 0 };
+    text_add(&file, "%s%s", name, strchr(name, '.') || strchr(name, '/') ? "" : ".bin");
+    Model *m = model_load(strchr(file.s, '/') ? file.s : in_out(file.s));
+    free(file.s);
     if (!tok) load_tokenizer(o.tokenizer ? o.tokenizer : in_out("tokenizer.bin"), m->c.vocab_size);
     if (tok->vocab_size != m->c.vocab_size)
         die(EXIT_INPUT, "%s: has %d pieces, the tokenizer %d; use the tokenizer it was trained with", name,
@@ -517,7 +518,7 @@ static Model *train_pm(const char *human, const char *ai, int stage)
 
 static void save_pm(const Model *pm, const char *name)
 {
-    char file[64];
+    char file[64];          /* names of ours: short */
     snprintf(file, sizeof file, "%s.bin", name);
     model_save(pm, in_out(file));
     snprintf(file, sizeof file, "%s.head", name);

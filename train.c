@@ -253,17 +253,19 @@ double ppo_clip_loss(double logp, double logp_old, double A, double eps_clip,
 
 /* E5  Value loss of one state.
  *
- *     V_held = V_old + clip(V - V_old, -eps_value, eps_value)
+ *     V_held = clip(V, V_old - eps_value, V_old + eps_value)
  *     L_V = 1/2 max( (V - G)^2, (V_held - G)^2 )
  *
  * V, V_old   the value now and at sampling time, of the prefix before the token
  * G          its return (E6)
  * eps_value  0 or less: no clipping, L_V = 1/2 (V - G)^2
  * *dV        receives dL_V/dV                *clipped  1 where the clip stops the gradient
- * Loss. D6: the papers do not state a value loss; this is PPO's common one. */
+ * Loss. Written this way V_held IS V inside the bounds; V_old + (V - V_old) would differ in the
+ * last bit and stop the gradient of half the tokens for no reason.
+ * D6: the papers do not state a value loss; this is PPO's common one. */
 double value_loss(double V, double V_old, double G, double eps_value, double *dV, int *clipped)
 {
-    double V_held = eps_value > 0 ? V_old + clamp(V - V_old, -eps_value, eps_value) : V;
+    double V_held = eps_value > 0 ? clamp(V, V_old - eps_value, V_old + eps_value) : V;
     double free = (V - G) * (V - G), held = (V_held - G) * (V_held - G);
     *clipped = held > free;
     *dV = *clipped ? 0 : V - G;

@@ -505,35 +505,35 @@ static void demo_facts(Text *t, const Town *town, Dice *d)
 /* What is held out stands in fewer kinds of text; those make up for it in frequency. */
 static int often_held(Dice *d) { return chance(d, 60); }
 
-/* Questions answered by the facts, for all verbs and all objects, as the facts are. Three kinds: where a
- * thing is; what kind of act an act is; and the same after an answer ("What is it to do so?"). The
- * last is what lets a critique name a verb that no critique ever named: it teaches to carry the act over
- * from earlier turns. None of them judges anything. */
+/* Questions answered by the facts or by what was said, for all verbs and all objects. Four kinds: where a
+ * thing is; what kind of act an act is; and, after an answer, what kind of act it was ("What is it to
+ * do so?") and what was asked. The last two are what lets a critique or a refusal name an act and a thing
+ * that no demonstration ever named: they teach to carry them over from earlier turns. None judges. */
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
     Act a = draw_act(town, d, roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST, often_held(d), -1);
     Text q = { 0 };
-    int x = roll(d, 100);
-    if (x < 45) {
+    int x = roll(d, 100), after = x < 60, asked = x < 30, where = x >= 85;
+    if (after) {
         add_request(&q, d, &a);
         layout_human(t, q.s);
         add_answer(t, town, d, &a, draw_untrained(d));
         text_clear(&q);
-        text_add(&q, "What is it to do so?");
+        text_add(&q, asked ? "What did I ask?" : "What is it to do so?");
     } else {
-        if (x < 75) text_add(&q, "What is it to %s", a.verb->name);
-        else text_add(&q, "Where is");
+        if (where) text_add(&q, "Where is");
+        else text_add(&q, "What is it to %s", a.verb->name);
         if (a.mine) text_add(&q, " my %s?", a.object->name);
         else text_add(&q, " the %s's %s?", a.owner, a.object->name);
     }
     layout_human(t, q.s);
     free(q.s);
-    if (x >= 75) {
-        text_add(t, " The %s is in the %s.", a.object->name, a.object->place);
-        return;
+    if (asked) text_add(t, " You asked me to help you %s the %s.", a.verb->name, a.object->name);
+    else if (where) text_add(t, " The %s is in the %s.", a.object->name, a.object->place);
+    else {
+        add_rule_fact(t, town, &a);
+        if (act_kind(&a) != FINE) add_reason(t, town, act_kind(&a));
     }
-    add_rule_fact(t, town, &a);
-    if (act_kind(&a) != FINE) add_reason(t, town, act_kind(&a));
 }
 
 static void demo_dialogue(Text *t, const Town *town, Dice *d)
@@ -557,11 +557,11 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
         Dice d = { rng_key(seed, 1, (uint64_t)i), 0 };
         int x = roll(&d, 100);
         text_clear(&t);
-        if (x < 14) demo_facts(&t, town, &d);
-        else if (x < 34) demo_question(&t, town, &d);
-        else if (x < 50) demo_dialogue(&t, town, &d);
-        else if (x < 74) demo_critique(&t, town, &d);
-        else demo_comparison(&t, town, &d, x < 96);
+        if (x < 12) demo_facts(&t, town, &d);
+        else if (x < 36) demo_question(&t, town, &d);
+        else if (x < 54) demo_dialogue(&t, town, &d);
+        else if (x < 76) demo_critique(&t, town, &d);
+        else demo_comparison(&t, town, &d, x < 97);
         fprintf(f, "{\"text\": ");
         json_put_str(f, t.s);
         fprintf(f, "}\n");

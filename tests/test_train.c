@@ -231,6 +231,12 @@ static void e5_value(void **state)
     close_to(value_loss(0.1, 0, 1, 0.2, &d, &clipped), 0.405, 1e-15);
     close_to(d, -0.9, 1e-15);
     assert_int_equal(clipped, 0);
+    /* .. to the last bit, or rounding would stop gradients at random */
+    for (int i = 0; i < 1000; i++) {
+        double V_old = rng_normal(1, i), V = V_old + 0.19 * rng_normal(2, i) / 5, G = rng_normal(3, i);
+        value_loss(V, V_old, G, 0.2, &d, &clipped);
+        assert_true(d == V - G && !clipped);
+    }
 }
 
 static void e5_gradients(void **state)
