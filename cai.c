@@ -135,12 +135,9 @@ void options_preset(const char *name)
     die(EXIT_USAGE, "--preset %s: no such preset; there are demo, smoke and lecture", name);
 }
 
-int option_set(const char *name, const char *value)
-{
-    const Flag *f = find_flag(name);
-    if (f) set_flag(f, value);
-    return f != NULL;
-}
+int option_known(const char *name) { return find_flag(name) != NULL; }
+
+void option_set(const char *name, const char *value) { set_flag(find_flag(name), value); }
 
 void options_help(FILE *f)
 {

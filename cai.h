@@ -351,7 +351,8 @@ extern Options o;
 typedef struct { const char *name; char type; void *at; const char *value; double lo, hi; const char *what; } Flag;
 void options_default(void);
 void options_preset(const char *name);
-int option_set(const char *name, const char *value);       /* 0: no such flag */
+int option_known(const char *name);
+void option_set(const char *name, const char *value);      /* of a known flag */
 int options_load(void);                                     /* from the run's folder; 0: it has none */
 void options_save_or_refuse(void);
 void options_help(FILE *f);

@@ -345,8 +345,8 @@ static void parse(int argc, char **argv, int is_run)
         else if (strcmp(f, "--tokenizer") == 0) o.tokenizer = flag_argument(argc, argv, &i);
         else if (strcmp(f, "--temperature") == 0) arg.temperature = number(f, flag_argument(argc, argv, &i), 0, 100);
         else if (strcmp(f, "--count") == 0) arg.count = (int)number(f, flag_argument(argc, argv, &i), 1, 1e6);
-        else if (!option_set(f + 2, i + 1 < argc ? argv[i + 1] : "")) die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
-        else flag_argument(argc, argv, &i);
+        else if (!option_known(f + 2)) die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
+        else option_set(f + 2, flag_argument(argc, argv, &i));
     }
 }
 
@@ -375,11 +375,13 @@ int main(int argc, char **argv)
     town = town_load(o.town);
     load_constitution();
     if (is_run || stage >= 0) {
+        int from = is_run ? stage_argument("--from", arg.from, 0) : stage;
+        int to = is_run ? stage_argument("--to", arg.to, N_STAGES - 1) : stage;
         if (mkdir(o.out, 0777) && errno != EEXIST)
             die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", o.out, strerror(errno));
-        if (!o.quiet) fprintf(stderr, "cai: %s, %d workers, seed %ld\n", blas_name(), n_workers, o.seed);
+        if (!o.quiet) fprintf(stderr, "%s, %d workers, seed %ld\n", blas_name(), n_workers, o.seed);
         if (is_run) options_save_or_refuse();
-        run_stages(is_run ? stage_argument("--from", arg.from, 0) : stage, is_run ? stage_argument("--to", arg.to, N_STAGES - 1) : stage);
+        run_stages(from, to);
         return EXIT_FINE;
     }
     if (strcmp(command, "trace") == 0) { arg.prompt = arg.model ? arg.model : arg.prompt; command_trace(); }
