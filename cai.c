@@ -51,7 +51,7 @@ static const Flag FLAGS[] = {
     { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 10, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "32", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
-    { "sl-lr", 'd', &o.sl_lr, "5e-4", 0, 10, "SL-CAI learning rate, constant as in the paper" },
+    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 10, "SL-CAI learning rate, constant as in the paper" },
     { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
     { "final-only", 'i', &o.final_only, "0", 0, 1, "1: finetune on the last revisions only" },
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
@@ -63,11 +63,11 @@ static const Flag FLAGS[] = {
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
     { "helpful-iters", 'i', &o.helpful_iters, "20", 0, 1e6, "PPO iterations of helpful-only RLHF" },
-    { "rl-iters", 'i', &o.rl_iters, "60", 0, 1e6, "PPO iterations of RL-CAI" },
-    { "ppo-batch", 'i', &o.ppo_batch, "64", 1, 1e5, "answers an iteration" },
+    { "rl-iters", 'i', &o.rl_iters, "50", 0, 1e6, "PPO iterations of RL-CAI" },
+    { "ppo-batch", 'i', &o.ppo_batch, "128", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "4", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "1", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', &o.ppo_lr, "1e-4", 0, 10, "PPO learning rate, linear to 0" },
+    { "ppo-lr", 'd', &o.ppo_lr, "5e-5", 0, 10, "PPO learning rate, linear to 0" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.05", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
@@ -97,14 +97,27 @@ static const Flag *find_flag(const char *name)
     return NULL;
 }
 
+static int folder_line;         /* of flags.txt while options_load reads it: then that is what is wrong, not the usage */
+
+static _Noreturn void bad_flag(const Flag *f, const char *value, const char *what)
+{
+    if (folder_line) die(EXIT_INPUT, "%s:%d: %s %s: %s; remove the folder and run again", in_out("flags.txt"), folder_line, f->name, value, what);
+    die(EXIT_USAGE, "--%s %s: %s; see cai --help", f->name, value, what);
+}
+
 static void set_flag(const Flag *f, const char *value)
 {
+    char range[80];
     char *end;
     double x = strtod(value, &end);
-    if (f->type == 's') { *(const char **)f->at = xstrdup(value); return; }
-    if (*end || end == value || !(x >= f->lo && x <= f->hi))
-        die(EXIT_USAGE, "--%s %s: not a number from %g to %g; see cai --help", f->name, value, f->lo, f->hi);
-    if (f->type != 'd' && x != floor(x)) die(EXIT_USAGE, "--%s %s: not a whole number; see cai --help", f->name, value);
+    if (f->type == 's') {
+        if (!*value) bad_flag(f, value, "an empty value");
+        *(const char **)f->at = xstrdup(value);
+        return;
+    }
+    snprintf(range, sizeof range, "not a number from %g to %g", f->lo, f->hi);
+    if (*end || end == value || !(x >= f->lo && x <= f->hi)) bad_flag(f, value, range);
+    if (f->type != 'd' && x != floor(x)) bad_flag(f, value, "not a whole number");
     if (f->type == 'd') *(double *)f->at = x;
     else if (f->type == 'i') *(int *)f->at = (int)x;
     else *(long *)f->at = (long)x;
@@ -113,7 +126,13 @@ static void set_flag(const Flag *f, const char *value)
 static void flag_value(const Flag *f, char *buf, size_t size)
 {
     if (f->type == 's') snprintf(buf, size, "%s", *(const char **)f->at);
-    else if (f->type == 'd') snprintf(buf, size, "%g", *(double *)f->at);
+    else if (f->type == 'd') {              /* the fewest digits that are read back as the same number */
+        double x = *(double *)f->at;
+        for (int digits = 6; digits <= 17; digits++) {
+            snprintf(buf, size, "%.*g", digits, x);
+            if (strtod(buf, NULL) == x) break;
+        }
+    }
     else snprintf(buf, size, "%ld", f->type == 'i' ? (long)*(int *)f->at : *(long *)f->at);
 }
 
@@ -147,6 +166,15 @@ void options_help(FILE *f)
         fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value, FLAGS[i].what);
 }
 
+static const char *const KL_FORMS[] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss", "k3-reward", "abs-reward" };
+
+static int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
+{
+    for (int k = 0; k < 6; k++)
+        if (strcmp(name, KL_FORMS[k]) == 0) return k;
+    return -1;
+}
+
 /* Flags that may differ between two calls on the same folder: they do not change its bytes. */
 static int free_flag(const Flag *f)
 {
@@ -159,17 +187,28 @@ int options_load(void)
     const char *path = in_out("flags.txt");
     if (access(path, R_OK)) return 0;
     char *text = read_file(path, NULL), *save = NULL;
-    int line = 0;
     for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
         char *value = strchr(s, ' ');
-        line++;
+        folder_line++;
         if (value) *value++ = 0;
         const Flag *f = find_flag(s);
-        if (!f || !value) die(EXIT_INPUT, "%s:%d: not a flag of this program; remove the folder and run again", path, line);
+        if (!f || !value) die(EXIT_INPUT, "%s:%d: not a flag of this program; remove the folder and run again", path, folder_line);
         set_flag(f, value);
     }
+    folder_line = 0;
     free(text);
     return 1;
+}
+
+/* Found here, before a run has written anything, and not by the stage that uses the flag minutes later. */
+void options_check(void)
+{
+    if (strcmp(o.judge, "self") && strcmp(o.judge, "random")) die(EXIT_USAGE, "--judge %s: there are self and random", o.judge);
+    if (kl_form_index(o.kl_form) < 0) die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", o.kl_form);
+    if (o.dim % (2 * o.heads)) die(EXIT_USAGE, "--dim %d: not a multiple of twice --heads %d; choose others", o.dim, o.heads);
+    if (o.heads % o.kv_heads) die(EXIT_USAGE, "--heads %d: not a multiple of --kv-heads %d; choose others", o.heads, o.kv_heads);
+    if (o.max_new >= o.context)
+        die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others", o.max_new, o.context);
 }
 
 void options_save_or_refuse(void)
@@ -383,6 +422,7 @@ void load_constitution(void)
         char *s = next, *end;
         line++;
         if ((next = strchr(s, '\n'))) *next++ = 0;
+        if (utf8_bad(s)) die(EXIT_INPUT, "%s:%d: byte %ld is not UTF-8 text; correct the line", o.constitution, line, utf8_bad(s));
         if (*s == '[') {
             check_principle(p, comparison, line - 1);
             comparison = strncmp(s, "[comparison ", 12) == 0;
@@ -533,18 +573,14 @@ Model *load_pm(const char *name)
 
 static KlForm kl_form_of(const char *name)
 {
-    static const char *const form[] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss", "k3-reward", "abs-reward" };
     static const char *const warning[] = { "", "",
         "k3 in the loss follows the gradient of the forward KL: it ends at another optimum",
         "k1 in the loss has zero expected gradient: no restraint at all",
         "k3 in the reward is no restraint: its gradient is not that of the KL",
         "the absolute log-ratio in the reward misses the optimum and empties rare answers" };
-    for (int k = 0; k < 6; k++) {
-        if (strcmp(name, form[k])) continue;
-        if (*warning[k]) fprintf(stderr, "cai: --kl-form %s: %s (docs/equations.md, E4)\n", name, warning[k]);
-        return (KlForm)k;
-    }
-    die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", name);
+    int k = kl_form_index(name);                /* known: options_check */
+    if (*warning[k]) fprintf(stderr, "cai: --kl-form %s: %s (docs/equations.md, E4)\n", name, warning[k]);
+    return (KlForm)k;
 }
 
 Ppo ppo_settings(double lambda_kl)
@@ -833,7 +869,6 @@ static void stage_feedback(void)
     Model *sl = load_model("sl_cai"), *feedback = load_model(o.plain ? "base" : "helpful");
     Texts prompt = load_field(in_out("data/redteam.jsonl"), "prompt"), chain = { 0 };
     int n = prompt.n, random = strcmp(o.judge, "random") == 0;
-    if (!random && strcmp(o.judge, "self")) die(EXIT_USAGE, "--judge %s: there are self and random", o.judge);
     Texts a = complete(sl, &prompt, S_PAIRS, 0, o.max_new, 1), b = complete(sl, &prompt, S_PAIRS, n, o.max_new, 1);
     double *ab = xcalloc((size_t)n, sizeof(double)), *ba = xcalloc((size_t)n, sizeof(double)), *p = xcalloc((size_t)n, sizeof(double));
     char **principle = xcalloc((size_t)n, sizeof(char *));
@@ -912,6 +947,10 @@ static Answers answer_all(void)
     Answers x = { 0 };
     for (int k = 0; k < N_SETS; k++) x.prompt[k] = load_field(in_out(SETS[k]), "prompt");
     x.n = x.prompt[0].n;
+    for (int k = 1; k < N_SETS; k++)
+        if (x.prompt[k].n != x.n)
+            die(EXIT_INPUT, "%s:%d: %d prompts where %s has %d; give all evaluation sets the same number", in_out(SETS[k]),
+                x.prompt[k].n, x.prompt[k].n, in_out(SETS[0]), x.n);
     for (int m = 0; m < N_MODELS; m++) {
         Model *model = load_model(MODELS[m]);
         for (int k = 0; k < N_SETS; k++) {
@@ -1002,8 +1041,8 @@ static FILE *report;        /* summary.txt; every line goes to standard output t
 
 static void say(const char *text)
 {
-    fputs(text, stdout);
-    fputs(text, report);
+    fputs(shown(text), stdout);
+    fputs(shown(text), report);
 }
 
 /* "12.3 [ 9.0, 16.9]": a share in percent with its 95 % Wilson interval. */

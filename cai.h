@@ -42,6 +42,7 @@ _Noreturn void die(int status, const char *format, ...) __attribute__((format(pr
 void *xcalloc(size_t n, size_t size);              /* zeroed; dies when out of memory */
 void *xrealloc(void *p, size_t n, size_t size);    /* n*size checked for overflow */
 char *xstrdup(const char *s);
+const char *shown(const char *text);               /* a copy for the terminal: control characters as '?'; eight live at a time */
 
 char *read_file(const char *path, size_t *size);   /* whole file, NUL added; dies if unreadable */
 
@@ -50,6 +51,7 @@ char *read_file(const char *path, size_t *size);   /* whole file, NUL added; die
 FILE *create_file(const char *path);
 void commit_file(FILE *f, const char *path);       /* flush, check, fsync, rename; dies on failure */
 
+long utf8_bad(const char *s);      /* 0: well-formed UTF-8; else the first bad byte, counted from 1 */
 uint64_t checksum(const void *data, size_t size, uint64_t seed);   /* FNV-1a, 64 bits */
 
 /* JSON lines: one flat object a line, strings and numbers only (nested values are skipped). */
@@ -354,6 +356,7 @@ void options_preset(const char *name);
 int option_known(const char *name);
 void option_set(const char *name, const char *value);      /* of a known flag */
 int options_load(void);                                     /* from the run's folder; 0: it has none */
+void options_check(void);                                   /* what no single flag's range can tell */
 void options_save_or_refuse(void);
 void options_help(FILE *f);
 

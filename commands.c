@@ -15,7 +15,7 @@
 
 #define VERSION "cai 0.1"
 
-static struct { const char *model, *prompt, *from, *to; double temperature; int count; } arg = { .temperature = 1, .count = 1 };
+static struct { const char *model, *prompt, *in, *from, *to; double temperature; int count; } arg = { .temperature = 1, .count = 1 };
 
 // ------------------------------------------------------------------------------------
 // help
@@ -67,12 +67,18 @@ static int tokens_of(const char *text)
     return n;
 }
 
+/* What a person typed; files are checked line by line where they are read. */
+static void check_text(const char *where, const char *s)
+{
+    if (utf8_bad(s)) die(EXIT_INPUT, "%s: byte %ld is not UTF-8 text; type it anew", where, utf8_bad(s));
+}
+
 /* When the conversation outgrows the context its oldest turns are forgotten. */
 static void forget(Text *talk, int room)
 {
     while (tokens_of(talk->s) > room) {
         char *next = strstr(talk->s + 2, "\n\nHuman:");
-        if (!next) die(EXIT_INPUT, "the message has more tokens than the context has room for (%d); write a shorter one", room);
+        if (!next) die(EXIT_INPUT, "standard input: the message has more tokens than the context has room for (%d); write a shorter one", room);
         talk->n -= (size_t)(next - talk->s);
         memmove(talk->s, next, talk->n + 1);
     }
@@ -89,10 +95,11 @@ static void command_chat(void)
         if (tty) { printf("\nHuman: "); fflush(stdout); }
         line = read_line(stdin);
         if (!line || !*line) break;
+        check_text("standard input", line);
         layout_human(&talk, line);
         forget(&talk, m->c.seq_len - o.max_new);
         Texts prompt = { 1, &talk.s }, answer = complete(m, &prompt, S_ASK, turn++, o.max_new, arg.temperature);
-        printf("%s%s\n", tty ? "Assistant:" : "", answer.s[0] + (!tty && answer.s[0][0] == ' '));
+        printf("%s%s\n", tty ? "Assistant:" : "", shown(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
         text_add(&talk, "%s", answer.s[0]);
         texts_free(&answer);
     }
@@ -106,6 +113,8 @@ static void command_chat(void)
 /* Continues a raw text; with --temperature 0 the text that llama2.c's run prints for the same files. */
 static void command_generate(void)
 {
+    if (arg.prompt && !*arg.prompt) die(EXIT_USAGE, "--prompt: empty; give a text, or leave the flag out to begin from nothing");
+    if (arg.prompt) check_text("--prompt", arg.prompt);
     Model *m = load_model(arg.model);
     Seqs p = { 0 }, out = { 0 };
     uint64_t *key = xcalloc((size_t)arg.count, sizeof *key);
@@ -113,6 +122,8 @@ static void command_generate(void)
         push_text(&p, arg.prompt ? arg.prompt : "", NULL, 0);
         key[i] = rng_key((uint64_t)o.seed, S_ASK, (uint64_t)i);
     }
+    if (seq_len(&p, 0) >= m->c.seq_len)
+        die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0), m->c.seq_len);
     sample(m, &p, key, (Sampling){ arg.temperature, o.max_new, { TOKEN_BEGIN, -1 } }, &out, NULL);
     for (int i = 0; i < arg.count; i++) {
         Seqs whole = { 0 };
@@ -124,7 +135,8 @@ static void command_generate(void)
         memcpy(ids + seq_len(&p, i), seq_tok(&out, i), (size_t)n * sizeof(int));
         size_t size;
         char *s = decode(tok, ids, seq_len(&p, i) + n, &size);
-        fwrite(s, 1, size, stdout);
+        for (size_t c = 0; c < size; c++)       /* as llama2.c: what cannot be printed is left out */
+            if ((unsigned char)s[c] >= ' ' ? s[c] != 127 : s[c] == '\n' || s[c] == '\t' || s[c] == '\r') putchar(s[c]);
         putchar('\n');
         free(s);
         free(ids);
@@ -139,13 +151,15 @@ static void command_generate(void)
 static void command_logprob(void)
 {
     Model *m = load_model(arg.model);
-    JsonLines *j = json_open(arg.prompt ? arg.prompt : "/dev/stdin");
+    JsonLines *j = json_open(arg.in ? arg.in : "/dev/stdin");
     while (json_next(j)) {
         Seqs s = { 0 };
+        const char *path = arg.in ? arg.in : "/dev/stdin";
+        if (!*json_str(j, "prompt")) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, json_line(j));
+        if (!*json_str(j, "completion")) die(EXIT_INPUT, "%s:%d: an empty completion; give a text", path, json_line(j));
         int prompt_len = push_text(&s, json_str(j, "prompt"), json_str(j, "completion"), 0), n = s.start[1];
         if (n > m->c.seq_len)
-            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten the prompt", arg.prompt ? arg.prompt : "standard input",
-                json_line(j), n, m->c.seq_len);
+            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten the prompt", path, json_line(j), n, m->c.seq_len);
         double sum, *each = xcalloc((size_t)n, sizeof(double));
         completion_logprobs(m, &s, &prompt_len, &sum, each);
         printf("{\"prompt_tokens\": [");
@@ -180,7 +194,7 @@ static void trace_revisions(const char *prompt, Texts *response)
     Model *m = load_model("helpful");
     Texts p = { 1, (char **)&prompt }, critique, revision;
     *response = complete(m, &p, S_ASK, 0, o.max_new, 1);
-    printf("1 draft (helpful-only RLHF)%s\n    log P = %.3f\n", response->s[0], logprob_of(m, prompt, response->s[0], 1));
+    printf("1 draft (helpful-only RLHF)%s\n    log P = %.3f\n", shown(response->s[0]), logprob_of(m, prompt, response->s[0], 1));
     for (int step = 1; step <= o.revisions; step++) {
         int k;
         revise_step(m, &p, response, step, &k, &critique, &revision);
@@ -188,10 +202,10 @@ static void trace_revisions(const char *prompt, Texts *response)
         text_add(&c, "%s%s", prompt, response->s[0]);
         layout_critique(&c, law.critique[k].critique);
         printf("2 step %d, principle drawn: %s\n    %s\n    critique%s\n        log P = %.3f\n", step, law.critique[k].id,
-               law.critique[k].critique, critique.s[0], logprob_of(m, c.s, critique.s[0], 0));
+               law.critique[k].critique, shown(critique.s[0]), logprob_of(m, c.s, critique.s[0], 0));
         text_add(&c, "%s", critique.s[0]);
         layout_revision(&c, law.critique[k].revision);
-        printf("    %s\n    revision%s\n        log P = %.3f\n", law.critique[k].revision, revision.s[0],
+        printf("    %s\n    revision%s\n        log P = %.3f\n", law.critique[k].revision, shown(revision.s[0]),
                logprob_of(m, c.s, revision.s[0], 1));
         texts_free(response);
         texts_free(&critique);
@@ -212,8 +226,8 @@ static void trace_feedback(const char *prompt, Texts *a, Texts *b, double *label
     *b = complete(sl, &p, S_ASK, 102, o.max_new, 1);
     judge_both(m, &p, &principle, a->s, b->s, o.plain, 200, &p_ab, &p_ba, &chain);
     *label = label_of(p_ab, p_ba);
-    printf("4 two answers of SL-CAI\n    A%s\n    B%s\n    principle drawn: %s\n    %s\n", a->s[0], b->s[0], law.comparison[k].id, principle);
-    if (chain.n) printf("    thought%s\n", chain.s[0]);
+    printf("4 two answers of SL-CAI\n    A%s\n    B%s\n    principle drawn: %s\n    %s\n", shown(a->s[0]), shown(b->s[0]), law.comparison[k].id, principle);
+    if (chain.n) printf("    thought%s\n", shown(chain.s[0]));
     printf("    E2  p(A better) shown first %.4f, shown second %.4f; label %.4f%s\n", p_ab, p_ba, *label,
            o.plain ? "" : " after both orders and clamp");
     texts_free(&chain);
@@ -260,7 +274,7 @@ static void trace_ppo(const char *prompt)
         double d, ratio = exp(now[i] - ro.logp_old[i]);
         int clipped;
         ppo_clip_loss(now[i], ro.logp_old[i], ro.adv[i], how.eps_clip, &d, &clipped);
-        printf("    %-14s %9.4f %9.4f %8.4f %9.4f %8.4f %9.4f %8.4f %s\n", ro.seq.token[i] == TOKEN_BEGIN ? "(stop)" : s, ro.logp_old[i],
+        printf("    %-14s %9.4f %9.4f %8.4f %9.4f %8.4f %9.4f %8.4f %s\n", ro.seq.token[i] == TOKEN_BEGIN ? "(stop)" : shown(s), ro.logp_old[i],
                ro.logp_ref[i], kl_k1(ro.logp_old[i] - ro.logp_ref[i]), ro.reward[i], ro.value[i], ro.adv[i], ratio, clipped ? "yes" : "no");
         free(s);
     }
@@ -274,11 +288,12 @@ static void trace_ppo(const char *prompt)
 static void command_trace(void)
 {
     if (!arg.prompt || !*arg.prompt) die(EXIT_USAGE, "trace needs a request; try cai trace \"How do I swipe the baker's kite?\"");
+    check_text("trace", arg.prompt);
     Text prompt = { 0 };
     Texts response, a, b;
     double label;
     layout_human(&prompt, arg.prompt);
-    printf("request: %s\n", arg.prompt);
+    printf("request: %s\n", shown(arg.prompt));
     Texts p = { 1, &prompt.s };
     trace_revisions(prompt.s, &response);
     Model *base = load_model("base"), *rl = load_model("rl_cai");
@@ -288,7 +303,7 @@ static void command_trace(void)
     trace_pm(prompt.s, a.s[0], b.s[0], label);
     trace_ppo(prompt.s);
     Texts last = complete(rl, &p, S_ASK, 400, o.max_new, 1);
-    printf("7 RL-CAI answers%s\n    log P = %.3f\n", last.s[0], logprob_of(rl, prompt.s, last.s[0], 1));
+    printf("7 RL-CAI answers%s\n    log P = %.3f\n", shown(last.s[0]), logprob_of(rl, prompt.s, last.s[0], 1));
     texts_free(&response); texts_free(&a); texts_free(&b); texts_free(&last);
     model_free(base); model_free(rl);
     free(prompt.s);
@@ -341,13 +356,25 @@ static void parse(int argc, char **argv, int is_run)
         else if (strcmp(f, "--from") == 0) arg.from = flag_argument(argc, argv, &i);
         else if (strcmp(f, "--to") == 0) arg.to = flag_argument(argc, argv, &i);
         else if (strcmp(f, "--model") == 0) arg.model = flag_argument(argc, argv, &i);
-        else if (strcmp(f, "--prompt") == 0 || strcmp(f, "--in") == 0) arg.prompt = flag_argument(argc, argv, &i);
+        else if (strcmp(f, "--prompt") == 0) arg.prompt = flag_argument(argc, argv, &i);
+        else if (strcmp(f, "--in") == 0) arg.in = flag_argument(argc, argv, &i);
         else if (strcmp(f, "--tokenizer") == 0) o.tokenizer = flag_argument(argc, argv, &i);
         else if (strcmp(f, "--temperature") == 0) arg.temperature = number(f, flag_argument(argc, argv, &i), 0, 100);
-        else if (strcmp(f, "--count") == 0) arg.count = (int)number(f, flag_argument(argc, argv, &i), 1, 1e6);
+        else if (strcmp(f, "--count") == 0) {
+            double n = number(f, flag_argument(argc, argv, &i), 1, 1e6);
+            if (n != floor(n)) die(EXIT_USAGE, "%s %g: not a whole number; see cai --help", f, n);
+            arg.count = (int)n;
+        }
         else if (!option_known(f + 2)) die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
         else option_set(f + 2, flag_argument(argc, argv, &i));
     }
+}
+
+/* Half a result is none: a full disk or a closed pipe behind standard output is told. */
+static int finish(void)
+{
+    if (fflush(stdout) || ferror(stdout)) die(EXIT_INPUT, "standard output: not written; free some space or send it elsewhere");
+    return EXIT_FINE;
 }
 
 static int stage_argument(const char *flag, const char *name, int otherwise)
@@ -364,32 +391,39 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "help";
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) command = "help";
-        if (strcmp(argv[i], "--version") == 0) { printf("%s\n", VERSION); return EXIT_FINE; }
+        if (strcmp(argv[i], "--version") == 0) { printf("%s\n", VERSION); return finish(); }
     }
-    if (strcmp(command, "help") == 0) { help(); return EXIT_FINE; }
+    if (strcmp(command, "help") == 0) { help(); return finish(); }
     int stage = stage_index(command), is_run = strcmp(command, "run") == 0, known = stage >= 0;
     for (int i = 0; i < N_COMMANDS; i++) known |= strcmp(command, COMMANDS[i].name) == 0;
     if (!known) die(EXIT_USAGE, "%s: no such command; see cai --help", command);
     parse(argc, argv, is_run);
     n_workers = o.threads ? o.threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    town = town_load(o.town);
-    load_constitution();
+    options_check();
+    int from = is_run ? stage_argument("--from", arg.from, 0) : stage;
+    int to = is_run ? stage_argument("--to", arg.to, N_STAGES - 1) : stage;
+    if (from > to) die(EXIT_USAGE, "--from %s: comes after --to %s; see cai --help", STAGES[from].name, STAGES[to].name);
     if (is_run || stage >= 0) {
-        int from = is_run ? stage_argument("--from", arg.from, 0) : stage;
-        int to = is_run ? stage_argument("--to", arg.to, N_STAGES - 1) : stage;
+        if (arg.model) die(EXIT_USAGE, "%s: takes no argument \"%s\"; see cai --help", command, arg.model);
+        town = town_load(o.town);
+        load_constitution();
         if (mkdir(o.out, 0777) && errno != EEXIST)
             die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", o.out, strerror(errno));
         if (!o.quiet) fprintf(stderr, "%s, %d workers, seed %ld\n", blas_name(), n_workers, o.seed);
-        if (is_run) options_save_or_refuse();
+        if (is_run || access(in_out("flags.txt"), F_OK)) options_save_or_refuse();
         run_stages(from, to);
-        return EXIT_FINE;
+        return finish();
     }
-    if (strcmp(command, "trace") == 0) { arg.prompt = arg.model ? arg.model : arg.prompt; command_trace(); }
+    if (strcmp(command, "trace") == 0) {
+        load_constitution();
+        arg.prompt = arg.model ? arg.model : arg.prompt;
+        command_trace();
+    }
     else {
         if (!arg.model) arg.model = "rl_cai";
         if (strcmp(command, "chat") == 0) command_chat();
         else if (strcmp(command, "generate") == 0) command_generate();
         else command_logprob();
     }
-    return EXIT_FINE;
+    return finish();
 }

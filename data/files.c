@@ -55,6 +55,17 @@ char *xstrdup(const char *s) {
     return memcpy(xcalloc(size, 1), s, size);
 }
 
+/* A half-trained model writes any bytes, also those that recolour or retitle a terminal. */
+const char *shown(const char *text) {
+    static char *copy[8];
+    static int turn;
+    turn = (turn + 1) % 8;
+    free(copy[turn]);
+    copy[turn] = xstrdup(text);
+    for (char *c = copy[turn]; *c; c++) if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 127) *c = '?';
+    return copy[turn];
+}
+
 // ------------------------------------------------------------------------------------
 // whole files
 
@@ -130,6 +141,11 @@ static int utf8_length(const char *s) {
     if ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] > 0x9F)) return 0;
     if ((c[0] == 0xF0 && c[1] < 0x90) || (c[0] == 0xF4 && c[1] > 0x8F)) return 0;
     return n;
+}
+
+long utf8_bad(const char *s) {
+    for (const char *c = s; *c; c += utf8_length(c)) if (utf8_length(c) == 0) return (long)(c - s) + 1;
+    return 0;
 }
 
 static char *utf8_put(char *to, unsigned code) {

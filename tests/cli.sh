@@ -1,0 +1,288 @@
+#!/usr/bin/env bash
+# tests/cli.sh -- the command line as a user meets it: bad input ends in one line and a documented status and
+# leaves every file as it was; results on standard output, progress on standard error; the same bytes on
+# any number of threads, for any part of a run made again; the oracle out of the loop's reach.
+# Uses the smoke preset (seconds). Prints "ok" or "not ok" a case and closes with the counts for tests/run.
+# SPDX-License-Identifier: MIT
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C                                     # models write any bytes; sed and grep must take them
+T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+R=$T/run                                            # the run that all cases look into
+SMOKE="--preset smoke --quiet 1"
+passed=0 failed=0
+
+ok()   { passed=$((passed + 1)); echo "ok - $1"; }
+bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+yes()  { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
+no()   { local name=$1; shift; if "$@"; then bad "$name"; else ok "$name"; fi; }
+sums() { (cd "$1" && find . -type f ! -name '*.tmp' | LC_ALL=C sort | xargs cksum); }
+
+# fails NAME STATUS TEXT COMMAND...: the command must end with that status and one line "cai: ...TEXT..." on
+# standard error (pieces of TEXT between "|"), and every file of $R must be as before. Input from $T/in.
+: > "$T/in"
+fails() {
+    local name=$1 status=$2 text=$3 got piece line
+    shift 3
+    "$@" <"$T/in" >"$T/stdout" 2>"$T/stderr"
+    got=$?
+    line=$(cat "$T/stderr")
+    if [ $got != "$status" ]; then bad "$name" "status $got, wanted $status; said: $line"; return; fi
+    if [ "$(grep -c '' "$T/stderr")" != 1 ] || [ "${line#cai: }" = "$line" ]; then bad "$name" "not one line: $line"; return; fi
+    while [ -n "$text" ]; do
+        piece=${text%%|*}
+        case $line in *"$piece"*) ;; *) bad "$name" "no \"$piece\" in: $line"; return ;; esac
+        case $text in *"|"*) text=${text#*|} ;; *) text= ;; esac
+    done
+    if [ "$(sums "$R")" != "$before" ]; then bad "$name" "files of the run changed"; return; fi
+    ok "$name"
+}
+
+# ------------------------------------------------------------------------------------
+# one whole run: what it prints where
+
+./cai run --preset smoke --out "$R" >"$T/results" 2>"$T/progress"
+is "smoke run ends well" $? 0
+before=$(sums "$R")
+yes "results on standard output" grep -q 'over-refusal.*Elo' "$T/results"
+no  "no progress on standard output" grep -q '^\[[0-9]*/10\]' "$T/results"
+yes "progress on standard error" grep -q '^\[10/10\] eval *done' "$T/progress"
+no  "no results on standard error" grep -q 'over-refusal' "$T/progress"
+ESC=$(printf '\033')
+no  "no escape characters in a pipe: results" grep -q "$ESC" "$T/results"
+no  "no escape characters in a pipe: progress" grep -q "$ESC" "$T/progress"
+no  "no carriage returns in a pipe" grep -q "$(printf '\r')" "$T/progress"
+no  "nothing half-written stays" sh -c "find '$R' -name '*.tmp' | grep -q ."
+yes "every flag is echoed into the run's folder" sh -c "[ \$(./cai --help | grep -c '^  --[a-z-]* *[^ ]* .*') -gt 40 ] && grep -q '^lambda-kl 0.05$' '$R/flags.txt'"
+
+# ------------------------------------------------------------------------------------
+# the same bytes
+
+same_run() {                                        # NAME FLAGS...: a new run equals $R in every file
+    local name=$1; shift
+    rm -rf "$T/again"
+    "$@" --out "$T/again" >"$T/stdout" 2>"$T/stderr"
+    is "$name: ends well" $? 0
+    is "$name: same bytes" "$(sums "$T/again")" "$before"
+}
+for n in 1 2 3 8; do same_run "$n threads" ./cai run $SMOKE --threads $n; done
+is "--quiet 1 is silent on standard error" "$(cat "$T/stderr")" ""
+cp -r "$R" "$T/part"
+rm "$T"/part/revisions.jsonl "$T"/part/sl_cai.bin "$T"/part/rl_cai.bin "$T"/part/pm.*
+./cai run $SMOKE --out "$T/part" --from revise --to rl >/dev/null 2>"$T/stderr"
+is "--from revise --to rl: same bytes" "$(sums "$T/part")" "$before"
+./cai sl --out "$T/part" --quiet 1 >/dev/null 2>"$T/stderr"
+is "one stage again, with the folder's flags: same bytes" "$(sums "$T/part")" "$before"
+./cai run $SMOKE --seed 2 --out "$T/other" >/dev/null 2>&1
+is "another seed ends well" $? 0
+for f in base.bin rl_cai.bin revisions.jsonl data/corpus.jsonl; do no "another seed, other bytes: $f" cmp -s "$R/$f" "$T/other/$f"; done
+
+# ------------------------------------------------------------------------------------
+# help and version
+
+for c in "" help run chat generate trace logprob data tokenizer pretrain helpful revise sl feedback pm rl eval; do
+    for f in --help --version; do
+        ./cai $c $f >"$T/stdout" 2>"$T/stderr"
+        is "cai $c $f" "$? $(head -c 3 "$T/stdout") $(cat "$T/stderr")" "0 cai "
+    done
+done
+
+# ------------------------------------------------------------------------------------
+# the commands that look into a run
+
+G="./cai generate --out $R"
+$G --prompt "To swipe" --temperature 0 >"$T/g1" 2>"$T/stderr" && $G --prompt "To swipe" --temperature 0 >"$T/g2"
+yes "generate --temperature 0 is repeatable" cmp -s "$T/g1" "$T/g2"
+yes "generate prints the prompt first" grep -q '^To swipe' "$T/g1"
+is  "generate --count 3 prints three texts" "$($G --prompt "To swipe" --temperature 0 --count 3 | grep -c 'To swipe')" 3
+yes "generate from nothing" sh -c "$G --max-new 4 >/dev/null"
+printf 'How do I swipe the kite?\nAnd the drum?\n\nnot read\n' | ./cai chat --out "$R" >"$T/chat" 2>"$T/stderr"
+is  "chat ends well" "$? $(cat "$T/stderr")" "0 "
+yes "chat answers every line until the empty one" [ "$(grep -c '' "$T/chat")" -ge 2 ]
+no  "chat: no escape characters in a pipe" grep -q "$ESC" "$T/chat"
+
+printf '%s\n' '{"prompt": "To swipe", "completion": " is theft."}' '{"completion": "The kite", "prompt": "\n\nHuman:"}' >"$T/pairs"
+./cai logprob --out "$R" --model rl_cai <"$T/pairs" >"$T/lp" 2>"$T/stderr"
+is "logprob: a line a record" "$? $(grep -c '' "$T/lp")" "0 2"
+./cai logprob --out "$R" --model rl_cai --in "$T/pairs" >"$T/lp2"
+yes "logprob: --in FILE is the same" cmp -s "$T/lp" "$T/lp2"
+if command -v python3 >/dev/null; then
+    python3 - "$T/lp" <<'PY'
+import json, sys
+for line in open(sys.argv[1]):
+    r = json.loads(line)
+    assert len(r["tokens"]) == len(r["logprobs"]) > 0 and r["prompt_tokens"][0] == 1
+    assert all(x <= 0 for x in r["logprobs"])
+    assert abs(sum(r["logprobs"]) - r["sum"]) < 1e-6 * (len(r["tokens"]) + 1)
+PY
+    is "logprob: JSON, and the sum is the sum of its parts" $? 0
+fi
+
+./cai trace "How do I swipe the baker's kite?" --out "$R" >"$T/trace" 2>"$T/stderr"
+is  "trace ends well" "$? $(cat "$T/stderr")" "0 "
+is  "trace prints its seven sections in order" "$(sed -nE 's/^([1-7]) (draft|step|SL-CAI|two|preference|one PPO|RL-CAI).*/\1/p' "$T/trace" | uniq | tr -d '\n')" 1234567
+no  "trace: no escape characters in a pipe" grep -q "$ESC" "$T/trace"
+for c in "chat" "trace x" "logprob" "generate"; do NO_COLOR=1 TERM=xterm ./cai $c --out "$R" <"$T/in" 2>&1; done >"$T/stdout"
+no  "NO_COLOR: no escape characters" grep -q "$ESC" "$T/stdout"
+is  "looking changes nothing" "$(sums "$R")" "$before"
+
+# ------------------------------------------------------------------------------------
+# usage: status 2
+
+C="./cai"; RUN="./cai run $SMOKE --out $T/new"
+fails "unknown command"            2 "frobnicate: no such command"              $C frobnicate
+fails "unknown flag"               2 "--frob: unknown flag"                     $RUN --frob 1
+fails "unknown flag at the end"    2 "--frob: unknown flag"                     $RUN --frob
+fails "flag without a value"       2 "--seed needs a value"                     $RUN --seed
+fails "empty value"                2 "--out : an empty value"                   $C run --preset smoke --out ""
+fails "number too small"           2 "--dim 1: not a number from 8"             $RUN --dim 1
+fails "number too large"           2 "--layers 65: not a number"                $RUN --layers 65
+fails "no number"                  2 "--layers many: not a number"              $RUN --layers many
+fails "number with a tail"         2 "--layers 2x: not a number"                $RUN --layers 2x
+fails "not a whole number"         2 "--layers 1.5: not a whole number"         $RUN --layers 1.5
+fails "nan"                        2 "--pm-lr nan: not a number"                $RUN --pm-lr nan
+fails "sizes that do not fit"      2 "--heads 2|--kv-heads 3"                   $RUN --kv-heads 3
+fails "width that does not divide" 2 "--dim 34|--heads 2"                       $RUN --dim 34
+fails "no room for a prompt"       2 "--max-new 512"                            $RUN --max-new 512
+fails "unknown stage"              2 "--from nowhere: no such stage"            $RUN --from nowhere
+fails "unknown last stage"         2 "--to nowhere: no such stage"              $RUN --to nowhere
+fails "stages the wrong way round" 2 "--from rl: comes after --to sl"           $RUN --from rl --to sl
+fails "unknown preset"             2 "--preset huge: no such preset"            $C run --preset huge --out "$T/new"
+fails "unknown judge"              2 "--judge me: there are self and random"    $RUN --judge me
+fails "unknown KL form"            2 "--kl-form k9: no such form"               $RUN --kl-form k9
+fails "an argument to run"         2 'takes no argument "now"'                  $RUN now
+fails "two arguments"              2 "one argument is enough"                   $C chat a b --out "$R"
+fails "count not whole"            2 "--count 1.5"                              $G --count 1.5
+fails "temperature below 0"        2 "--temperature -1: not a number"           $G --temperature -1
+fails "trace of nothing"           2 "trace needs a request"                    $C trace --out "$R"
+fails "trace of an empty request"  2 "trace needs a request"                    $C trace "" --out "$R"
+fails "generate, empty prompt"     2 "--prompt: empty"                          $G --prompt ""
+fails "a folder's run, other flags" 2 "--seed 1, this command --seed 9|choose another --out" $C run $SMOKE --seed 9 --out "$R"
+no    "none of these made a folder" [ -e "$T/new" ]
+
+# ------------------------------------------------------------------------------------
+# input: status 3
+
+law() { printf "$1" >"$T/law.txt"; }                # a constitution
+A='[critique a]\ncritique: C?\nrevision: R.\n' B='[comparison b]\nchoose: Q?\n'
+fails "no constitution"               3 "none.txt: No such file"                           $RUN --constitution "$T/none.txt"
+law "[critique a]\ncritique: C?\n$B"
+fails "constitution, missing part"    3 "law.txt:2: principle a has no \"revision"         $RUN --constitution "$T/law.txt"
+law "$A[comparison b]\n\n"
+fails "constitution, missing question" 3 "principle b has no \"choose"                     $RUN --constitution "$T/law.txt"
+law "$A${B}remark: x\n"
+fails "constitution, unknown line"    3 'law.txt:6: "remark: x" does not belong here'      $RUN --constitution "$T/law.txt"
+law "$A"
+fails "constitution, no comparisons"  3 "law.txt:4: no [critique ...] or no [comparison"   $RUN --constitution "$T/law.txt"
+law "[critic a]\n$A$B"
+fails "constitution, unknown block"   3 'law.txt:1: "[critic a]"'                          $RUN --constitution "$T/law.txt"
+law "$A[comparison b]\nchoose: Q\xff?\n"
+fails "constitution, not UTF-8"       3 "law.txt:5: byte 10 is not UTF-8"                  $RUN --constitution "$T/law.txt"
+fails "no town"                       3 "none.txt: No such file"                           $RUN --town "$T/none.txt"
+no    "none of these made a folder" [ -e "$T/new" ]
+
+L="./cai logprob --out $R --model rl_cai --in $T/lines"
+G1='{"prompt": "To", "completion": " be"}'
+line2() { printf '%s\n' "$G1" "$1" >"$T/lines"; }
+line2 '{"prompt": "To", '
+fails "JSON, broken line"             3 "lines:2: |correct or remove the line"             $L
+line2 '{"prompt": "To"}'
+fails "JSON, missing field"           3 'lines:2: no field "completion"'                   $L
+line2 '{"prompt": 1, "completion": "x"}'
+fails "JSON, number for text"         3 'lines:2: field "prompt" is not text'              $L
+line2 "$(printf '{"prompt": "To \xff", "completion": "x"}')"
+fails "JSON, not UTF-8"               3 "lines:2: not UTF-8"                               $L
+line2 '{"prompt": "", "completion": "x"}'
+fails "JSON, empty prompt"            3 "lines:2: an empty prompt"                         $L
+LONG=$(for i in $(seq 400); do printf 'kite drum bike '; done)
+line2 "{\"prompt\": \"$LONG\", \"completion\": \"x\"}"
+fails "logprob, longer than the context" 3 "lines:2: |the context has 512"                 $L
+fails "logprob, no file"              3 "nowhere: No such file"                            $C logprob --out "$R" --in "$T/nowhere"
+fails "generate, longer than the context" 3 "--prompt: |the context has 512; shorten"      $G --prompt "$LONG"
+fails "trace, longer than the context" 3 "context"                                         $C trace "$LONG" --out "$R"
+fails "generate, not UTF-8"           3 "--prompt: byte 4 is not UTF-8"                    $G --prompt "$(printf 'To \xff')"
+printf '%s\n' "$LONG" >"$T/in"
+fails "chat, longer than the context" 3 "more tokens than the context has room for"        $C chat --out "$R"
+printf 'To \xff\n' >"$T/in"
+fails "chat, not UTF-8"               3 "standard input: byte 4 is not UTF-8"              $C chat --out "$R"
+: >"$T/in"
+
+# models: cut, lying, of another tokenizer
+M=$T/model.bin; GM="./cai generate --model $M --tokenizer $R/tokenizer.bin --prompt To"
+fails "missing model"                 3 "model.bin: |check the path"                       $GM
+head -c 5000 "$R/base.bin" >"$M"
+fails "truncated model"               3 "model.bin: has 5000 bytes where its header"       $GM
+head -c 10 "$R/base.bin" >"$M"
+fails "model shorter than its header" 3 "model.bin: too short"                             $GM
+{ printf '\100\0\0\0'; tail -c +5 "$R/base.bin"; } >"$M"
+fails "header that lies: width"       3 "model.bin: has |where its header implies"         $GM
+{ head -c 8 "$R/base.bin"; printf '\377\377\377\177'; tail -c +13 "$R/base.bin"; } >"$M"
+fails "header that lies: 2^31 layers" 3 "model.bin: "                                      $GM
+echo "I am no model, only a text that is long enough to hold a header" >"$M"
+fails "a text for a model"            3 "model.bin: |no llama2.c checkpoint"               $GM
+./cai data --preset smoke --out "$T/v" --vocab 420 --quiet 1 && ./cai tokenizer --out "$T/v" --quiet 1
+fails "tokenizer of another vocabulary" 3 "holds 420 pieces but the model wants 400"       $C generate --out "$R" --tokenizer "$T/v/tokenizer.bin" --prompt To
+head -c 3000 "$R/tokenizer.bin" >"$T/tok.bin"
+fails "truncated tokenizer"           3 "tok.bin: "                                        $C generate --out "$R" --tokenizer "$T/tok.bin" --prompt To
+
+# folders: a file in its place, a full disk
+echo x >"$T/file"
+fails "a file in the folder's place"  3 "$T/file"                                          $C run $SMOKE --out "$T/file"
+is    "that file is as it was" "$(cat "$T/file")" x
+fails "no such parent folder"         3 "$T/a/b: No such file|--out"                       $C run $SMOKE --out "$T/a/b"
+fails "stage without its input"       3 "base.bin: |check the path"                        $C helpful --preset smoke --out "$T/empty" --quiet 1
+if [ -w /dev/full ]; then
+    ln -s /dev/full "$R/revisions.jsonl.tmp"
+    fails "full disk, in a stage"     3 "revisions.jsonl: not written|is left as it was"   $C run $SMOKE --out "$R" --from revise
+    rm -f "$R"/revisions.jsonl.tmp "$R"/metrics/*.tmp
+    fails "full disk, results"        3 "standard output: not written"  sh -c "$G --prompt To --temperature 0 >/dev/full"
+    fails "full disk, help"           3 "standard output: not written"  sh -c "./cai --help >/dev/full"
+fi
+if [ "$(id -u)" != 0 ]; then                        # root may write anywhere
+    mkdir "$T/locked" && chmod 555 "$T/locked"
+    fails "folder without permission" 3 "$T/locked"                                        $C run $SMOKE --out "$T/locked"
+fi
+cp -r "$R" "$T/mixed" && head -n 7 "$R/data/eval_helpful.jsonl" >"$T/mixed/data/eval_helpful.jsonl"
+fails "evaluation sets of unequal size" 3 "eval_helpful.jsonl:7: 7 prompts"                $C eval --out "$T/mixed" --quiet 1
+cp "$R/data/eval_helpful.jsonl" "$T/mixed/data/" && sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
+fails "a stage's own file, missing field" 3 'redteam.jsonl:3: no field "prompt"'           $C revise --out "$T/mixed" --quiet 1
+sed '2s/}$//' "$R/data/human_prefs.jsonl" >"$T/mixed/data/human_prefs.jsonl"
+fails "a stage's own file, broken line" 3 'human_prefs.jsonl:2: '                          $C pm --out "$T/mixed" --quiet 1
+cp "$R/data/human_prefs.jsonl" "$T/mixed/data/"
+echo "dim wide" >"$T/mixed/flags.txt"
+fails "the folder's own flags, broken" 3 "flags.txt:1: dim wide"                            $C eval --out "$T/mixed" --quiet 1
+cp "$R/flags.txt" "$T/mixed/"
+
+# ------------------------------------------------------------------------------------
+# numerics: status 4. NaN in a file is refused when it is read; weights near the end of single precision are
+# finite, so they are read, and the first sums over them are not.
+
+{ head -c 284 "$R/base.bin"; for i in 1 2 3 4; do printf '\0\0\300\177'; done; tail -c +301 "$R/base.bin"; } >"$T/mixed/base.bin"
+before_mixed=$(cksum "$T"/mixed/sl_cai.bin)
+"$C" sl --out "$T/mixed" --quiet 1 >/dev/null 2>"$T/stderr"; status=$?
+case $status in 3 | 4) ok "NaN in a model file stops the program" ;; *) bad "NaN in a model file" "status $status" ;; esac
+is "NaN: one line" "$(grep -c '^cai: ' "$T/stderr")" 1
+if command -v python3 >/dev/null; then
+python3 - "$R/base.bin" "$T/mixed/base.bin" <<'PY'
+import struct, sys
+b = bytearray(open(sys.argv[1], "rb").read())
+for at in range(28, len(b) - 3, 4): b[at:at + 4] = struct.pack("<f", 1e37)      # finite, but no sum of them is
+open(sys.argv[2], "wb").write(b)
+PY
+    fails "NaN in training"               4 "step |not finite|; lower the learning"                $C sl --out "$T/mixed" --quiet 1
+fi
+is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$before_mixed"
+
+# ------------------------------------------------------------------------------------
+# the oracle: awake in the stages data and eval alone, and named by nothing between
+
+is "STAGES wakes the oracle for" "$(sed -nE 's/^ *\{ "([a-z]+)", stage_[a-z]+, 1,.*/\1/p' cai.c | tr '\n' ' ')" "data eval "
+is "STAGES leaves it asleep for" "$(sed -nE 's/^ *\{ "[a-z]+", stage_([a-z]+), 0,.*/\1/p' cai.c | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
+loop=$(sed -n '/^static void stage_tokenizer/,/^\/\/ stage: evaluation/p' cai.c)
+is "the loop's stages are where this test looks" "$(echo "$loop" | sed -nE 's/^static void stage_([a-z]+).*/\1/p' | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
+no "no stage of the loop names the oracle" grep -qE 'town_rate|town_preference|town_human_prefs|oracle_awake' <<<"$loop"
+is "nothing else wakes it" "$(grep -hoE 'oracle_awake *=[^=].*' cai.c commands.c model.c train.c data/*.c)" "oracle_awake = STAGES[k].oracle;"
+no "the models' code knows no town" grep -q 'town_' model.c train.c tokenizer.c
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
