@@ -36,58 +36,88 @@
 // ------------------------------------------------------------------------------------
 // Products. All the arithmetic that counts is here: about 95 % of the operations of a step.
 
-#if defined(CAI_OPENBLAS) || defined(CAI_ACCELERATE)
+enum { ROWS = 4, COLS = 16 };       /* a tile of the result: its sums stay in registers */
+enum { BLOCK_K = 512 };             /* of the inner dimension at a time: a panel of 32 KB */
 
-/* c (+)= op(a) op(b) with op(a) (m, k), op(b) (k, n), c (m, n); all row-major, ld = row stride;
- * ta, tb: the operand is stored transposed. */
+static int least(int a, int b) { return a < b ? a : b; }
+static int most(int a, int b) { return a > b ? a : b; }
+
+/* Packs columns 0..n-1 of b (k, n) into panels (n / COLS rounded up, k, COLS): what a tile reads lies
+ * end to end, filled up with zeros. Element (p, j) of b is at b[p * row + j * col]. */
+static void pack(real *panel, const real *b, int row, int col, int k, int n) {
+    for (int j0 = 0; j0 < n; j0 += COLS)
+        for (int p = 0, w = least(COLS, n - j0); p < k; p++, panel += COLS) {
+            const real *from = b + (size_t)p * row + (size_t)j0 * col;
+            if (col == 1 && w == COLS) memcpy(panel, from, sizeof(real) * COLS);
+            else for (int j = 0; j < COLS; j++) panel[j] = j < w ? from[(size_t)j * col] : 0;
+        }
+}
+
+static inline void store(real *c, const real *sum, int n, int add) {
+    if (add) for (int j = 0; j < n; j++) c[j] += sum[j];
+    else for (int j = 0; j < n; j++) c[j] = sum[j];
+}
+
+/* c (m, n) (+)= a b, m <= ROWS, n <= COLS, b a panel (k, COLS). Element (i, p) of a is at
+ * a[i * row + p * col]. Four named rows, not an array of them: compilers keep these in registers. */
+static void tile(int m, int n, int k, const real *a, int row, int col, const real *panel,
+                 int add, real *c, int ldc) {
+    const real *a0 = a, *a1 = m > 1 ? a0 + row : a0, *a2 = m > 2 ? a1 + row : a0, *a3 = m > 3 ? a2 + row : a0;
+    real c0[COLS] = {0}, c1[COLS] = {0}, c2[COLS] = {0}, c3[COLS] = {0}, sum[ROWS][COLS];
+    for (int p = 0; p < k; p++, panel += COLS, a0 += col, a1 += col, a2 += col, a3 += col)
+        #pragma omp simd
+        for (int j = 0; j < COLS; j++) {
+            c0[j] += *a0 * panel[j];
+            c1[j] += *a1 * panel[j];
+            c2[j] += *a2 * panel[j];
+            c3[j] += *a3 * panel[j];
+        }
+    for (int j = 0; j < COLS; j++) sum[0][j] = c0[j], sum[1][j] = c1[j], sum[2][j] = c2[j], sum[3][j] = c3[j];
+    for (int i = 0; i < m; i++, c += ldc) {
+        if (n == COLS) store(c, sum[i], COLS, add);     /* a constant: no loop is left of it */
+        else store(c, sum[i], n, add);
+    }
+}
+
+/* Half of attention's square matrices is zero, the future: tiles that lie in it are skipped. */
+typedef enum { WHOLE, LOWER_RESULT, LOWER_LEFT, UPPER_LEFT } Shape;
+
+/* c (+)= op(a) op(b), op(a) (m, k), op(b) (k, n), c (m, n), row-major with row strides lda ldb ldc;
+ * ta, tb: the operand is stored transposed. Shape: only the tiles that touch c's lower triangle are
+ * wanted; or op(a) is zero above, or below, its diagonal. In C that the compiler vectorises: half a
+ * good library's speed on large matrices, more than its speed on the small ones of attention. */
+static void product(Shape shape, int ta, int tb, int m, int n, int k, const real *a, int lda,
+                    const real *b, int ldb, int add, real *c, int ldc) {
+    real panel[BLOCK_K * COLS];
+    int a_row = ta ? 1 : lda, a_col = ta ? lda : 1, b_row = tb ? 1 : ldb, b_col = tb ? ldb : 1;
+    for (int j = 0; j < n; j += COLS)
+        for (int p = 0; p < k; p += BLOCK_K) {
+            int cols = least(COLS, n - j), depth = least(BLOCK_K, k - p);
+            pack(panel, b + (size_t)p * b_row + (size_t)j * b_col, b_row, b_col, depth, cols);
+            for (int i = shape == LOWER_RESULT ? j / ROWS * ROWS : 0; i < m; i += ROWS) {
+                int rows = least(ROWS, m - i), from = 0, to = depth;
+                if (shape == LOWER_LEFT) to = most(0, least(to, i + rows - p));
+                if (shape == UPPER_LEFT) from = most(0, least(to, i - p));
+                tile(rows, cols, to - from, a + (size_t)i * a_row + (size_t)(p + from) * a_col, a_row, a_col,
+                     panel + from * COLS, add || p > 0, c + (size_t)i * ldc + j, ldc);
+            }
+        }
+}
+
+/* The large products of the linear layers go to the BLAS if there is one. */
 static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda,
                  const real *b, int ldb, int add, real *c, int ldc) {
+#if defined(CAI_OPENBLAS) || defined(CAI_ACCELERATE)
     enum CBLAS_TRANSPOSE op_a = ta ? CblasTrans : CblasNoTrans, op_b = tb ? CblasTrans : CblasNoTrans;
 #ifdef CAI_DOUBLE
     cblas_dgemm(CblasRowMajor, op_a, op_b, m, n, k, 1, a, lda, b, ldb, add, c, ldc);
 #else
     cblas_sgemm(CblasRowMajor, op_a, op_b, m, n, k, 1, a, lda, b, ldb, (real)add, c, ldc);
 #endif
-}
-
 #else
-
-enum { BLOCK_K = 128, BLOCK_N = 64 };   /* a block of b: 32 KB of floats, about a level-1 cache */
-
-/* c[0..rows) += a-block times b-block; four products per load and store of c. Tail k are zeros. */
-static void gemm_block(int ta, int m, int n, int k, const real *a, int lda,
-                       real b[BLOCK_K][BLOCK_N], real *c, int ldc) {
-    for (int i = 0; i < m; i++) {
-        real row[BLOCK_K] = {0}, sum[BLOCK_N] = {0};
-        for (int p = 0; p < k; p++) row[p] = ta ? a[(size_t)p * lda + i] : a[(size_t)i * lda + p];
-        for (int p = 0; p < k; p += 4)
-            for (int j = 0; j < BLOCK_N; j++)
-                sum[j] += row[p] * b[p][j] + row[p + 1] * b[p + 1][j]
-                        + row[p + 2] * b[p + 2][j] + row[p + 3] * b[p + 3][j];
-        for (int j = 0; j < n; j++) c[(size_t)i * ldc + j] += sum[j];
-    }
-}
-
-/* As above without a library: blocks of b are copied (and turned) so that the inner loop runs
- * along rows and the compiler can vectorise it. */
-static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda,
-                 const real *b, int ldb, int add, real *c, int ldc) {
-    real block[BLOCK_K][BLOCK_N];
-    if (!add)
-        for (int i = 0; i < m; i++) memset(c + (size_t)i * ldc, 0, sizeof(real) * (size_t)n);
-    for (int p0 = 0; p0 < k; p0 += BLOCK_K)
-        for (int j0 = 0; j0 < n; j0 += BLOCK_N) {
-            int kb = k - p0 < BLOCK_K ? k - p0 : BLOCK_K, nb = n - j0 < BLOCK_N ? n - j0 : BLOCK_N;
-            memset(block, 0, sizeof block);
-            for (int p = 0; p < kb; p++)
-                for (int j = 0; j < nb; j++)
-                    block[p][j] = tb ? b[(size_t)(j0 + j) * ldb + p0 + p] : b[(size_t)(p0 + p) * ldb + j0 + j];
-            const real *a0 = ta ? a + (size_t)p0 * lda : a + p0;
-            gemm_block(ta, m, nb, kb, a0, lda, block, c + j0, ldc);
-        }
-}
-
+    product(WHOLE, ta, tb, m, n, k, a, lda, b, ldb, add, c, ldc);
 #endif
+}
 
 /* y = x w^T: y (n, c_out), x (n, c_in), w (c_out, c_in) */
 void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out) {
@@ -107,6 +137,15 @@ void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_o
 /* y += x w^T: the end of both branches of a layer, added to the residual stream */
 static void matmul_add(real *y, const real *x, const real *w, int n, int c_in, int c_out) {
     gemm(0, 1, n, c_out, c_in, x, c_in, w, c_in, 1, y, c_out);
+}
+
+/* y (+)= x w^T with w packed beforehand, for the few rows of sampling: a library would pack w anew at
+ * every call, which costs as much as the product. */
+static void matmul_packed(real *y, const real *x, const real *panel, int n, int c_in, int c_out, int add) {
+    for (int j = 0; j < c_out; j += COLS, panel += (size_t)c_in * COLS)
+        for (int i = 0; i < n; i += ROWS)
+            tile(least(ROWS, n - i), least(COLS, c_out - j), c_in, x + (size_t)i * c_in, c_in, 1, panel,
+                 add, y + (size_t)i * c_out + j, c_out);
 }
 
 /* Which product routines run: timings mean nothing without it. */
@@ -138,21 +177,22 @@ static void blas_use_one_thread(void) {
 // Exponential. libm's expf called per element costs more than all the products of a small model.
 
 /* e^x to 2e-7, in a form the compiler turns into vector code: x = k ln 2 + r with |r| <= ln 2 / 2,
- * e^r by its Taylor series, 2^k put straight into the exponent bits. NaN stays NaN. */
+ * e^r by its Taylor series, 2^k put straight into the exponent bits. 0 below e^-80, no more than e^80:
+ * products with what lies beyond would be denormal numbers, a hundred times slower. NaN stays NaN. */
 static inline real fast_exp(real x) {
 #ifdef CAI_DOUBLE
     return exp(x);          /* the verifier's build wants digits, not speed */
 #else
     const float magic = 12582912.0f;            /* 1.5 * 2^23: adding it rounds to an integer */
     union { float f; uint32_t u; } t, two_k;
-    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-    t.f = x * 1.44269504f + magic;
+    float y = x > 80 ? 80 : x;
+    t.f = y * 1.44269504f + magic;
     float k = t.f - magic;
-    float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;       /* ln 2 in two parts */
-    float e = 1.0f + r * (1.0f + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24
-                   + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
+    float r = (y - k * 0.693359375f) + k * 2.12194440e-4f;       /* ln 2 in two parts */
+    float e = 1 + r * (1 + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24
+                + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
     two_k.u = (t.u + 127u) << 23;               /* the magic number's own bits fall off the end */
-    return e * two_k.f;
+    return x < -80 ? 0 : e * two_k.f;
 #endif
 }
 
@@ -215,9 +255,9 @@ static void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, 
 // ------------------------------------------------------------------------------------
 // Rotary positions: pair (2j, 2j+1) of each head turns by the angle pos * BASE^(-2j/D)
 
-/* table (T, D): cos for j = 0..D/2-1, then sin for the same j, for positions from..T-1 */
-static void rope_table(real *table, int from, int T, int D) {
-    for (int t = from; t < T; t++)
+/* table (T, D): of each position, cos for j = 0..D/2-1, then sin for the same j */
+static void rope_table(real *table, int T, int D) {
+    for (int t = 0; t < T; t++)
         for (int j = 0; j < D / 2; j++) {
             double angle = t * pow(ROPE_BASE, -2.0 * j / D);
             table[(size_t)t * D + j] = (real)cos(angle);
@@ -249,61 +289,66 @@ static void rope_backward(real *dx, const real *table, const int *pos, int N, in
 }
 
 // ------------------------------------------------------------------------------------
-// Softmax over the past:  p_t = exp(scale s_t) / sum over u <= row,  0 beyond the row's own position
+// Softmax over the past:  p_t = exp(scale s_t) / sum over u <= row
 
-/* s (T, T) in place */
+static int whole_panels(int n) { return (n + COLS - 1) / COLS * COLS; }
+
+/* s (T, whole_panels(T)) in place, zero beyond the diagonal to the end of its panel; panels wholly in
+ * the future are neither written nor read. Whole panels, since ends of odd length cost most of the time. */
 static void causal_softmax_forward(real *s, real scale, int T) {
-    for (int t = 0; t < T; t++, s += T) {
-        int n = t + 1;
-        real sum = exp_sum(s, s, scale, max_of(s, n), n), inv = 1 / sum;
+    for (int t = 0, ld = whole_panels(T); t < T; t++, s += ld) {
+        int n = whole_panels(t + 1);
+        for (int u = t + 1; u < n; u++) s[u] = -INFINITY;
+        real inv = 1 / exp_sum(s, s, scale, max_of(s, n), n);
         for (int u = 0; u < n; u++) s[u] *= inv;
-        memset(s + n, 0, sizeof(real) * (size_t)(T - n));
+        for (int u = t + 1; u < n; u++) s[u] = 0;
     }
 }
 
-/* ds = scale * p * (dp - sum(dp * p)), in place on dp (T, T): one pass per row. The double loop
- * over pairs that the Jacobian suggests would make attention cubic in T. */
+/* ds = scale * p * (dp - sum(dp * p)), in place on dp, sizes as above: one pass per row. The double
+ * loop over pairs that the Jacobian suggests would make attention cubic in T. */
 static void causal_softmax_backward(real *dp, const real *p, real scale, int T) {
-    for (int t = 0; t < T; t++, dp += T, p += T) {
-        int n = t + 1;
+    for (int t = 0, ld = whole_panels(T); t < T; t++, dp += ld, p += ld) {
+        int n = whole_panels(t + 1);
         real dot = 0;
+        for (int u = t + 1; u < n; u++) dp[u] = 0;      /* what the product left there; p is 0 */
         #pragma omp simd reduction(+ : dot)
         for (int u = 0; u < n; u++) dot += dp[u] * p[u];
         #pragma omp simd
         for (int u = 0; u < n; u++) dp[u] = scale * p[u] * (dp[u] - dot);
-        memset(dp + n, 0, sizeof(real) * (size_t)(T - n));
     }
 }
 
 // ------------------------------------------------------------------------------------
 // Attention of one sequence.  o = p v,  p = softmax(q k^T / sqrt(D)), head by head
 // Query head h reads key/value head h / (H/K). Rows of q hold all heads: hence the row strides.
-// Wasteful: the products also fill the half of (T, T) that lies in the future.
 
-/* o (T, H, D), p (H, T, T) kept for backward, q (T, H, D), k v (T, K, D) */
+/* o (T, H, D), p (H, T, P) kept for backward, q (T, H, D), k v (T, K, D); P = whole_panels(T) */
 static void attention_forward(real *o, real *p, const real *q, const real *k, const real *v,
                               int T, int H, int K, int D) {
     real scale = 1 / (real)sqrt(D);
-    for (int h = 0; h < H; h++, p += (size_t)T * T) {
+    int P = whole_panels(T), HD = H * D, KD = K * D;
+    for (int h = 0; h < H; h++, p += (size_t)T * P) {
         const real *kh = k + h / (H / K) * D, *vh = v + h / (H / K) * D;
-        gemm(0, 1, T, T, D, q + h * D, H * D, kh, K * D, 0, p, T);          /* s = q k^T */
+        product(LOWER_RESULT, 0, 1, T, T, D, q + h * D, HD, kh, KD, 0, p, P);           /* s = q k^T */
         causal_softmax_forward(p, scale, T);
-        gemm(0, 0, T, D, T, p, T, vh, K * D, 0, o + h * D, H * D);          /* o = p v */
+        product(LOWER_LEFT, 0, 0, T, D, T, p, P, vh, KD, 0, o + h * D, HD);             /* o = p v */
     }
 }
 
-/* dq (T, H, D); adds to dk dv (T, K, D), as query heads share them; ds (T, T) is scratch */
+/* dq (T, H, D); adds to dk dv (T, K, D), as query heads share them; ds (T, P) is scratch */
 static void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o, const real *p,
                                const real *q, const real *k, const real *v, int T, int H, int K, int D) {
     real scale = 1 / (real)sqrt(D);
-    for (int h = 0; h < H; h++, p += (size_t)T * T) {
-        int kv = h / (H / K) * D, HD = H * D, KD = K * D;
+    int P = whole_panels(T), HD = H * D, KD = K * D;
+    for (int h = 0; h < H; h++, p += (size_t)T * P) {
+        int kv = h / (H / K) * D;
         const real *qh = q + h * D, *doh = d_o + h * D;
-        gemm(1, 0, T, D, T, p, T, doh, HD, 1, dv + kv, KD);                 /* dv += p^T do */
-        gemm(0, 1, T, T, D, doh, HD, v + kv, KD, 0, ds, T);                 /* dp = do v^T */
+        product(UPPER_LEFT, 1, 0, T, D, T, p, P, doh, HD, 1, dv + kv, KD);              /* dv += p^T do */
+        product(LOWER_RESULT, 0, 1, T, T, D, doh, HD, v + kv, KD, 0, ds, P);            /* dp = do v^T */
         causal_softmax_backward(ds, p, scale, T);
-        gemm(0, 0, T, D, T, ds, T, k + kv, KD, 0, dq + h * D, HD);          /* dq = ds k */
-        gemm(1, 0, T, D, T, ds, T, qh, HD, 1, dk + kv, KD);                 /* dk += ds^T q */
+        product(LOWER_LEFT, 0, 0, T, D, T, ds, P, k + kv, KD, 0, dq + h * D, HD);       /* dq = ds k */
+        product(UPPER_LEFT, 1, 0, T, D, T, ds, P, qh, HD, 1, dk + kv, KD);              /* dk += ds^T q */
     }
 }
 
@@ -508,15 +553,22 @@ static real *room(Buf *b, size_t n) {
     return b->p;
 }
 
+typedef struct { int *p, cap; } Ints;
+
+static int *room_ints(Ints *b, int n) {
+    if (n > b->cap) b->p = xrealloc(b->p, (size_t)(b->cap = n), sizeof(int));
+    return b->p;
+}
+
 /* Kept per layer: the residual stream before each half, q k v, the attention weights and output,
  * gate and up. Norms and silu(g)*u are cheap and computed again in backward. */
 struct Acts {
     int N, first, last;                 /* the shard: tokens, sequences */
     const Seqs *s;
     const int *token;                   /* (N) */
-    int *pos; int cap_pos;              /* (N) position within its sequence */
-    int n_logp, n_score;                /* rows of the latest logprobs and scores */
-    int *row, *target, *score_row; int cap_row, cap_score;
+    Ints pos;                           /* (N) position within its sequence */
+    int n_logp, n_score;                /* rows of the latest logprobs and scores: */
+    Ints row, target, score_row;        /* (n_logp) twice, (n_score) */
     size_t att;                         /* attention weights of one layer: sum of H T T */
     int rope_T, rope_D;                 /* what the table covers */
     Buf rope;                           /* (T, D) */
@@ -537,16 +589,16 @@ void acts_free(Acts *a) {
                   &a->hrow, &a->xn, &a->inv, &a->ffn, &a->dx, &a->dxn, &a->dq, &a->dk, &a->dv, &a->d_o,
                   &a->ds, &a->dg, &a->du, &a->dffn, &a->dhrow};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]->p);
-    free(a->pos);
-    free(a->row);
-    free(a->target);
-    free(a->score_row);
+    free(a->pos.p);
+    free(a->row.p);
+    free(a->target.p);
+    free(a->score_row.p);
     free(a);
 }
 
 static const real *rope_rows(Acts *a, int T, int D) {
     if (T > a->rope_T || D != a->rope_D) {
-        rope_table(room(&a->rope, (size_t)T * (size_t)D), 0, T, D);
+        rope_table(room(&a->rope, (size_t)T * (size_t)D), T, D);
         a->rope_T = T;
         a->rope_D = D;
     }
@@ -561,14 +613,14 @@ static void acts_take(Acts *a, const Config *c, const Seqs *s, int first, int la
     a->N = s->start[last] - s->start[first];
     a->n_logp = a->n_score = 0;
     a->att = 0;
-    if (a->N > a->cap_pos) a->pos = xrealloc(a->pos, (size_t)(a->cap_pos = a->N), sizeof(int));
+    int *pos = room_ints(&a->pos, a->N);
     for (int b = first, i = 0; b < last; b++) {
         int T = seq_len(s, b);
         if (T > c->seq_len)
             die(EXIT_INPUT, "a text of %d tokens does not fit the model's context of %d; shorten it", T, c->seq_len);
         longest = T > longest ? T : longest;
-        a->att += (size_t)c->n_heads * (size_t)T * (size_t)T;
-        for (int t = 0; t < T; t++) a->pos[i++] = t;
+        a->att += (size_t)c->n_heads * (size_t)T * (size_t)whole_panels(T);
+        for (int t = 0; t < T; t++) pos[i++] = t;
     }
     for (int i = 0; i < a->N; i++)
         if (a->token[i] < 0 || a->token[i] >= c->vocab_size)
@@ -592,12 +644,12 @@ static void attention_block_forward(const Model *m, Acts *a, int l, real *x_mid,
     matmul(q, a->xn.p, m->wq + l * cc, N, C, C);
     matmul(k, a->xn.p, m->wk + l * kc, N, C, KD);
     matmul(v, a->xn.p, m->wv + l * kc, N, C, KD);
-    rope_forward(q, a->rope.p, a->pos, N, H, D);
-    rope_forward(k, a->rope.p, a->pos, N, K, D);
+    rope_forward(q, a->rope.p, a->pos.p, N, H, D);
+    rope_forward(k, a->rope.p, a->pos.p, N, K, D);
     for (int b = a->first; b < a->last; b++) {
         int T = seq_len(a->s, b);
         attention_forward(o, p, q, k, v, T, H, K, D);
-        o += T * C, q += T * C, k += T * KD, v += T * KD, p += (size_t)H * T * T;
+        o += (size_t)T * C, q += (size_t)T * C, k += (size_t)T * KD, v += (size_t)T * KD, p += (size_t)H * T * whole_panels(T);
     }
     memcpy(x_mid, x, nc * sizeof(real));
     matmul_add(x_mid, a->o.p + l * nc, m->wo + l * cc, N, C, C);
@@ -635,19 +687,13 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last) {
     rmsnorm_forward(a->h.p, a->inv.p, x, m->rms_final, a->N, c->dim);
 }
 
-static void keep_ints(int **to, const int *from, int n, int *cap) {
-    if (n > *cap) *to = xrealloc(*to, (size_t)n, sizeof(int));
-    memcpy(*to, from, sizeof(int) * (size_t)n);
-}
-
 void logprobs(const Model *m, Acts *a, int n, const int *row, const int *target,
               real *logp, real *entropy) {
-    int C = m->c.dim, V = m->c.vocab_size, cap = a->cap_row;
+    int C = m->c.dim, V = m->c.vocab_size;
     a->n_logp = n;
     if (n == 0) return;
-    keep_ints(&a->row, row, n, &cap);
-    keep_ints(&a->target, target, n, &cap);
-    a->cap_row = n > cap ? n : cap;
+    memcpy(room_ints(&a->row, n), row, sizeof(int) * (size_t)n);
+    memcpy(room_ints(&a->target, n), target, sizeof(int) * (size_t)n);
     real *h = room(&a->hrow, (size_t)n * C), *logits = room(&a->prob, (size_t)n * V);
     for (int i = 0; i < n; i++) {
         assert(row[i] >= 0 && row[i] < a->N && target[i] >= 0 && target[i] < V);
@@ -661,8 +707,7 @@ void scores(const Model *m, Acts *a, int n, const int *row, real *score) {
     int C = m->c.dim;
     a->n_score = n;
     if (n == 0) return;
-    keep_ints(&a->score_row, row, n, &a->cap_score);
-    a->cap_score = n > a->cap_score ? n : a->cap_score;
+    memcpy(room_ints(&a->score_row, n), row, sizeof(int) * (size_t)n);
     for (int i = 0; i < n; i++) {
         const real *h = a->h.p + (size_t)row[i] * C;
         real sum = 0;
@@ -683,14 +728,14 @@ static void heads_backward(const Model *m, Model *grad, Acts *a, real *dh, const
     memset(dh, 0, (size_t)a->N * C * sizeof(real));
     if (n > 0) {
         real *dlogits = a->prob.p, *dhrow = room(&a->dhrow, (size_t)n * C);
-        logsoftmax_backward(dlogits, dlogp, a->target, n, V);
+        logsoftmax_backward(dlogits, dlogp, a->target.p, n, V);
         matmul_dx(dhrow, dlogits, m->head, n, C, V, 0);
         matmul_dw(grad->head, dlogits, a->hrow.p, n, C, V);
         for (int i = 0; i < n; i++)
-            for (int j = 0; j < C; j++) dh[(size_t)a->row[i] * C + j] += dhrow[(size_t)i * C + j];
+            for (int j = 0; j < C; j++) dh[(size_t)a->row.p[i] * C + j] += dhrow[(size_t)i * C + j];
     }
     for (int i = 0; dscore && i < a->n_score; i++) {
-        size_t at = (size_t)a->score_row[i] * C;
+        size_t at = (size_t)a->score_row.p[i] * C;
         for (int j = 0; j < C; j++) {
             dh[at + j] += dscore[i] * m->score_w[j];
             grad->score_w[j] += dscore[i] * a->h.p[at + j];
@@ -730,12 +775,13 @@ static void attention_block_backward(const Model *m, Model *grad, Acts *a, int l
     memset(dk, 0, nk * sizeof(real));
     memset(dv, 0, nk * sizeof(real));
     for (int b = a->first, i = 0; b < a->last; b++) {
-        int T = seq_len(a->s, b), c0 = i * C, k0 = i * KD;
+        int T = seq_len(a->s, b);
+        size_t c0 = (size_t)i * C, k0 = (size_t)i * KD;
         attention_backward(dq + c0, dk + k0, dv + k0, a->ds.p, a->d_o.p + c0, p, q + c0, k + k0, v + k0, T, H, K, D);
-        p += (size_t)H * T * T, i += T;
+        p += (size_t)H * T * whole_panels(T), i += T;
     }
-    rope_backward(dq, a->rope.p, a->pos, N, H, D);
-    rope_backward(dk, a->rope.p, a->pos, N, K, D);
+    rope_backward(dq, a->rope.p, a->pos.p, N, H, D);
+    rope_backward(dk, a->rope.p, a->pos.p, N, K, D);
     rmsnorm_forward(a->xn.p, a->inv.p, x, m->rms_att + l * C, N, C);
     matmul_dw(grad->wq + l * cc, dq, a->xn.p, N, C, C);
     matmul_dw(grad->wk + l * kc, dk, a->xn.p, N, C, KD);
@@ -753,7 +799,7 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
     for (int b = a->first; b < a->last; b++)
         if ((size_t)seq_len(a->s, b) > longest) longest = (size_t)seq_len(a->s, b);
     room(&a->dx, nc), room(&a->dxn, nc), room(&a->dq, nc), room(&a->d_o, nc), room(&a->dk, nk), room(&a->dv, nk);
-    room(&a->dg, nf), room(&a->du, nf), room(&a->dffn, nf), room(&a->ds, longest * longest);
+    room(&a->dg, nf), room(&a->du, nf), room(&a->dffn, nf), room(&a->ds, (longest + COLS) * longest);
 
     const real *x = a->x.p + 2 * (size_t)c->n_layers * nc;
     heads_backward(m, grad, a, a->dxn.p, dlogp, dscore);
@@ -773,115 +819,191 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
 
 enum { GROUP = 32 };
 
+typedef struct { real *wq, *wk, *wv, *wo, *w1, *w2, *w3, *head; } Packed;    /* panels, (L) of each */
+
 typedef struct {            /* one call of sample; streams write to their own rows */
     const Model *m;
     const Seqs *prompt;
     const uint64_t *key;
     Sampling how;
+    Packed w;
     int *token;             /* (B, max_new) */
     real *logp;             /* (B, max_new) or NULL */
     int *length;            /* (B) */
 } Sampler;
 
 typedef struct {            /* one group: its cache, and one row per live stream */
-    int T;                  /* positions there is room for */
-    real *k;                /* (L, GROUP, K, D, T) positions last: scores of all of them in one sweep */
+    int T;                  /* positions there is room for, whole panels */
+    real *k;                /* (L, GROUP, K, T/COLS, D, COLS) panels of positions: scored side by side */
     real *v;                /* (L, GROUP, K, T, D) */
     int n, id[GROUP];       /* live streams: number within the group */
-    int token[GROUP], pos[GROUP];       /* the newest token of each, and where it stands */
+    int token[GROUP], pos[GROUP];               /* the newest token of each, and where it stands */
     const real *rope;       /* (T, D) */
     real *x, *xn, *q, *o;   /* (n, C) */
     real *kn, *vn;          /* (n, K D) keys and values of the newest token */
     real *g, *u;            /* (n, F) */
-    real *logits, *s;       /* (n, V)  (max(T, V)) scratch */
+    real *logits;           /* (n, V) */
+    real *s;                /* (max(T, V)) scratch */
     real inv[GROUP];
 } Decoder;
 
-/* Cache rows of layer l, stream i, key/value head h. */
-static real *cache_at(const Decoder *d, real *base, const Config *c, int l, int i, int h) {
-    size_t head = (((size_t)l * GROUP + (size_t)i) * (size_t)c->n_kv_heads + (size_t)h);
-    return base + head * (size_t)head_size(c) * (size_t)d->T;
+/* Panels of one matrix of a layer, in reals. */
+static size_t packed_size(int c_in, int c_out) { return (size_t)whole_panels(c_out) * (size_t)c_in; }
+
+static real *pack_layers(const real *w, int L, int c_in, int c_out) {
+    size_t size = packed_size(c_in, c_out);
+    real *panel = xcalloc((size_t)L * size, sizeof(real));
+    for (int l = 0; l < L; l++) pack(panel + l * size, w + (size_t)l * c_out * c_in, 1, c_in, c_in, c_out);
+    return panel;
+}
+
+static Packed packed_new(const Model *m) {
+    int L = m->c.n_layers, C = m->c.dim, F = m->c.hidden_dim, KD = kv_dim(&m->c);
+    return (Packed){
+        pack_layers(m->wq, L, C, C), pack_layers(m->wk, L, C, KD), pack_layers(m->wv, L, C, KD), pack_layers(m->wo, L, C, C),
+        pack_layers(m->w1, L, C, F), pack_layers(m->w2, L, F, C), pack_layers(m->w3, L, C, F),
+        pack_layers(m->head, 1, C, m->c.vocab_size)};
+}
+
+static void packed_free(Packed *w) {
+    real *all[] = {w->wq, w->wk, w->wv, w->wo, w->w1, w->w2, w->w3, w->head};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+/* Room for a group whose longest stream has T positions. */
+static Decoder *decoder_new(const Config *c, int T) {
+    Decoder *d = xcalloc(1, sizeof *d);
+    size_t C = (size_t)c->dim, F = (size_t)c->hidden_dim, KD = (size_t)kv_dim(c), V = (size_t)c->vocab_size;
+    d->T = whole_panels(T);
+    d->k = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)d->T);
+    d->v = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)d->T);
+    real *p = xcalloc(GROUP * (4 * C + 2 * KD + 2 * F + V) + V + (size_t)d->T, sizeof(real));
+    d->x = p, p += GROUP * C;
+    d->xn = p, p += GROUP * C;
+    d->q = p, p += GROUP * C;
+    d->o = p, p += GROUP * C;
+    d->kn = p, p += GROUP * KD;
+    d->vn = p, p += GROUP * KD;
+    d->g = p, p += GROUP * F;
+    d->u = p, p += GROUP * F;
+    d->logits = p, p += GROUP * V;
+    d->s = p;
+    return d;
+}
+
+static void decoder_free(Decoder *d) {
+    free(d->k);
+    free(d->v);
+    free(d->x);
+    free(d);
+}
+
+/* Where the cache of layer l, stream i, key/value head h begins, in d->k as in d->v. */
+static size_t cache_at(const Decoder *d, const Config *c, int l, int i, int h) {
+    size_t head = ((size_t)l * GROUP + (size_t)i) * (size_t)c->n_kv_heads + (size_t)h;
+    return head * (size_t)head_size(c) * (size_t)d->T;
 }
 
 /* Stores keys and values (K, D) of one token of stream i. */
 static void cache_store(Decoder *d, const Config *c, int l, int i, int pos, const real *k, const real *v) {
     int D = head_size(c);
-    for (int h = 0; h < c->n_kv_heads; h++) {
-        real *kc = cache_at(d, d->k, c, l, i, h), *vc = cache_at(d, d->v, c, l, i, h);
-        for (int j = 0; j < D; j++) kc[(size_t)j * d->T + pos] = k[h * D + j];
-        memcpy(vc + (size_t)pos * D, v + h * D, sizeof(real) * (size_t)D);
+    for (int h = 0; h < c->n_kv_heads; h++, k += D, v += D) {
+        size_t at = cache_at(d, c, l, i, h);
+        real *panel = d->k + at + (size_t)(pos / COLS) * D * COLS + pos % COLS;
+        for (int j = 0; j < D; j++) panel[j * COLS] = k[j];
+        memcpy(d->v + at + (size_t)pos * D, v, sizeof(real) * (size_t)D);
     }
 }
 
-/* o (D) = softmax(q k / sqrt(D)) v over positions 0..n-1; k (D, T), v (T, D), s scratch */
-static void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int T, int D) {
-    memset(s, 0, sizeof(real) * (size_t)n);
-    for (int j = 0; j < D; j += 2) {                    /* D is even */
-        const real *k0 = k + (size_t)j * T, *k1 = k0 + T;
-        #pragma omp simd
-        for (int t = 0; t < n; t++) s[t] += q[j] * k0[t] + q[j + 1] * k1[t];
+/* o (D) = softmax(q k / sqrt(D)) v over positions 0..n-1; k (T/COLS, D, COLS), v (T, D), s (T) scratch.
+ * Reading the cache takes most of the time: it is too large for the processor's own. */
+static void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int D) {
+    for (int t = 0; t < n; t += COLS, k += D * COLS) {
+        real sum[COLS] = {0};
+        for (int j = 0; j < D; j++)
+            #pragma omp simd
+            for (int i = 0; i < COLS; i++) sum[i] += q[j] * k[j * COLS + i];
+        memcpy(s + t, sum, sizeof sum);
     }
-    real inv = 1 / exp_sum(s, s, 1 / (real)sqrt(D), max_of(s, n), n);
+    for (int t = n; t % COLS; t++) s[t] = -INFINITY;
+    real inv = 1 / exp_sum(s, s, 1 / (real)sqrt(D), max_of(s, n), whole_panels(n));
     memset(o, 0, sizeof(real) * (size_t)D);
-    for (int t = 0; t < n; t++) {
-        real p = s[t] * inv;
+    for (int t = 0; t < n; t += 4, v += 4 * D)          /* four at a time: o is loaded and stored less */
         #pragma omp simd
-        for (int j = 0; j < D; j++) o[j] += p * v[(size_t)t * D + j];
-    }
+        for (int j = 0; j < D; j++)
+            o[j] += s[t] * v[j] + s[t + 1] * v[D + j] + s[t + 2] * v[2 * D + j] + s[t + 3] * v[3 * D + j];
+    for (int j = 0; j < D; j++) o[j] *= inv;
 }
 
-/* Logits (n, V) after the newest token of each live stream, as forward, one position at a time. */
-static void decode_step(const Model *m, Decoder *d) {
-    const Config *c = &m->c;
-    int n = d->n, C = c->dim, F = c->hidden_dim, KD = kv_dim(c), H = c->n_heads, K = c->n_kv_heads, D = head_size(c);
-    size_t cc = (size_t)C * C, kc = (size_t)KD * C, fc = (size_t)F * C;
-    embed_forward(d->x, m->tok_emb, d->token, n, C);
-    for (int l = 0; l < c->n_layers; l++) {
-        rmsnorm_forward(d->xn, d->inv, d->x, m->rms_att + l * C, n, C);
-        matmul(d->q, d->xn, m->wq + l * cc, n, C, C);
-        matmul(d->kn, d->xn, m->wk + l * kc, n, C, KD);
-        matmul(d->vn, d->xn, m->wv + l * kc, n, C, KD);
-        rope_forward(d->q, d->rope, d->pos, n, H, D);
-        rope_forward(d->kn, d->rope, d->pos, n, K, D);
-        for (int i = 0; i < n; i++) {
-            cache_store(d, c, l, d->id[i], d->pos[i], d->kn + i * KD, d->vn + i * KD);
-            for (int h = 0; h < H; h++)
-                attention_cached(d->o + i * C + h * D, d->s, d->q + i * C + h * D,
-                                 cache_at(d, d->k, c, l, d->id[i], h / (H / K)),
-                                 cache_at(d, d->v, c, l, d->id[i], h / (H / K)), d->pos[i] + 1, d->T, D);
+/* x += wo attention(norm(x)) for the newest token of every live stream */
+static void decode_attention(const Sampler *sm, Decoder *d, int l) {
+    const Config *c = &sm->m->c;
+    int n = d->n, C = c->dim, KD = kv_dim(c), H = c->n_heads, K = c->n_kv_heads, D = head_size(c);
+    size_t cc = packed_size(C, C), kc = packed_size(C, KD);
+    rmsnorm_forward(d->xn, d->inv, d->x, sm->m->rms_att + l * C, n, C);
+    matmul_packed(d->q, d->xn, sm->w.wq + l * cc, n, C, C, 0);
+    matmul_packed(d->kn, d->xn, sm->w.wk + l * kc, n, C, KD, 0);
+    matmul_packed(d->vn, d->xn, sm->w.wv + l * kc, n, C, KD, 0);
+    rope_forward(d->q, d->rope, d->pos, n, H, D);
+    rope_forward(d->kn, d->rope, d->pos, n, K, D);
+    for (int i = 0; i < n; i++) {
+        cache_store(d, c, l, d->id[i], d->pos[i], d->kn + i * KD, d->vn + i * KD);
+        for (int h = 0; h < H; h++) {
+            size_t at = cache_at(d, c, l, d->id[i], h / (H / K)), row = (size_t)i * C + (size_t)h * D;
+            attention_cached(d->o + row, d->s, d->q + row, d->k + at, d->v + at, d->pos[i] + 1, D);
         }
-        matmul_add(d->x, d->o, m->wo + l * cc, n, C, C);
-        rmsnorm_forward(d->xn, d->inv, d->x, m->rms_ffn + l * C, n, C);
-        matmul(d->g, d->xn, m->w1 + l * fc, n, C, F);
-        matmul(d->u, d->xn, m->w3 + l * fc, n, C, F);
-        swiglu_forward(d->g, d->g, d->u, (size_t)n * F);
-        matmul_add(d->x, d->g, m->w2 + l * fc, n, F, C);
     }
-    rmsnorm_forward(d->xn, d->inv, d->x, m->rms_final, n, C);
-    matmul(d->logits, d->xn, m->head, n, C, c->vocab_size);
+    matmul_packed(d->x, d->o, sm->w.wo + l * cc, n, C, C, 1);
 }
 
-/* Runs the prompts first..last-1 through forward and takes its keys and values; logits (n, V) after
- * each prompt. Streams without room for one more token never become live. */
-static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last) {
+/* x += w2 (silu(w1 n) * w3 n), n = norm(x) */
+static void decode_ffn(const Sampler *sm, Decoder *d, int l) {
+    int n = d->n, C = sm->m->c.dim, F = sm->m->c.hidden_dim;
+    size_t up = packed_size(C, F), down = packed_size(F, C);
+    rmsnorm_forward(d->xn, d->inv, d->x, sm->m->rms_ffn + l * C, n, C);
+    matmul_packed(d->g, d->xn, sm->w.w1 + l * up, n, C, F, 0);
+    matmul_packed(d->u, d->xn, sm->w.w3 + l * up, n, C, F, 0);
+    swiglu_forward(d->g, d->g, d->u, (size_t)n * F);
+    matmul_packed(d->x, d->g, sm->w.w2 + l * down, n, F, C, 1);
+}
+
+/* logits (n, V) from the normed states */
+static void decode_logits(const Sampler *sm, Decoder *d) {
+    matmul_packed(d->logits, d->xn, sm->w.head, d->n, sm->m->c.dim, sm->m->c.vocab_size, 0);
+}
+
+/* Logits after the newest token of each live stream: forward, one position at a time. */
+static void decode_step(const Sampler *sm, Decoder *d) {
+    const Model *m = sm->m;
+    embed_forward(d->x, m->tok_emb, d->token, d->n, m->c.dim);
+    for (int l = 0; l < m->c.n_layers; l++) {
+        decode_attention(sm, d, l);
+        decode_ffn(sm, d, l);
+    }
+    rmsnorm_forward(d->xn, d->inv, d->x, m->rms_final, d->n, m->c.dim);
+    decode_logits(sm, d);
+}
+
+/* Runs the prompts first..last-1 through forward and takes its keys, values and last states, to be
+ * streams at.. of the group. Streams without room for one more token never become live. */
+static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last, int at) {
     const Config *c = &sm->m->c;
     int C = c->dim, KD = kv_dim(c);
     forward(sm->m, a, sm->prompt, first, last);
-    for (int b = first, i = 0; b < last; b++) {
+    for (int b = first, i = 0; b < last; b++, at++) {
         int T = seq_len(sm->prompt, b);
         if (T == 0) die(EXIT_INPUT, "an empty prompt; give at least the begin token");
-        for (int t = 0; T < c->seq_len && t < T; t++)
-            for (int l = 0; l < c->n_layers; l++) {
-                size_t at = ((size_t)l * a->N + i + t) * (size_t)KD;
-                cache_store(d, c, l, b - first, t, a->k.p + at, a->v.p + at);
+        for (int l = 0; l < c->n_layers; l++)
+            for (int t = 0; t < T; t++) {
+                size_t from = ((size_t)l * a->N + i + t) * (size_t)KD;
+                cache_store(d, c, l, at, t, a->k.p + from, a->v.p + from);
             }
         i += T;
         if (T == c->seq_len || sm->how.max_new < 1) continue;
         memcpy(d->xn + d->n * C, a->h.p + (size_t)(i - 1) * C, sizeof(real) * (size_t)C);
-        d->id[d->n] = b - first;
+        d->id[d->n] = at;
         d->pos[d->n++] = T - 1;
     }
-    matmul(d->logits, d->xn, sm->m->head, d->n, C, c->vocab_size);
 }
 
 /* One draw from softmax(logits / temperature) by walking up the cumulative sum to u in [0, 1):
@@ -925,60 +1047,30 @@ static void draw_all(const Sampler *sm, Decoder *d, int first) {
     d->n = live;
 }
 
-/* Room for a group whose longest stream has T positions. One block for the rows; see decoder_free. */
-static Decoder *decoder_new(const Config *c, int T) {
-    Decoder *d = xcalloc(1, sizeof *d);
-    size_t C = (size_t)c->dim, F = (size_t)c->hidden_dim, KD = (size_t)kv_dim(c), V = (size_t)c->vocab_size;
-    d->T = T;
-    d->k = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)T);
-    d->v = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)T);
-    d->x = xcalloc(GROUP * (4 * C + 2 * KD + 2 * F + V) + V + (size_t)T, sizeof(real));
-    d->xn = d->x + GROUP * C;
-    d->q = d->xn + GROUP * C;
-    d->o = d->q + GROUP * C;
-    d->kn = d->o + GROUP * C;
-    d->vn = d->kn + GROUP * KD;
-    d->g = d->vn + GROUP * KD;
-    d->u = d->g + GROUP * F;
-    d->logits = d->u + GROUP * F;
-    d->s = d->logits + GROUP * V;
-    return d;
-}
-
-static void decoder_free(Decoder *d) {
-    free(d->k);
-    free(d->v);
-    free(d->x);
-    free(d);
-}
-
 /* Job of one worker: group g from prompts to completions. */
 static void sample_group(void *context, int g) {
     const Sampler *sm = context;
-    const Config *c = &sm->m->c;
-    int first = g * GROUP, last = first + GROUP < sm->prompt->n ? first + GROUP : sm->prompt->n, T = 0;
-    for (int b = first; b < last; b++) T = seq_len(sm->prompt, b) > T ? seq_len(sm->prompt, b) : T;
-    T = c->seq_len - T < sm->how.max_new ? c->seq_len : T + sm->how.max_new;
-    T = (T + 15) / 16 * 16;                             /* whole vectors */
+    int first = g * GROUP, last = least(first + GROUP, sm->prompt->n), T = 0;
+    for (int b = first; b < last; b++) T = most(T, seq_len(sm->prompt, b));
     Acts *a = acts_new();
-    Decoder *d = decoder_new(c, T);
-    prefill(sm, d, a, first, last);
-    d->rope = rope_rows(a, T, head_size(c));
-    for (draw_all(sm, d, first); d->n > 0; draw_all(sm, d, first)) decode_step(sm->m, d);
+    Decoder *d = decoder_new(&sm->m->c, least(sm->m->c.seq_len, T + sm->how.max_new));
+    for (int b = first; b < last; b += 4) prefill(sm, d, a, b, least(b + 4, last), b - first);
+    decode_logits(sm, d);
+    d->rope = rope_rows(a, d->T, head_size(&sm->m->c));
+    for (draw_all(sm, d, first); d->n > 0; draw_all(sm, d, first)) decode_step(sm, d);
     decoder_free(d);
     acts_free(a);
 }
 
 void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp) {
-    if (how.max_new > m->c.seq_len) how.max_new = m->c.seq_len;
-    size_t B = (size_t)prompt->n, row = how.max_new > 0 ? (size_t)how.max_new : 0;
-    Sampler sm = {m, prompt, key, how, NULL, NULL, NULL};
+    how.max_new = most(0, least(how.max_new, m->c.seq_len));
+    size_t B = (size_t)prompt->n, row = (size_t)how.max_new, n = 0;
+    Sampler sm = {.m = m, .prompt = prompt, .key = key, .how = how, .w = packed_new(m)};
     sm.token = xcalloc(B * row + 1, sizeof(int));
     sm.length = xcalloc(B + 1, sizeof(int));
     if (logp) sm.logp = xcalloc(B * row + 1, sizeof(real));
     parallel((prompt->n + GROUP - 1) / GROUP, sample_group, &sm);
     seqs_clear(out);
-    size_t n = 0;
     for (size_t b = 0; b < B; b++) {
         seqs_push(out, sm.token + b * row, sm.length[b]);
         if (logp) memmove(sm.logp + n, sm.logp + b * row, sizeof(real) * (size_t)sm.length[b]);
@@ -987,6 +1079,7 @@ void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling ho
     if (logp) *logp = sm.logp;
     free(sm.token);
     free(sm.length);
+    packed_free(&sm.w);
 }
 
 // ------------------------------------------------------------------------------------
