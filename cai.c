@@ -579,7 +579,7 @@ static KlForm kl_form_of(const char *name)
         "k3 in the reward is no restraint: its gradient is not that of the KL",
         "the absolute log-ratio in the reward misses the optimum and empties rare answers" };
     int k = kl_form_index(name);                /* known: options_check */
-    if (*warning[k]) fprintf(stderr, "cai: --kl-form %s: %s (docs/equations.md, E4)\n", name, warning[k]);
+    if (*warning[k]) fprintf(stderr, "cai: --kl-form %s: %s (train.c, E4)\n", name, warning[k]);
     return (KlForm)k;
 }
 

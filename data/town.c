@@ -443,7 +443,7 @@ static void add_chain(Text *t, const Town *town, const Act *a, const Rule *r, in
 
 typedef struct { Act act; Rule rule; int style_A, style_B; } Comparison;
 
-/* The pairs are mixed so that "the refusal wins" is a poor rule: see the counts in docs/town.md. */
+/* The pairs are mixed so that "the refusal wins" is a poor rule: it is right on 58 % of the decided ones (tests/test_town.c). */
 static Comparison draw_comparison(const Town *town, Dice *d, int held_verb)
 {
     Comparison c = { .act = draw_demonstrated(town, d) };
