@@ -409,7 +409,8 @@ int main(int argc, char **argv)
         load_constitution();
         if (mkdir(o.out, 0777) && errno != EEXIST)
             die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", o.out, strerror(errno));
-        if (!o.quiet) fprintf(stderr, "%s, %d workers, seed %ld\n", blas_name(), n_workers, o.seed);
+        if (!o.quiet) fprintf(stderr, "%s%s, %d workers, seed %ld\n", blas_name(),
+                              strncmp(blas_name(), "plain", 5) ? "" : " (OpenBLAS is several times faster: make deps)", n_workers, o.seed);
         if (is_run || access(in_out("flags.txt"), F_OK)) options_save_or_refuse();
         run_stages(from, to);
         return finish();
