@@ -34,7 +34,7 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LIBRARY := model.c tokenizer.c train.c $(wildcard data/*.c)   # the rest brings a main or needs one
+LIBRARY := layers.c model.c tokenizer.c equations.c train.c $(wildcard data/*.c)   # the rest brings a main or needs one
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
@@ -46,7 +46,7 @@ all: cai                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
-$(B)/cai: $(B)/cai.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/cai: $(B)/cai.o $(B)/eval.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.

@@ -4,12 +4,16 @@
  *
  *     data/files.c   errors, files written whole or not at all, JSON lines      knows: files
  *     tokenizer.c    byte-level BPE                                             knows: bytes
+ *     layers.c       products, norms, attention: forward and backward           knows: arrays
  *     model.c        the transformer: forward, backward, sampling, checkpoints  knows: token ids
- *     train.c        the equations E1..E14, AdamW, SFT, PM, PPO, DPO            knows: models, batches
+ *     equations.c    E1..E14, one function each                                 knows: numbers
+ *     train.c        AdamW, SFT, PM, PPO, DPO                                   knows: models, batches
  *     data/town.c    the toy world: its sampler, and the oracle that rates it   knows: the town
- *     cai.c          the paper: constitution, stages, evaluation, commands      knows: all of it
+ *     cai.c          the paper: constitution, stages                            knows: all of it
+ *     eval.c         the tables: every model on held-out prompts                knows: all of it
+ *     commands.c     the command line: run, chat, generate, trace, logprob      knows: all of it
  *
- * Calls go down this list's arrows only: cai.c -> train.c -> model.c; cai.c -> tokenizer.c, town.c.
+ * A file calls those above it: cai.c -> train.c -> model.c -> layers.c; cai.c -> tokenizer.c, town.c.
  *
  * Shape letters, everywhere:  B sequences   N tokens of a packed batch   T tokens of one sequence
  *     C width (dim)   F hidden width   L layers   H heads   K key/value heads   D head size   V vocabulary
@@ -65,6 +69,7 @@ double json_num_or(JsonLines *j, const char *key, double otherwise);
 int json_line(const JsonLines *j);
 void json_close(JsonLines *j);
 void json_put_str(FILE *f, const char *text);           /* writes "text" quoted and escaped */
+void json_put(FILE *f, const char *before, const char *key, const char *value);   /* a field, strings only */
 
 // ------------------------------------------------------------------------------------
 // tokenizer.c -- byte-level BPE in llama2.c's tokenizer.bin form
@@ -95,7 +100,44 @@ int encode(const Tokenizer *t, const char *text, size_t size, int with_begin, in
 char *decode(const Tokenizer *t, const int *ids, int n, size_t *size);
 
 // ------------------------------------------------------------------------------------
-// model.c -- Llama-style transformer, forward and backward by hand
+// layers.c -- the layers, forward and backward side by side; row-major arrays, shapes at the functions
+
+static inline int least(int a, int b) { return a < b ? a : b; }
+static inline int most(int a, int b) { return a > b ? a : b; }
+
+const char *blas_name(void);       /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels" or "plain C" */
+void blas_use_one_thread(void);
+/* The three products of a linear layer: x (n, c_in), w (c_out, c_in), y (n, c_out). */
+void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out);         /* y  = x w^T   */
+void matmul_add(real *y, const real *x, const real *w, int n, int c_in, int c_out);     /* y += x w^T   */
+void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out, int add);  /* dx (+)= dy w */
+void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out);    /* dw += dy^T x */
+/* The same with w packed beforehand into panels of COLS columns, for the few rows of sampling. */
+enum { COLS = 16 };
+static inline int whole_panels(int n) { return (n + COLS - 1) / COLS * COLS; }
+void pack(real *panel, const real *b, int row, int col, int k, int n);
+void matmul_packed(real *y, const real *x, const real *panel, int n, int c_in, int c_out, int add);
+real max_of(const real *x, int n);
+real exp_sum(real *e, const real *x, real scale, real shift, int n);    /* e = exp(scale (x - shift)); its sum */
+
+void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, int C);
+void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const real *inv, const real *w, int N, int C);
+void rope_table(real *table, int T, int D);
+void rope_forward(real *x, const real *table, const int *pos, int N, int heads, int D);
+void rope_backward(real *dx, const real *table, const int *pos, int N, int heads, int D);
+void attention_forward(real *o, real *p, const real *q, const real *k, const real *v, int T, int H, int K, int D);
+void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o, const real *p,
+                        const real *q, const real *k, const real *v, int T, int H, int K, int D);
+void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int D);
+void swiglu_forward(real *s, const real *g, const real *u, size_t n);
+void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g, const real *u, size_t n);
+void embed_forward(real *x, const real *E, const int *token, int N, int C);
+void embed_backward(real *dE, const real *dx, const int *token, int N, int C);
+void logsoftmax_forward(real *logp, real *entropy, real *logits, const int *target, int n, int V);
+void logsoftmax_backward(real *p, const real *dlogp, const int *target, int n, int V);
+
+// ------------------------------------------------------------------------------------
+// model.c -- Llama-style transformer: the network, sampling, checkpoints; dice and workers
 
 typedef struct {            /* fixed: llama2.c's header, seven numbers and a flag */
     int dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len;
@@ -174,17 +216,16 @@ int rng_below(uint64_t key, uint64_t position, int n);                  /* 0..n-
 /* Workers: job(context, i) for i = 0..n-1 on n_workers threads; returns when all are done. */
 extern int n_workers;
 void parallel(int n, void (*job)(void *context, int i), void *context);
-const char *blas_name(void);       /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels" or "plain C" */
-/* C = alpha-free products over packed row-major operands; the three of a linear layer. */
-void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out);         /* y  = x w^T   */
-void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out, int add);  /* dx (+)= dy w */
-void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out);    /* dw += dy^T x */
-
 // ------------------------------------------------------------------------------------
-// train.c -- the equations, one function each (scalars in double, pure), then training
+// equations.c -- the paper's equations, one function each: scalars in double, pure
+
+double sigmoid(double z);
+double softplus(double z);
+double clamp(double x, double lo, double hi);
 
 /* E1  Bradley-Terry with soft label p = P(A better): loss, and dL/dr_A (dL/dr_B is its negative). */
 double pm_loss(double r_A, double r_B, double p, double *dr_A);
+double label_entropy(double p);                             /* H(p): no model gets a mean loss below it */
 /* E2  multiple-choice feedback */
 double p_A_of(double logp_A, double logp_B);
 double p_both_orders(double p_ab, double p_ba);
@@ -199,7 +240,9 @@ void elo_fit(int n, const double *wins, int anchor, double *R);  /* wins (n, n):
 double kl_k1(double lr);
 double kl_k2(double lr);
 double kl_k3(double lr);
+double kl_k3_slope(double lr);                              /* d k3 / d lr */
 double reward_penalised(double r_PM_if_last, double lambda_kl, double lr);
+double ratio_of(double logp, double logp_old);                /* rho of E5 */
 /* E5  PPO: losses of one token, and their derivatives by log pi and by V */
 double ppo_clip_loss(double logp, double logp_old, double A, double eps_clip, double *dlogp, int *clipped);
 double value_loss(double V, double V_old, double G, double eps_value, double *dV, int *clipped);
@@ -228,8 +271,10 @@ double distill_loss(int n, const double *p_0, const double *logp_theta, double *
 double scored_feedback(int n, const double *p_i);
 /* statistics of the tables */
 void wilson(double k, double n, double *lo, double *hi);            /* 95 % interval of a share */
-double sigmoid(double z);
-double softplus(double z);
+
+
+// ------------------------------------------------------------------------------------
+// train.c -- AdamW, supervised finetuning, the preference model, DPO, PPO
 
 /* Every batch is cut into SHARDS pieces whatever the machine; each piece runs on one thread and
  * gradients are added in shard order: the same bytes on any number of threads. */
@@ -388,6 +433,7 @@ typedef struct {
 extern Constitution law;
 void load_constitution(void);
 
+void push_prefs(Seqs *pairs, double **p, const char *path);   /* comparisons of a file, appended */
 void revise_step(const Model *m, const Texts *prompt, const Texts *response, int step, int *principle,
                  Texts *critique, Texts *revision);
 void judge(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
@@ -397,9 +443,13 @@ void judge_both(const Model *m, const Texts *prompt, char *const *principle, cha
 double label_of(double p_ab, double p_ba);
 Ppo ppo_settings(double lambda_kl);
 
+void progress(long i, long n, const char *metric, double value);      /* on standard error */
+void metric(long step, const char *name, double value);               /* into the stage's metrics file */
+
 enum { N_STAGES = 10 };
 typedef struct { const char *name; void (*run)(void); int oracle; const char *what; } Stage;
 extern const Stage STAGES[N_STAGES];
+void stage_eval(void);                                      /* eval.c */
 int stage_index(const char *name);                          /* -1: no such stage */
 void run_stages(int from, int to);
 

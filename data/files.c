@@ -372,3 +372,9 @@ void json_put_str(FILE *f, const char *text) {
     }
     putc('"', f);
 }
+
+void json_put(FILE *f, const char *before, const char *key, const char *value)
+{
+    fprintf(f, "%s\"%s\": ", before, key);
+    json_put_str(f, value);
+}

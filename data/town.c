@@ -592,12 +592,6 @@ static void add_prompt(Text *t, Dice *d, const Act *a)
     free(q.s);
 }
 
-static void put_field(FILE *f, const char *before, const char *key, const char *value)
-{
-    fprintf(f, "%s\"%s\": ", before, key);
-    json_put_str(f, value);
-}
-
 void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path)
 {
     FILE *f = create_file(path);
@@ -606,7 +600,7 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
         Dice d = { rng_key(seed, 10 + (uint64_t)set, (uint64_t)i), 0 };
         Act a = draw_for_set(t, &d, set);
         add_prompt(&p, &d, &a);
-        put_field(f, "{", "prompt", p.s);
+        json_put(f, "{", "prompt", p.s);
         fprintf(f, "}\n");
     }
     free(p.s);
@@ -640,9 +634,9 @@ void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char
         }
         Rating r_x = town_rate(t, p.s, x.s), r_y = town_rate(t, p.s, y.s);
         int x_better = r_x.help >= r_y.help;    /* the oracle's label, not the sampler's intent */
-        put_field(f, "{", "prompt", p.s);
-        put_field(f, ", ", "chosen", x_better ? x.s : y.s);
-        put_field(f, ", ", "rejected", x_better ? y.s : x.s);
+        json_put(f, "{", "prompt", p.s);
+        json_put(f, ", ", "chosen", x_better ? x.s : y.s);
+        json_put(f, ", ", "rejected", x_better ? y.s : x.s);
         fprintf(f, "}\n");
     }
     free(p.s); free(x.s); free(y.s);
@@ -659,11 +653,11 @@ void town_judgements(const Town *t, uint64_t seed, int n, const char *path)
         write_comparison(t, &d, &c, &q, &rule, &a, &b);
         int kind = act_kind(&c.act);
         int v_A = verdict(&c.rule, kind, c.style_A), v_B = verdict(&c.rule, kind, c.style_B);
-        put_field(f, "{", "prompt", q.s);
-        put_field(f, ", ", "principle", rule.s);
-        put_field(f, ", ", "a", a.s);
-        put_field(f, ", ", "b", b.s);
-        put_field(f, ", ", "better", v_A > v_B ? "A" : v_A < v_B ? "B" : "none");
+        json_put(f, "{", "prompt", q.s);
+        json_put(f, ", ", "principle", rule.s);
+        json_put(f, ", ", "a", a.s);
+        json_put(f, ", ", "b", b.s);
+        json_put(f, ", ", "better", v_A > v_B ? "A" : v_A < v_B ? "B" : "none");
         fprintf(f, "}\n");
         free(q.s); free(rule.s); free(a.s); free(b.s);
     }
