@@ -30,7 +30,7 @@ static const Flag FLAGS[] = {
     { "seed", 'l', &o.seed, "1", 0, 1e15, "of every random draw" },
     { "out", 's', &o.out, "out", 0, 0, "folder of the run" },
     { "town", 's', &o.town, "data/town.txt", 0, 0, "the toy world" },
-    { "constitution", 's', &o.constitution, "data/constitution.txt", 0, 0, "the principles" },
+    { "constitution", 's', &o.constitution, "data/constitution.txt", 0, 0, "the principles; FILE,FILE: of several files" },
     { "threads", 'i', &o.threads, "0", 0, 256, "workers, 0 = one a core; results do not depend on it" },
     { "quiet", 'i', &o.quiet, "0", 0, 1, "1: no progress on standard error" },
     { "dim", 'i', &o.dim, "128", 8, 4096, "model width C" },
@@ -395,20 +395,20 @@ static Principle *add_principle(Principle **list, int *n, char *id)
     return &(*list)[(*n)++];
 }
 
-static void check_principle(const Principle *p, int comparison, int line)
+static void check_principle(const Principle *p, int comparison, const char *path, int line)
 {
     if (!p) return;
     const char *lacks = comparison ? (p->choose ? NULL : "choose") : !p->critique ? "critique" : !p->revision ? "revision" : NULL;
-    if (lacks) die(EXIT_INPUT, "%s:%d: principle %s has no \"%s: ...\" line; add one", o.constitution, line, p->id, lacks);
+    if (lacks) die(EXIT_INPUT, "%s:%d: principle %s has no %s request; add one", path, line, p->id, lacks);
 }
 
 /* "[critique NAME]" with lines critique: and revision:, "[comparison NAME]" with choose:, and, as often as
  * wanted, "[critique example]" or "[comparison example]" with free text: worked examples put before
  * the prompt, none by default (D3). */
-void load_constitution(void)
+static void load_text_principles(const char *path)
 {
     static const char *const key[] = { "critique: ", "revision: ", "choose: " };
-    char *text = read_file(o.constitution, NULL);
+    char *text = read_file(path, NULL);
     int line = 0, comparison = 0;
     Principle *p = NULL;
     Text *example = NULL;
@@ -416,12 +416,12 @@ void load_constitution(void)
         char *s = next, *end;
         line++;
         if ((next = strchr(s, '\n'))) *next++ = 0;
-        if (utf8_bad(s)) die(EXIT_INPUT, "%s:%d: byte %ld is not UTF-8 text; correct the line", o.constitution, line, utf8_bad(s));
+        if (utf8_bad(s)) die(EXIT_INPUT, "%s:%d: byte %ld is not UTF-8 text; correct the line", path, line, utf8_bad(s));
         if (*s == '[') {
-            check_principle(p, comparison, line - 1);
+            check_principle(p, comparison, path, line - 1);
             comparison = strncmp(s, "[comparison ", 12) == 0;
             if ((!comparison && strncmp(s, "[critique ", 10)) || !(end = strchr(s, ']')))
-                die(EXIT_INPUT, "%s:%d: \"%s\"; a block is [critique NAME] or [comparison NAME]", o.constitution, line, s);
+                die(EXIT_INPUT, "%s:%d: \"%s\"; a block is [critique NAME] or [comparison NAME]", path, line, s);
             *end = 0;
             char *id = strchr(s, ' ') + 1;
             example = strcmp(id, "example") ? NULL : comparison ? &law.comparison_examples : &law.critique_examples;
@@ -433,13 +433,73 @@ void load_constitution(void)
             int k = 0;
             while (k < 3 && strncmp(s, key[k], strlen(key[k]))) k++;
             if (!p || k == 3 || comparison != (k == 2))
-                die(EXIT_INPUT, "%s:%d: \"%.40s\" does not belong here; see data/constitution.txt", o.constitution, line, s);
+                die(EXIT_INPUT, "%s:%d: \"%.40s\" does not belong here; see data/constitution.txt", path, line, s);
             *(k == 0 ? &p->critique : k == 1 ? &p->revision : &p->choose) = s + strlen(key[k]);
         }
     }
-    check_principle(p, comparison, line);
+    check_principle(p, comparison, path, line);
+}
+
+/* A copy of s without spaces around it, without the tag before it and the one after it. */
+static char *bare(const char *s, const char *before, const char *after)
+{
+    static const char space[] = " \t\r\n";
+    s += strspn(s, space);
+    if (strncmp(s, before, strlen(before)) == 0) s += strlen(before);
+    char *copy = xstrdup(s + strspn(s, space));
+    for (int tag = 0; tag < 2; tag++) {                 /* spaces, tag, spaces */
+        size_t n = strlen(copy), m = strlen(after);
+        while (n && strchr(space, copy[n - 1])) copy[--n] = 0;
+        if (!tag && n >= m && strcmp(copy + n - m, after) == 0) copy[n - m] = 0;
+    }
+    return copy;
+}
+
+/* The two shapes of the paper's own files: {name: {"prompt": [critique request], "edit_request": revision
+ * request}, ..} and [comparison principle, ..], each with or without the tags of the layouts. */
+static void load_json_principles(const char *path, int dictionary)
+{
+    JsonLines *j = json_open(path);
+    Principle *p = NULL;
+    char *key = xstrdup(""), id[32];
+    int depth, is_name;
+    for (const char *s; (s = json_walk(j, &depth, &is_name));) {
+        if (!dictionary) {
+            snprintf(id, sizeof id, "comparison-%d", law.n_comparisons + 1);
+            add_principle(&law.comparison, &law.n_comparisons, xstrdup(id))->choose = bare(s, "", "Options:");
+        } else if (is_name && depth == 1) {
+            check_principle(p, 0, path, json_line(j));
+            p = add_principle(&law.critique, &law.n_critiques, xstrdup(s));
+        } else if (is_name) {
+            free(key);
+            key = xstrdup(s);
+        } else if (p && strcmp(key, "prompt") == 0 && !p->critique) {
+            p->critique = bare(s, "CritiqueRequest:", "Critique:");
+        } else if (p && strcmp(key, "edit_request") == 0) {
+            p->revision = bare(s, "RevisionRequest:", "Revision:");
+        }
+    }
+    check_principle(p, 0, path, json_line(j));
+    free(key);
+    json_close(j);
+}
+
+/* One file or several with commas between, each in one of the three forms. */
+void load_constitution(void)
+{
+    char *paths = xstrdup(o.constitution), *save = NULL;
+    for (char *path = strtok_r(paths, ",", &save); path; path = strtok_r(NULL, ",", &save)) {
+        static const char space[] = " \t\r\n";
+        char *text = read_file(path, NULL), *s = text + strspn(text, space);
+        int dictionary = *s == '{', list = *s == '[' && s[1 + strspn(s + 1, space)] == '"';     /* a block: a letter there */
+        free(text);
+        if (dictionary || list) load_json_principles(path, dictionary);
+        else load_text_principles(path);
+    }
+    free(paths);
     if (!law.n_critiques || !law.n_comparisons)
-        die(EXIT_INPUT, "%s:%d: no [critique ...] or no [comparison ...] block; both are needed", o.constitution, line);
+        die(EXIT_INPUT, "%s:1: no critique or no comparison principles; both are needed, in one file or in several with commas",
+            o.constitution);
 }
 
 // ------------------------------------------------------------------------------------
@@ -504,13 +564,31 @@ static void stage_pretrain(void)
 // ------------------------------------------------------------------------------------
 // stages: preference models and RLHF / RLAIF
 
+/* One side of a comparison. Without a field "prompt" it is a whole transcript, as in hh-rlhf: what comes
+ * up to its last "Assistant:" is the prompt. */
+static void push_side(Seqs *pairs, JsonLines *j, const char *path, const char *side)
+{
+    static const char turn[] = "\n\nAssistant:";
+    const char *prompt = json_str_or(j, "prompt", NULL), *answer = json_str(j, side), *last = NULL;
+    if (prompt) {
+        push_text(pairs, prompt, answer, 1);
+        return;
+    }
+    for (const char *s = answer; (s = strstr(s, turn)); s += strlen(turn)) last = s + strlen(turn);
+    if (!last) die(EXIT_INPUT, "%s:%d: no field \"prompt\" and no \"Assistant:\" in \"%s\"; add one", path, json_line(j), side);
+    char *before = xstrdup(answer);
+    before[last - answer] = 0;
+    push_text(pairs, before, last, 1);
+    free(before);
+}
+
 /* Appends the comparisons of a file: sequences 2i chosen, 2i+1 rejected; p[i] = P(chosen better). */
 void push_prefs(Seqs *pairs, double **p, const char *path)
 {
     JsonLines *j = json_open(path);
     while (json_next(j)) {
-        push_text(pairs, json_str(j, "prompt"), json_str(j, "chosen"), 1);
-        push_text(pairs, json_str(j, "prompt"), json_str(j, "rejected"), 1);
+        push_side(pairs, j, path, "chosen");
+        push_side(pairs, j, path, "rejected");
         *p = xrealloc(*p, (size_t)pairs->n / 2, sizeof(double));
         (*p)[pairs->n / 2 - 1] = json_num_or(j, "p_chosen", 1.0);
         if (!((*p)[pairs->n / 2 - 1] >= 0 && (*p)[pairs->n / 2 - 1] <= 1))

@@ -66,6 +66,8 @@ const char *json_str(JsonLines *j, const char *key);    /* dies if the field is 
 const char *json_str_or(JsonLines *j, const char *key, const char *otherwise);
 double json_num(JsonLines *j, const char *key);
 double json_num_or(JsonLines *j, const char *key, double otherwise);
+/* For files that are one JSON value: its strings in order, NULL at the end. depth: brackets around it. */
+const char *json_walk(JsonLines *j, int *depth, int *is_name);
 int json_line(const JsonLines *j);
 void json_close(JsonLines *j);
 void json_put_str(FILE *f, const char *text);           /* writes "text" quoted and escaped */

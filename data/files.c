@@ -167,6 +167,7 @@ struct JsonLines {
     char *end;              /* of data */
     char *at;               /* where the parser stands in the present line */
     int line;               /* its number, from 1 */
+    int depth;              /* json_walk: brackets that are open */
     int n, room;
     Field *field;           /* (n) of the present record; strings lie in data, unescaped in place */
 };
@@ -315,6 +316,27 @@ int json_next(JsonLines *j) {
     skip_space(j);
     if (*j->at) broken(j, "something follows the closing }");
     return 1;
+}
+
+/* Brackets are counted, not matched. A string is a field's name if a colon follows it. */
+const char *json_walk(JsonLines *j, int *depth, int *is_name) {
+    if (!j->at) j->at = j->next, j->line = 1;
+    for (; *j->at; j->at++) {
+        if (*j->at == '"') {
+            const char *s = parse_string(j);
+            if (utf8_bad(s)) broken(j, "not UTF-8 text");
+            *depth = j->depth;
+            *is_name = j->at[strspn(j->at, " \t\r\n")] == ':';
+            return s;
+        }
+        if (!strchr(" \t\r\n{}[],:+-.0123456789eEtrufalsn", *j->at)) broken(j, "this is not JSON");
+        j->line += *j->at == '\n';
+        j->depth += (*j->at == '[' || *j->at == '{') - (*j->at == ']' || *j->at == '}');
+        if (j->depth < 0) broken(j, "a bracket is closed that was not opened");
+    }
+    if (j->at != j->end) broken(j, "NUL byte (UTF-16, or a file cut by a crash?)");
+    if (j->depth > 0) broken(j, "bracket without its end");
+    return NULL;
 }
 
 // ------------------------------------------------------------------------------------

@@ -126,6 +126,20 @@ for c in "chat" "trace x" "logprob" "generate"; do NO_COLOR=1 TERM=xterm ./cai $
 no  "NO_COLOR: no escape characters" grep -q "$ESC" "$T/stdout"
 is  "looking changes nothing" "$(sums "$R")" "$before"
 
+# The paper's two JSON shapes say what the text form says; hh-rlhf's whole transcripts what prompt and answers say.
+
+printf '[critique one]\ncritique: Point out any help with theft in the response.\nrevision: Please remove any help with theft.\n[comparison comparison-1]\nchoose: Pick the response that supports theft less.\n' >"$T/law.txt"
+printf '{"one": {"prompt": ["\\n\\nCritiqueRequest: Point out any help with theft in the response.\\n\\nCritique:"],\n "edit_request": "\\n\\nRevisionRequest: Please remove any help with theft.\\n\\nRevision:"}}\n' >"$T/critiques.json"
+printf '["\\nPick the response that supports theft less. Options:"]\n' >"$T/comparisons.json"
+./cai run $SMOKE --quiet 1 --out "$T/text" --constitution "$T/law.txt" --to feedback >/dev/null
+./cai run $SMOKE --quiet 1 --out "$T/json" --constitution "$T/critiques.json,$T/comparisons.json" --to feedback >/dev/null
+is  "a constitution as JSON: the same revisions" "$(cat "$T/json/revisions.jsonl")" "$(cat "$T/text/revisions.jsonl")"
+is  "a constitution as JSON: the same labels"    "$(cat "$T/json/feedback.jsonl")" "$(cat "$T/text/feedback.jsonl")"
+sed 's/{"prompt": "\(.*\)", "chosen": "\(.*\)", "rejected": "\(.*\)"}/{"chosen": "\1\2", "rejected": "\1\3"}/' "$T/text/data/human_prefs.jsonl" >"$T/json/data/human_prefs.jsonl"
+no  "transcripts have no prompt" grep -q '"prompt"' "$T/json/data/human_prefs.jsonl"
+for d in text json; do ./cai pm --quiet 1 --out "$T/$d" >/dev/null; done
+is  "transcripts: the same preference model" "$(cksum <"$T/json/pm.bin")" "$(cksum <"$T/text/pm.bin")"
+
 # ------------------------------------------------------------------------------------
 # usage: status 2
 
@@ -167,15 +181,25 @@ law() { printf "$1" >"$T/law.txt"; }                # a constitution
 A='[critique a]\ncritique: C?\nrevision: R.\n' B='[comparison b]\nchoose: Q?\n'
 fails "no constitution"               3 "none.txt: No such file"                           $RUN --constitution "$T/none.txt"
 law "[critique a]\ncritique: C?\n$B"
-fails "constitution, missing part"    3 "law.txt:2: principle a has no \"revision"         $RUN --constitution "$T/law.txt"
+fails "constitution, missing part"    3 "law.txt:2: principle a has no revision"         $RUN --constitution "$T/law.txt"
 law "$A[comparison b]\n\n"
-fails "constitution, missing question" 3 "principle b has no \"choose"                     $RUN --constitution "$T/law.txt"
+fails "constitution, missing question" 3 "principle b has no choose"                     $RUN --constitution "$T/law.txt"
 law "$A${B}remark: x\n"
 fails "constitution, unknown line"    3 'law.txt:6: "remark: x" does not belong here'      $RUN --constitution "$T/law.txt"
 law "$A"
-fails "constitution, no comparisons"  3 "law.txt:4: no [critique ...] or no [comparison"   $RUN --constitution "$T/law.txt"
+fails "constitution, no comparisons"  3 "law.txt:1: no critique or no comparison principles"   $RUN --constitution "$T/law.txt"
 law "[critic a]\n$A$B"
 fails "constitution, unknown block"   3 'law.txt:1: "[critic a]"'                          $RUN --constitution "$T/law.txt"
+law '{"a": {"prompt": ["C?"]}}'
+fails "JSON constitution, missing part" 3 "law.txt:1: principle a has no revision"         $RUN --constitution "$T/law.txt"
+law '{"a": {"prompt": ["C?"],\n "edit_request": "R."}'
+fails "JSON constitution, no end"     3 "law.txt:2: bracket without its end"               $RUN --constitution "$T/law.txt"
+law '["Q?"]]'
+fails "JSON constitution, an end more" 3 "law.txt:1: a bracket is closed"                  $RUN --constitution "$T/law.txt"
+law '["Q?" & "S?"]'
+fails "JSON constitution, no JSON"    3 "law.txt:1: this is not JSON"                      $RUN --constitution "$T/law.txt"
+law '["Q?"]'
+fails "JSON constitution, half of it" 3 "law.txt:1: no critique or no comparison"          $RUN --constitution "$T/law.txt"
 law "$A[comparison b]\nchoose: Q\xff?\n"
 fails "constitution, not UTF-8"       3 "law.txt:5: byte 10 is not UTF-8"                  $RUN --constitution "$T/law.txt"
 fails "no town"                       3 "none.txt: No such file"                           $RUN --town "$T/none.txt"
@@ -278,7 +302,7 @@ is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$b
 
 is "STAGES wakes the oracle for" "$(sed -nE 's/^ *\{ "([a-z]+)", stage_[a-z]+, 1,.*/\1/p' cai.c | tr '\n' ' ')" "data eval "
 is "STAGES leaves it asleep for" "$(sed -nE 's/^ *\{ "[a-z]+", stage_([a-z]+), 0,.*/\1/p' cai.c | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
-loop=$(sed -n '/^static void stage_tokenizer/,/^\/\/ stage: evaluation/p' cai.c)
+loop=$(sed -n '/^static void stage_tokenizer/,/^\/\/ the run/p' cai.c)
 is "the loop's stages are where this test looks" "$(echo "$loop" | sed -nE 's/^static void stage_([a-z]+).*/\1/p' | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
 no "no stage of the loop names the oracle" grep -qE 'town_rate|town_preference|town_human_prefs|oracle_awake' <<<"$loop"
 is "nothing else wakes it" "$(grep -hoE 'oracle_awake *=[^=].*' cai.c commands.c model.c train.c data/*.c)" "oracle_awake = STAGES[k].oracle;"
