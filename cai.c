@@ -43,6 +43,7 @@ static const Flag FLAGS[] = {
     { "corpus", 'l', &o.corpus, "40000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "4096", 64, 1e6, "tokens a pretraining step" },
     { "pretrain-lr", 'd', &o.pretrain_lr, "3e-3", 0, 10, "peak learning rate, cosine to 0" },
+    { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
     { "weight-decay", 'd', &o.weight_decay, "0.1", 0, 10, "of pretraining, matrices only" },
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831)" },
@@ -544,7 +545,7 @@ static void stage_pretrain(void)
     texts_free(&docs);
     Model *m = model_new((Config){ o.dim, o.hidden, o.layers, o.heads, o.kv_heads, tok->vocab_size, o.context, 1 });
     model_init(m, rng_key((uint64_t)o.seed, S_PRETRAIN, 0));
-    Trainer *t = trainer_new(m, (AdamW){ o.pretrain_lr, 0.9, 0.95, 1e-8, o.weight_decay, 1.0 });
+    Trainer *t = trainer_new(m, (AdamW){ o.pretrain_lr, 0.9, 0.95, 1e-8, o.weight_decay, 1.0, o.muon, 0 });
     int *which = xcalloc((size_t)s.n, sizeof(int)), i = 0;
     long total = s.start[s.n] / o.pretrain_batch + 1;
     for (long step = 0; i < s.n; step++) {
@@ -563,6 +564,15 @@ static void stage_pretrain(void)
 
 // ------------------------------------------------------------------------------------
 // stages: preference models and RLHF / RLAIF
+
+/* The optimiser of every stage after pretraining. D13: the embedding, which is the output head too, stays
+ * as pretrained. Every softmax pushes down the words that an answer did not use, and AdamW makes large
+ * steps of small steady pushes: things that no prompt of these stages names would be unlearned. For
+ * the same reason eps is 1e-5, as usual in PPO: far smaller gradients than that are left small. */
+AdamW finetuning(double lr)
+{
+    return (AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
+}
 
 /* One side of a comparison. Without a field "prompt" it is a whole transcript, as in hh-rlhf: what comes
  * up to its last "Assistant:" is the prompt. */
@@ -607,7 +617,7 @@ static Model *train_pm(const char *human, const char *ai, int stage)
     if (ai) push_prefs(&pairs, &p, ai);
     int n = pairs.n / 2, *order = shuffled(n, rng_key((uint64_t)o.seed, S_ORDER, (uint64_t)stage));
     int total = (n + o.pm_batch - 1) / o.pm_batch;
-    Trainer *t = trainer_new(pm, (AdamW){ o.pm_lr, 0.9, 0.95, 1e-8, 0, 1.0 });
+    Trainer *t = trainer_new(pm, finetuning(o.pm_lr));
     for (int k = 0; k < total; k++) {
         int m = k + 1 < total ? o.pm_batch : n - k * o.pm_batch;
         PmStats st = pm_step(t, &pairs, p, order + k * o.pm_batch, m, o.pm_lr * lr_schedule(LR_LINEAR, k, 5, total));
@@ -688,7 +698,7 @@ static Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts,
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 */
     *pi->score_b = 0;
-    Trainer *t = trainer_new(pi, (AdamW){ o.ppo_lr, 0.9, 0.95, 1e-5, 0, 1.0 });
+    Trainer *t = trainer_new(pi, finetuning(o.ppo_lr));
     Ppo how = ppo_settings(lambda_kl);
     int *order = NULL, at = prompts->n, pass = 0;
     for (int it = 0; it < iters; it++) {
@@ -836,7 +846,7 @@ static void stage_sl(void)
         texts_free(&a);
     }
     int *order = shuffled(s.n, rng_key((uint64_t)o.seed, S_ORDER, S_SL)), total = (s.n + o.sl_batch - 1) / o.sl_batch;
-    Trainer *t = trainer_new(m, (AdamW){ o.sl_lr, 0.9, 0.95, 1e-8, 0, 1.0 });
+    Trainer *t = trainer_new(m, finetuning(o.sl_lr));
     for (int k = 0; k < total; k++) {
         int n = k + 1 < total ? o.sl_batch : s.n - k * o.sl_batch;
         double loss = sft_step(t, &s, order + k * o.sl_batch, n, mask, o.sl_lr * lr_schedule(LR_CONSTANT, k, 5, total));

@@ -198,7 +198,8 @@ void logprobs(const Model *m, Acts *a, int n, const int *row, const int *target,
 /* score[i] = score_w . h[row[i]] + score_b, h the final normed state. */
 void scores(const Model *m, Acts *a, int n, const int *row, real *score);
 /* Adds to grad the gradient of a loss whose derivatives by the values of the latest logprobs and
- * scores call are dlogp and dscore (either may be NULL: not part of the loss). */
+ * scores call are dlogp and dscore (either may be NULL: not part of the loss). A grad whose tok_emb or head is
+ * NULL does not want that one. */
 void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore);
 
 /* Batched sampling with a key/value cache. Every stream ends at a stop token (kept in its output,
@@ -282,8 +283,10 @@ void wilson(double k, double n, double *lo, double *hi);            /* 95 % inte
  * gradients are added in shard order: the same bytes on any number of threads. */
 enum { SHARDS = 8 };
 
-typedef struct {            /* AdamW, decoupled weight decay (matrices only), clipping by global norm */
+typedef struct {            /* decoupled weight decay (matrices only), clipping by global norm */
     double lr, beta1, beta2, eps, weight_decay, max_norm;
+    double muon;            /* momentum of Muon for the layers' matrices; 0: AdamW for them too */
+    int frozen;             /* 1: embedding and tied head stay as they are (D13) */
 } AdamW;
 
 typedef struct {
@@ -393,7 +396,7 @@ typedef struct {
     int redteam, helpful, prefs, pm_batch, revisions, sl_batch, final_only;
     int plain, chains, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
-    double pretrain_lr, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
+    double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
     double ppo_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
 } Options;
 extern Options o;
@@ -443,6 +446,7 @@ void judge(const Model *m, const Texts *prompt, char *const *principle, char *co
 void judge_both(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
                 int plain, long first, double *p_ab, double *p_ba, Texts *chain);
 double label_of(double p_ab, double p_ba);
+AdamW finetuning(double lr);
 Ppo ppo_settings(double lambda_kl);
 
 void progress(long i, long n, const char *metric, double value);      /* on standard error */

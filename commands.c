@@ -257,7 +257,7 @@ static void trace_ppo(const char *prompt)
     Model *sl = load_model("sl_cai"), *pi = model_clone(sl), *pm = load_pm("pm");
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));
     Ppo how = ppo_settings(o.lambda_kl);
-    Trainer *t = trainer_new(pi, (AdamW){ o.ppo_lr, 0.9, 0.95, 1e-5, 0, 1.0 });
+    Trainer *t = trainer_new(pi, finetuning(o.ppo_lr));
     Seqs batch = { 0 };
     Rollout ro = { 0 };
     enum { ANSWERS = 4 };                       /* advantages are whitened over several answers */

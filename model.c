@@ -335,7 +335,7 @@ static void heads_backward(const Model *m, Model *grad, Acts *a, real *dh, const
         real *dlogits = a->prob.p, *dhrow = room(&a->dhrow, (size_t)n * C);
         logsoftmax_backward(dlogits, dlogp, a->target.p, n, V);
         matmul_dx(dhrow, dlogits, m->head, n, C, V, 0);
-        matmul_dw(grad->head, dlogits, a->hrow.p, n, C, V);
+        if (grad->head) matmul_dw(grad->head, dlogits, a->hrow.p, n, C, V);
         for (int i = 0; i < n; i++)
             for (int j = 0; j < C; j++) dh[(size_t)a->row.p[i] * C + j] += dhrow[(size_t)i * C + j];
     }
@@ -415,7 +415,7 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         ffn_block_backward(m, grad, a, l, x -= nc);
         attention_block_backward(m, grad, a, l, x -= nc);
     }
-    embed_backward(grad->tok_emb, a->dx.p, a->token, a->N, c->dim);
+    if (grad->tok_emb) embed_backward(grad->tok_emb, a->dx.p, a->token, a->N, c->dim);
 }
 
 // ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-/* train.c -- training: AdamW, supervised finetuning, the preference model, DPO, PPO.
+/* train.c -- training: AdamW and Muon, supervised finetuning, the preference model, DPO, PPO.
  *
  * Every loss is a function of equations.c, called once a token or a pair; here stand the batches
  * around them. Not here: text, prompts, principles, stages, files (all in cai.c); how a model computes
@@ -14,7 +14,7 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------
-// AdamW. Gradients of the SHARDS pieces are added in shard order; the parameters are cut into
+// AdamW, Muon. Gradients of the SHARDS pieces are added in shard order; the parameters are cut into
 // RANGES whatever the machine, so any number of threads gives the same bytes.
 
 enum { RANGES = 64 };
@@ -36,6 +36,7 @@ Trainer *trainer_new(Model *m, AdamW opt)
     t->var = xcalloc(m->n_param, sizeof *t->var);
     for (int i = 0; i < SHARDS; i++) {
         t->grad[i] = model_new(m->c);
+        if (opt.frozen) t->grad[i]->tok_emb = t->grad[i]->head = NULL;
         t->acts[i] = acts_new();
     }
     return t;
@@ -105,6 +106,71 @@ static void adamw_range(Trainer *t, size_t from, size_t to, double lr, double de
     }
 }
 
+/* Muon (Jordan 2024; the scale is Liu et al. 2025, arXiv 2502.16982) for the matrices of the layers, in
+ * pretraining only: a matrix's step is its averaged gradient with all singular values made equal, so
+ * that directions that are rarely seen are learned as fast as common ones. D14.
+ *
+ *     m <- mu m + (1 - mu) g,   X = (1 - mu) g + mu m   (Nesterov)
+ *     w <- w - lr [ 0.2 sqrt(max(rows, cols)) orth(X)  +  decay w ]
+ *
+ * orth: X / |X|, then five times  X <- a X + (b A + c A^2) X,  A = X X^T  (or X^T X on the right, if
+ * that is smaller): an odd polynomial that drives singular values towards 1. 0.2 sqrt(max) makes the
+ * step as long as AdamW's usually is, so both share one learning rate. Half the state: no v. */
+static int is_muons(const AdamW *o, const Tensor *T) { return o->muon > 0 && T->name[0] == 'w'; }
+
+/* x (rows, cols), in place; y is scratch of its size, A and B of (S, S), S the smaller side. */
+static void newton_schulz(real *x, real *y, real *A, real *B, int rows, int cols)
+{
+    const real a = (real)3.4445, b = (real)-4.7750, c = (real)2.0315;    /* Jordan's: steep at 0, near 1 after five */
+    int S = rows < cols ? rows : cols;
+    if (rows <= cols) matmul(A, x, x, rows, cols, rows);
+    else {
+        memset(A, 0, (size_t)S * S * sizeof *A);
+        matmul_dw(A, x, x, rows, cols, cols);
+    }
+    matmul(B, A, A, S, S, S);                                   /* A is its own transpose */
+    for (int i = 0; i < S * S; i++) B[i] = b * A[i] + c * B[i];
+    if (rows <= cols) matmul_dx(y, B, x, rows, cols, rows, 0);
+    else matmul(y, x, B, rows, cols, cols);
+    for (int i = 0; i < rows * cols; i++) x[i] = a * x[i] + y[i];
+}
+
+static void muon_matrix(Trainer *t, size_t at, int rows, int cols, double lr, double clip)
+{
+    const real mu = (real)t->opt.muon, scale = (real)clip;
+    const real step = (real)(lr * 0.2 * sqrt(rows > cols ? rows : cols)), keep = (real)(1 - lr * t->opt.weight_decay);
+    size_t n = (size_t)rows * cols, S = (size_t)(rows < cols ? rows : cols);
+    real *w = t->m->w + at, *g = t->grad[0]->w + at, *m = t->mean + at;
+    real *x = xcalloc(2 * n + 2 * S * S, sizeof *x), *y = x + n, *A = y + n, *B = A + S * S;
+    double square = 0;
+    for (size_t i = 0; i < n; i++) {
+        real g_i = scale * g[i];
+        m[i] = mu * m[i] + (1 - mu) * g_i;
+        x[i] = (1 - mu) * g_i + mu * m[i];
+        square += (double)x[i] * x[i];
+        g[i] = 0;
+    }
+    real inv = (real)(1 / (sqrt(square) + 1e-20));
+    for (size_t i = 0; i < n; i++) x[i] *= inv;
+    for (int k = 0; k < 5; k++) newton_schulz(x, y, A, B, rows, cols);
+    for (size_t i = 0; i < n; i++) w[i] = keep * w[i] - step * x[i];
+    free(x);
+}
+
+/* Job k: the k-th matrix of all layers. */
+static void muon_job(void *context, int k)
+{
+    Update *u = context;
+    for (int i = 0; i < u->n_tensor; i++) {
+        const Tensor *T = &u->tensor[i];
+        if (!is_muons(&u->t->opt, T)) continue;
+        if (k < T->layers)
+            muon_matrix(u->t, T->offset + (size_t)k * T->rows * T->cols, T->rows, T->cols, u->lr, u->clip);
+        k -= T->layers;
+        if (k < 0) return;
+    }
+}
+
 /* One range, tensor by tensor: weight decay shrinks matrices (the embedding too), and leaves
  * vectors alone: the rms weights have 1 as their neutral value, and the score head is a vector. */
 static void adamw_job(void *context, int k)
@@ -116,6 +182,7 @@ static void adamw_job(void *context, int k)
         size_t a = T->offset > from ? T->offset : from;
         size_t b = T->offset + T->size < to ? T->offset + T->size : to;
         int matrix = T->rows > 1 && T->cols > 1;
+        if (is_muons(&u->t->opt, T)) continue;
         if (a < b) adamw_range(u->t, a, b, u->lr, matrix ? u->t->opt.weight_decay : 0, u->clip);
     }
 }
@@ -151,6 +218,7 @@ static void trainer_step(Trainer *t, double lr)
     if (t->opt.max_norm > 0 && t->grad_norm > t->opt.max_norm)
         u.clip = t->opt.max_norm / t->grad_norm;
     parallel(RANGES, adamw_job, &u);
+    if (t->opt.muon > 0) parallel(7 * t->m->c.n_layers, muon_job, &u);     /* wq wk wv wo w1 w2 w3 */
     t->step++;
 }
 

@@ -551,6 +551,102 @@ static void adamw_two_steps(void **state)
     model_free(m);
 }
 
+/* g (rows, cols) -> g V diag(f(s) / s) V^T, V and s^2 the eigenvectors and eigenvalues of g^T g by Jacobi's
+ * rotations, f Muon's polynomial applied five times to a NUMBER: what five matrix steps must come to. */
+enum { SIDE = 16 };
+static void orthogonalised(int rows, int cols, const double *g, double *out)
+{
+    double S[SIDE][SIDE] = { { 0 } }, V[SIDE][SIDE] = { { 0 } }, trace = 0;
+    for (int i = 0; i < cols; i++)
+        for (int j = 0; j < cols; j++)
+            for (int k = 0; k < rows; k++) S[i][j] += g[k * cols + i] * g[k * cols + j];
+    for (int i = 0; i < cols; i++) V[i][i] = 1, trace += S[i][i];
+    for (int sweep = 0; sweep < 60; sweep++)
+        for (int p = 0; p < cols; p++)
+            for (int q = p + 1; q < cols; q++) {
+                double angle = 0.5 * atan2(2 * S[p][q], S[q][q] - S[p][p]), c = cos(angle), z = sin(angle);
+                for (int k = 0; k < cols; k++) {
+                    double a = S[k][p], b = S[k][q];
+                    S[k][p] = c * a - z * b, S[k][q] = z * a + c * b;
+                    a = V[k][p], b = V[k][q];
+                    V[k][p] = c * a - z * b, V[k][q] = z * a + c * b;
+                }
+                for (int k = 0; k < cols; k++) {
+                    double a = S[p][k], b = S[q][k];
+                    S[p][k] = c * a - z * b, S[q][k] = z * a + c * b;
+                }
+            }
+    memset(out, 0, (size_t)(rows * cols) * sizeof *out);
+    for (int e = 0; e < cols; e++) {
+        double s = sqrt(fmax(S[e][e], 0)), x = s / sqrt(trace);
+        if (x < 1e-7) continue;                                   /* more columns than rows: no such direction */
+        for (int k = 0; k < 5; k++) x = 3.4445 * x - 4.7750 * pow(x, 3) + 2.0315 * pow(x, 5);
+        for (int i = 0; i < rows; i++) {
+            double gv = 0;
+            for (int j = 0; j < cols; j++) gv += g[i * cols + j] * V[j][e];
+            for (int j = 0; j < cols; j++) out[i * cols + j] += x / s * gv * V[j][e];
+        }
+    }
+}
+
+/* One step of Muon on planted gradients, tall, wide and square; momentum 0.9: X = 0.1 g + 0.9 * 0.1 g, whose
+ * direction is g's. What is no matrix of a layer moves as under AdamW. */
+static void muon_one_step(void **state)
+{
+    (void)state;
+    Model *m = model_new(TINY);
+    for (size_t i = 0; i < m->n_param; i++) m->w[i] = 2;
+    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .muon = 0.9 });
+    Seqs none = { 0 };
+    Tensor table[MAX_TENSORS];
+    int n = model_tensors(&TINY, table);
+    for (size_t i = 0; i < m->n_param; i++) t->grad[i % SHARDS]->w[i] = (real)rng_normal(9, i);
+    pm_step(t, &none, NULL, NULL, 0, 0.01);
+    for (int k = 0; k < n; k++) {
+        int rows = table[k].rows, cols = table[k].cols;
+        size_t at = table[k].offset;
+        double g[SIDE * SIDE], orth[SIDE * SIDE];
+        if (table[k].name[0] != 'w') {
+            double keep = rows > 1 ? 1 - 0.01 * 0.1 : 1;
+            close_to(m->w[at], 2 * keep - 0.01 * (rng_normal(9, at) > 0 ? 1 : -1), loose(1e-7));
+            continue;
+        }
+        assert_true(rows <= SIDE && cols <= SIDE);
+        for (int i = 0; i < rows * cols; i++) g[i] = rng_normal(9, at + (size_t)i);
+        orthogonalised(rows, cols, g, orth);
+        for (int i = 0; i < rows * cols; i++)
+            close_to(m->w[at + (size_t)i], 2 * (1 - 0.01 * 0.1) - 0.01 * 0.2 * sqrt(rows > cols ? rows : cols) * orth[i], loose(1e-9));
+    }
+    trainer_free(t);
+    model_free(m);
+}
+
+/* D13: a frozen embedding stays bit for bit; everything else learns as without. */
+static void frozen_embedding(void **state)
+{
+    (void)state;
+    Model *m = model_new(TINY), *before, *free_one;
+    model_init(m, 3);
+    before = model_clone(m), free_one = model_clone(m);
+    AdamW opt = NORMAL;
+    opt.weight_decay = 0, opt.max_norm = 0;
+    Trainer *free_t = trainer_new(free_one, opt);
+    opt.frozen = 1;
+    Trainer *t = trainer_new(m, opt);
+    Seqs s = random_seqs(4, 3, 9, 5);
+    int which[] = { 0, 1, 2, 3 };
+    sft_step(t, &s, which, 4, NULL, 0.01);
+    sft_step(free_t, &s, which, 4, NULL, 0.01);
+    size_t after = (size_t)(m->rms_att - m->w), end = TINY.tied ? m->n_param : (size_t)(m->head - m->w);
+    for (size_t i = 0; i < after; i++) assert_true(m->w[i] == before->w[i]);
+    for (size_t i = end; i < m->n_param && !TINY.tied; i++)
+        if (i < (size_t)(m->score_w - m->w)) assert_true(m->w[i] == before->w[i]);
+    for (size_t i = after; i < end; i++) assert_true(m->w[i] == free_one->w[i]);
+    trainer_free(t), trainer_free(free_t);
+    model_free(m), model_free(before), model_free(free_one);
+    seqs_free(&s);
+}
+
 static void clipping_by_global_norm(void **state)
 {
     (void)state;
@@ -1216,7 +1312,9 @@ int main(void)
         cmocka_unit_test(e7_distances), cmocka_unit_test(e8_ece), cmocka_unit_test(e9_harm),
         cmocka_unit_test(e10_accuracy), cmocka_unit_test(e11_gibbs), cmocka_unit_test(e12_dpo_ipo),
         cmocka_unit_test(e13_supervised), cmocka_unit_test(e14_scored), cmocka_unit_test(wilson_interval),
-        cmocka_unit_test(schedule), cmocka_unit_test(adamw_two_steps), cmocka_unit_test(clipping_by_global_norm),
+        cmocka_unit_test(schedule), cmocka_unit_test(adamw_two_steps), cmocka_unit_test(muon_one_step),
+        cmocka_unit_test(frozen_embedding),
+        cmocka_unit_test(clipping_by_global_norm),
         cmocka_unit_test(sft_value_and_gradient), cmocka_unit_test(sft_permuted_batch), cmocka_unit_test(sft_odd_batches),
         cmocka_unit_test(pm_value_statistics_gradient), cmocka_unit_test(completion_values),
         cmocka_unit_test(dpo_value_and_gradient), cmocka_unit_test(ppo_first_pass_is_exact),
