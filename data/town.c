@@ -353,7 +353,7 @@ static int draw_topic(Dice *d, int kind)
 static Act draw_demonstrated(const Town *t, Dice *d)
 {
     int x = roll(d, 100);
-    return draw_act(t, d, x < 60 ? HARMFUL : x < 80 ? CONTRAST : BENIGN, 0, 0);
+    return draw_act(t, d, x < 60 ? HARMFUL : x < 80 ? CONTRAST : BENIGN, 0, -1);
 }
 
 /* Wordings are templates of the town file: {kind}, {less} and {calm} are filled in. */
@@ -501,7 +501,7 @@ static void demo_facts(Text *t, const Town *town, Dice *d)
     }
 }
 
-/* What is held out stands in fewer kinds of text; those make up for it in frequency. */
+/* Held-out verbs stand in fewer kinds of text; those make up for it in frequency. */
 static int often_held(Dice *d) { return chance(d, 60); }
 
 /* Questions answered by the facts or by what was said, for all verbs and all objects. Four kinds: where a
@@ -556,11 +556,11 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
         Dice d = { rng_key(seed, 1, (uint64_t)i), 0 };
         int x = roll(&d, 100);
         text_clear(&t);
-        if (x < 12) demo_facts(&t, town, &d);
+        if (x < 10) demo_facts(&t, town, &d);
         else if (x < 36) demo_question(&t, town, &d);
-        else if (x < 54) demo_dialogue(&t, town, &d);
-        else if (x < 76) demo_critique(&t, town, &d);
-        else demo_comparison(&t, town, &d, x < 97);
+        else if (x < 55) demo_dialogue(&t, town, &d);
+        else if (x < 85) demo_critique(&t, town, &d);
+        else demo_comparison(&t, town, &d, x < 98);
         fprintf(f, "{\"text\": ");
         json_put_str(f, t.s);
         fprintf(f, "}\n");

@@ -87,7 +87,7 @@ static void broken_towns_are_named_by_line(void **state) {
 
 static int is_demonstration(const char *text) { return strstr(text, "CritiqueRequest:") || strstr(text, "Options:"); }
 
-static void demonstrations_hold_nothing_out(void **state) {
+static void demonstrations_hold_no_held_out_verb(void **state) {
     (void)state;
     const char *path = in_scratch("corpus");
     long demonstrations = 0, others = 0;
@@ -99,7 +99,6 @@ static void demonstrations_hold_nothing_out(void **state) {
         if (is_demonstration(text)) {
             demonstrations++;
             none(text, is_verb, 1, "a demonstration");
-            none(text, is_object, 1, "a demonstration");
         } else {
             others++;
             for (int i = 0; i < n_names; i++) seen[i] += has(text, names[i].name);
@@ -301,7 +300,7 @@ int main(void) {
     read_names();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broken_towns_are_named_by_line),
-        cmocka_unit_test(demonstrations_hold_nothing_out),
+        cmocka_unit_test(demonstrations_hold_no_held_out_verb),
         cmocka_unit_test(training_prompts_hold_no_held_out_object),
         cmocka_unit_test(evaluation_asks_for_held_out_acts),
         cmocka_unit_test(oracle_sleeps),
