@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test sanitize memcheck clean help FORCE
+.PHONY: all deps run results test bench sanitize memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -87,6 +87,13 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
+
+$(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+bench: cai $(B)/bench        ## speed: shares of the matrix-product peak, growth, PyTorch beside it if it is there (minutes)
+	@OPENBLAS_NUM_THREADS=1 $(B)/bench
+	@tests/bench_torch.py 2>/dev/null || echo "no PyTorch (Debian: python3-torch): nothing to compare with"
 
 sanitize:                    ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test

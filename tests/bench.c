@@ -1,0 +1,257 @@
+/* tests/bench.c -- how fast, and how near to what the processor can do. `make bench` runs it.
+ *
+ * Every figure is a median, and every share is of the matrix-product peak measured in the same run, so that
+ * a busy or slow machine shows. Counting rule: 6 floating-point operations a parameter and token for
+ * training (forward 2, backward 4), 2 for sampling; attention's products come on top and are not counted.
+ * These are benchmarks, not tests: nothing fails here.
+ * SPDX-License-Identifier: MIT
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "../cai.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
+
+/* Median seconds of work(context): at least 5 times and for at least half a second, once beforehand to warm up. */
+static double median_time(void (*work)(void *), void *context)
+{
+    enum { MOST = 400 };
+    double t[MOST], begin;
+    int n = 0;
+    work(context);
+    begin = now();
+    while (n < MOST && (n < 5 || now() - begin < 0.5)) {
+        double start = now();
+        work(context);
+        t[n++] = now() - start;
+    }
+    qsort(t, (size_t)n, sizeof *t, by_size);
+    return t[n / 2];
+}
+
+// ------------------------------------------------------------------------------------
+// the peak: one large product a worker
+
+enum { SIDE = 1024 };
+static real *operand[3];                /* (workers, SIDE, SIDE) each */
+
+static void peak_job(void *context, int i)
+{
+    (void)context;
+    size_t at = (size_t)i * SIDE * SIDE;
+    matmul(operand[0] + at, operand[1] + at, operand[2] + at, SIDE, SIDE, SIDE);
+}
+
+static void peak_work(void *context) { parallel(n_workers, peak_job, context); }
+
+static double peak(void)                /* GFLOP/s of all workers */
+{
+    size_t n = (size_t)n_workers * SIDE * SIDE;
+    for (int k = 0; k < 3; k++) {
+        operand[k] = xcalloc(n, sizeof(real));
+        for (size_t i = 0; i < n; i++) operand[k][i] = (real)(i % 13) / 13;
+    }
+    double t = median_time(peak_work, NULL);
+    for (int k = 0; k < 3; k++) free(operand[k]);
+    return n_workers * 2e-9 * SIDE * SIDE * SIDE / t;
+}
+
+// ------------------------------------------------------------------------------------
+// what is measured
+
+typedef struct {
+    Config c;
+    int batch, length;                  /* sequences, tokens of each; streams and new tokens when sampling */
+    Trainer *t;
+    Model *m, *ref;
+    Seqs s;
+    int *which;
+    double *p;
+    Ppo how;
+    Rollout ro;
+    long step;
+} Bench;
+
+/* The shapes that published timings of the field's small programs use; F by Llama's rule, 8/3 C. */
+static Config shape(int L, int C) { return (Config){ C, (8 * C / 3 + 31) / 32 * 32, L, 4, 4, 1024, 1024, 1 }; }
+
+static Bench bench_new(Config c, int batch, int length)
+{
+    Bench b = { .c = c, .batch = batch, .length = length, .m = model_new(c) };
+    model_init(b.m, 1);
+    int *token = xcalloc((size_t)length, sizeof(int));
+    b.which = xcalloc((size_t)batch, sizeof(int));
+    b.p = xcalloc((size_t)batch, sizeof(double));
+    for (int i = 0; i < batch; i++) {
+        for (int t = 0; t < length; t++) token[t] = 3 + rng_below((uint64_t)i, (uint64_t)t, c.vocab_size - 3);
+        seqs_push(&b.s, token, length);
+        b.which[i] = i;
+        b.p[i] = 0.6;
+    }
+    free(token);
+    return b;
+}
+
+static void bench_free(Bench *b)
+{
+    trainer_free(b->t);
+    model_free(b->m);
+    model_free(b->ref);
+    seqs_free(&b->s);
+    rollout_free(&b->ro);
+    free(b->which);
+    free(b->p);
+}
+
+static void train_work(void *context)
+{
+    Bench *b = context;
+    sft_step(b->t, &b->s, b->which, b->batch, NULL, 1e-4);
+}
+
+static double train_rate(Config c, int batch, int length, int workers, double muon)   /* tokens/s */
+{
+    int all = n_workers;
+    Bench b = bench_new(c, batch, length);
+    n_workers = workers;
+    b.t = trainer_new(b.m, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .max_norm = 1, .muon = muon });
+    double rate = batch * length / median_time(train_work, &b);
+    bench_free(&b);
+    n_workers = all;
+    return rate;
+}
+
+static void sample_work(void *context)
+{
+    Bench *b = context;
+    Seqs out = { 0 };
+    uint64_t *key = xcalloc((size_t)b->s.n, sizeof *key);
+    for (int i = 0; i < b->s.n; i++) key[i] = rng_key(1, (uint64_t)b->step, (uint64_t)i);
+    sample(b->m, &b->s, key, (Sampling){ 1, b->how.max_new, { -1, -1 } }, &out, NULL);
+    b->step++;
+    seqs_free(&out);
+    free(key);
+}
+
+static double sample_rate(Config c, int streams, int tokens, int workers)               /* tokens/s of all streams */
+{
+    int all = n_workers;
+    Bench b = bench_new(c, streams, 1);
+    b.how.max_new = tokens;
+    n_workers = workers;
+    double rate = streams * tokens / median_time(sample_work, &b);
+    bench_free(&b);
+    n_workers = all;
+    return rate;
+}
+
+static void pm_work(void *context)
+{
+    Bench *b = context;
+    pm_step(b->t, &b->s, b->p, b->which, b->batch / 2, 1e-4);
+}
+
+static double pm_rate(Config c)                         /* steps/s: 32 pairs of 48 tokens */
+{
+    Bench b = bench_new(c, 64, 48);
+    b.t = trainer_new(b.m, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .frozen = 1 });
+    double rate = 1 / median_time(pm_work, &b);
+    bench_free(&b);
+    return rate;
+}
+
+static void ppo_work(void *context)
+{
+    Bench *b = context;
+    uint64_t key = rng_key(2, (uint64_t)b->step++, 0);
+    ppo_rollout(b->m, b->ref, b->ref, &b->s, key, &b->how, &b->ro);
+    ppo_update(b->t, &b->ro, key, &b->how, 1e-5);
+}
+
+static double ppo_rate(Config c)                        /* iterations/s: 128 prompts of 24 tokens, answers of 24 */
+{
+    Bench b = bench_new(c, 128, 24);
+    b.ref = model_clone(b.m);
+    b.t = trainer_new(b.m, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .frozen = 1 });
+    b.how = (Ppo){ .lambda_kl = 0.05, .eps_clip = 0.2, .eps_value = 0.2, .c_v = 0.1, .gamma = 1, .lambda_gae = 1, .epochs = 4,
+                   .minibatches = 1, .max_new = 24, .stop = { -1, -1 } };
+    double rate = 1 / median_time(ppo_work, &b);
+    bench_free(&b);
+    return rate;
+}
+
+// ------------------------------------------------------------------------------------
+// the tables
+
+static void say_training(const char *name, Config c, double top)
+{
+    Model *m = model_new(c);
+    double N = (double)m->n_param, two = train_rate(c, 32, 128, n_workers, 0), one = train_rate(c, 32, 128, 1, 0);
+    double muon = train_rate(c, 32, 128, n_workers, 0.95);
+    printf("training, %s (%.2fM)        %8.0f tokens/s  %5.1f %% of the peak; %.2f times one worker's; with Muon %8.0f\n", name, 1e-6 * N, two,
+           100 * 6e-9 * N * two / top, two / one, muon);
+    model_free(m);
+    fflush(stdout);
+}
+
+static void say_sampling(const char *name, Config c)
+{
+    static const int streams[] = { 1, 16, 64, 256 };
+    printf("sampling, %s, tokens/s of", name);
+    for (int k = 0; k < 4; k++) printf("  %d: %.0f", streams[k], sample_rate(c, streams[k], 128, n_workers));
+    printf("; one worker, 64 streams: %.0f\n", sample_rate(c, 64, 128, 1));
+    fflush(stdout);
+}
+
+/* Time is about proportional to x^e between x = from and x = to. */
+static void say_growth(const char *what, double from, double to, double seconds_from, double seconds_to)
+{
+    printf("  %-42s %5g to %5g   time grows as x^%.2f\n", what, from, to, log(seconds_to / seconds_from) / log(to / from));
+    fflush(stdout);
+}
+
+static void say_growths(void)
+{
+    Config c = shape(4, 128), wide = shape(4, 256);
+    int W = n_workers;
+    printf("growth of a training step, from 4 layers of 128, 32 sequences of 128 tokens:\n");
+    say_growth("layers", 2, 8, 4096 / train_rate(shape(2, 128), 32, 128, W, 0), 4096 / train_rate(shape(8, 128), 32, 128, W, 0));
+    say_growth("width", 128, 256, 4096 / train_rate(c, 32, 128, W, 0), 4096 / train_rate(wide, 32, 128, W, 0));
+    say_growth("tokens of a sequence, same batch of tokens", 64, 512, 4096 / train_rate(c, 64, 64, W, 0), 4096 / train_rate(c, 8, 512, W, 0));
+    say_growth("sequences", 16, 64, 2048 / train_rate(c, 16, 128, W, 0), 8192 / train_rate(c, 64, 128, W, 0));
+    if (W > 1) say_growth("threads", 1, W, 1 / train_rate(c, 32, 128, 1, 0), 1 / train_rate(c, 32, 128, W, 0));
+    printf("growth of sampling, 64 streams:\n");
+    say_growth("new tokens of a stream", 32, 256, 64 * 32 / sample_rate(c, 64, 32, W), 64 * 256 / sample_rate(c, 64, 256, W));
+}
+
+int main(int argc, char **argv)
+{
+    Config demo = { 128, 256, 4, 4, 4, 1152, 320, 1 };
+    n_workers = argc > 1 ? atoi(argv[1]) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (n_workers < 1) die(EXIT_USAGE, "%s: not a number of workers; give 1 or more", argv[1]);
+    model_free(model_new(demo));                        /* tells the BLAS to use one thread */
+    double top = peak();
+    printf("%s, %d workers; peak of a %d^3 product: %.0f GFLOP/s\n", blas_name(), n_workers, SIDE, top);
+    fflush(stdout);
+    say_training("4 of 128", shape(4, 128), top);
+    say_training("6 of 256", shape(6, 256), top);
+    say_sampling("4 of 128", shape(4, 128));
+    say_sampling("6 of 256", shape(6, 256));
+    printf("one stream, one thread, 4 of 128: %.0f tokens/s\n", sample_rate(shape(4, 128), 1, 256, 1));
+    printf("demo's model: preference model %.1f steps/s (32 pairs of 48 tokens), PPO %.2f iterations/s (128 answers of 24)\n", pm_rate(demo),
+           ppo_rate(demo));
+    say_growths();
+    printf("peak again, at the end: %.0f GFLOP/s\n", peak());
+    return 0;
+}
