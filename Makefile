@@ -46,7 +46,7 @@ all: cai                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
-$(B)/cai: $(B)/cai.o $(B)/eval.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/cai: $(B)/cai.o $(B)/eval.o $(B)/run.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.

@@ -11,6 +11,7 @@
  *     data/town.c    the toy world: its sampler, and the oracle that rates it   knows: the town
  *     cai.c          the paper: constitution, stages                            knows: all of it
  *     eval.c         the tables: every model on held-out prompts                knows: all of it
+ *     run.c          stages one after the other, progress, metrics              knows: stages by name
  *     commands.c     the command line: run, chat, generate, trace, logprob      knows: all of it
  *
  * A file calls those above it: cai.c -> train.c -> model.c -> layers.c; cai.c -> tokenizer.c, town.c.
@@ -443,14 +444,17 @@ void judge_both(const Model *m, const Texts *prompt, char *const *principle, cha
 double label_of(double p_ab, double p_ba);
 Ppo ppo_settings(double lambda_kl);
 
-void progress(long i, long n, const char *metric, double value);      /* on standard error */
-void metric(long step, const char *name, double value);               /* into the stage's metrics file */
-
 enum { N_STAGES = 10 };
 typedef struct { const char *name; void (*run)(void); int oracle; const char *what; } Stage;
 extern const Stage STAGES[N_STAGES];
 void stage_eval(void);                                      /* eval.c */
 int stage_index(const char *name);                          /* -1: no such stage */
+
+// ------------------------------------------------------------------------------------
+// run.c -- stages one after the other
+
+void progress(long i, long n, const char *metric, double value);      /* on standard error */
+void metric(long step, const char *name, double value);               /* into the stage's metrics file */
 void run_stages(int from, int to);
 
 #endif

@@ -281,7 +281,7 @@ is "STAGES leaves it asleep for" "$(sed -nE 's/^ *\{ "[a-z]+", stage_([a-z]+), 0
 loop=$(sed -n '/^static void stage_tokenizer/,/^\/\/ stage: evaluation/p' cai.c)
 is "the loop's stages are where this test looks" "$(echo "$loop" | sed -nE 's/^static void stage_([a-z]+).*/\1/p' | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
 no "no stage of the loop names the oracle" grep -qE 'town_rate|town_preference|town_human_prefs|oracle_awake' <<<"$loop"
-is "nothing else wakes it" "$(grep -hoE 'oracle_awake *=[^=].*' cai.c commands.c model.c train.c data/*.c)" "oracle_awake = STAGES[k].oracle;"
+is "nothing else wakes it" "$(grep -hoE 'oracle_awake *=[^=].*' cai.c run.c eval.c commands.c model.c train.c data/*.c)" "oracle_awake = STAGES[k].oracle;"
 no "the models' code knows no town" grep -q 'town_' model.c train.c tokenizer.c
 
 echo "$passed passed, $failed failed"
