@@ -32,6 +32,7 @@ static const Flag FLAGS[] = {
     { "constitution", 's', &o.constitution, "data/constitution.txt", 0, 0, "the principles" },
     { "threads", 'i', &o.threads, "0", 0, 256, "workers, 0 = one a core; results do not depend on it" },
     { "quiet", 'i', &o.quiet, "0", 0, 1, "1: no progress on standard error" },
+    { "save-every", 'd', &o.save_every, "30", 0, 1e6, "seconds between states of a training loop, 0 = every step" },
     { "dim", 'i', &o.dim, "128", 8, 4096, "model width C" },
     { "hidden", 'i', &o.hidden, "256", 8, 16384, "feed-forward width F" },
     { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
@@ -177,14 +178,14 @@ static int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
 /* Flags that may differ between two calls on the same folder: they do not change its bytes. */
 static int free_flag(const Flag *f)
 {
-    return f->at == &o.out || f->at == &o.threads || f->at == &o.quiet;
+    return f->at == &o.out || f->at == &o.threads || f->at == &o.quiet || f->at == &o.save_every;
 }
 
 /* The run's folder holds its flags: commands on a finished run read them, a run with others is refused. */
 int options_load(void)
 {
-    const char *path = in_out("flags.txt");
-    if (access(path, R_OK)) return 0;
+    if (access(in_out("flags.txt"), R_OK)) return 0;
+    const char *path = from_run("flags.txt");
     char *text = read_file(path, NULL), *save = NULL;
     for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
         char *value = strchr(s, ' ');
@@ -289,9 +290,9 @@ Model *load_model(const char *name)
 {
     Text file = { 0 };
     text_add(&file, "%s%s", name, strchr(name, '.') || strchr(name, '/') ? "" : ".bin");
-    Model *m = model_load(strchr(file.s, '/') ? file.s : in_out(file.s));
+    Model *m = model_load(strchr(file.s, '/') ? file.s : from_run(file.s));
     free(file.s);
-    if (!tok) load_tokenizer(o.tokenizer ? o.tokenizer : in_out("tokenizer.bin"), m->c.vocab_size);
+    if (!tok) load_tokenizer(o.tokenizer ? o.tokenizer : from_run("tokenizer.bin"), m->c.vocab_size);
     if (tok->vocab_size != m->c.vocab_size)
         die(EXIT_INPUT, "%s: has %d pieces, the tokenizer %d; use the tokenizer it was trained with", name,
             m->c.vocab_size, tok->vocab_size);
@@ -433,7 +434,7 @@ static void stage_data(void)
 static void stage_tokenizer(void)
 {
     enum { ENOUGH = 2000000 };          /* bytes; the town's vocabulary is complete long before */
-    Texts docs = load_field(in_out("data/corpus.jsonl"), "text");
+    Texts docs = load_field(from_run("data/corpus.jsonl"), "text");
     Text all = { 0 };
     for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
     Tokenizer *t = tokenizer_train(all.s, all.n, o.vocab);
@@ -446,8 +447,8 @@ static void stage_tokenizer(void)
 
 static void stage_pretrain(void)
 {
-    load_tokenizer(in_out("tokenizer.bin"), 0);
-    Texts docs = load_field(in_out("data/corpus.jsonl"), "text");
+    load_tokenizer(from_run("tokenizer.bin"), 0);
+    Texts docs = load_field(from_run("data/corpus.jsonl"), "text");
     Seqs s = { 0 };
     for (int i = 0; i < docs.n; i++) push_text(&s, docs.s[i], NULL, 1);
     texts_free(&docs);
@@ -455,13 +456,15 @@ static void stage_pretrain(void)
     model_init(m, rng_key((uint64_t)o.seed, S_PRETRAIN, 0));
     Trainer *t = trainer_new(m, (AdamW){ o.pretrain_lr, 0.9, 0.95, 1e-8, o.weight_decay, 1.0 });
     int *which = xcalloc((size_t)s.n, sizeof(int)), i = 0;
-    long total = s.start[s.n] / o.pretrain_batch + 1;
+    long total = s.start[s.n] / o.pretrain_batch + 1, done = resume("pretrain", t);
     for (long step = 0; i < s.n; step++) {
         int n = 0, tokens = 0;
         while (i < s.n && tokens < o.pretrain_batch) { tokens += seq_len(&s, i); which[n++] = i++; }
+        if (step < done) continue;
         double loss = sft_step(t, &s, which, n, NULL, o.pretrain_lr * lr_schedule(LR_COSINE, step, o.pretrain_warm, total));
         progress(step + 1, total, "loss", loss);
         if (step % 10 == 0 || i == s.n) metric(step, "loss", loss);
+        keep("pretrain", t, step + 1);
     }
     model_save(m, in_out("base.bin"));
     trainer_free(t);
@@ -489,17 +492,17 @@ void push_prefs(Seqs *pairs, double **p, const char *path)
 }
 
 /* One epoch from the pretrained model over the comparisons of the given files, then centred. */
-static Model *train_pm(const char *human, const char *ai, int stage)
+static Model *train_pm(const char *name, const char *human, const char *ai, int stage)
 {
     Model *pm = load_model("base");
     Seqs pairs = { 0 };
     double *p = NULL;
-    push_prefs(&pairs, &p, human);
-    if (ai) push_prefs(&pairs, &p, ai);
+    push_prefs(&pairs, &p, from_run(human));
+    if (ai) push_prefs(&pairs, &p, from_run(ai));
     int n = pairs.n / 2, *order = shuffled(n, rng_key((uint64_t)o.seed, S_ORDER, (uint64_t)stage));
     int total = (n + o.pm_batch - 1) / o.pm_batch;
     Trainer *t = trainer_new(pm, (AdamW){ o.pm_lr, 0.9, 0.95, 1e-8, 0, 1.0 });
-    for (int k = 0; k < total; k++) {
+    for (int k = (int)resume(name, t); k < total; k++) {
         int m = k + 1 < total ? o.pm_batch : n - k * o.pm_batch;
         PmStats st = pm_step(t, &pairs, p, order + k * o.pm_batch, m, o.pm_lr * lr_schedule(LR_LINEAR, k, 5, total));
         progress(k + 1, total, "pm accuracy", st.accuracy);
@@ -507,6 +510,7 @@ static Model *train_pm(const char *human, const char *ai, int stage)
         metric(k, "loss_floor", st.entropy_floor);      /* H(p): what soft labels leave at best (E1) */
         metric(k, "accuracy", st.accuracy);
         metric(k, "margin", st.margin);
+        keep(name, t, k + 1);
     }
     pm_centre(pm, &pairs);
     trainer_free(t);
@@ -530,7 +534,7 @@ Model *load_pm(const char *name)
     char file[64];
     Model *pm = load_model(name);
     snprintf(file, sizeof file, "%s.head", name);
-    score_head_load(pm, in_out(file));
+    score_head_load(pm, from_run(file));
     return pm;
 }
 
@@ -574,30 +578,31 @@ static void ppo_metrics(int it, const PpoStats *s)      /* TRL's names */
 }
 
 /* PPO from the reference policy pi_0 itself; every prompt once before any comes again. */
-static Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
+static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
 {
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 */
     *pi->score_b = 0;
     Trainer *t = trainer_new(pi, (AdamW){ o.ppo_lr, 0.9, 0.95, 1e-5, 0, 1.0 });
     Ppo how = ppo_settings(lambda_kl);
-    int *order = NULL, at = prompts->n, pass = 0;
-    for (int it = 0; it < iters; it++) {
+    int *order = NULL, pass = -1;
+    for (int it = (int)resume(name, t); it < iters; it++) {
         Seqs batch = { 0 };
         Rollout ro = { 0 };
-        for (int b = 0; b < o.ppo_batch; b++) {
-            if (at == prompts->n) {
+        for (long b = (long)it * o.ppo_batch; b < (long)(it + 1) * o.ppo_batch; b++) {
+            if (pass != (int)(b / prompts->n)) {
+                pass = (int)(b / prompts->n);
                 free(order);
-                order = shuffled(prompts->n, rng_key((uint64_t)o.seed, (uint64_t)(S_ORDER + stage), (uint64_t)pass++));
-                at = 0;
+                order = shuffled(prompts->n, rng_key((uint64_t)o.seed, (uint64_t)(S_ORDER + stage), (uint64_t)pass));
             }
-            push_text(&batch, prompts->s[order[at++]], NULL, 0);
+            push_text(&batch, prompts->s[order[b % prompts->n]], NULL, 0);
         }
         uint64_t key = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)it);
         ppo_rollout(pi, pi_0, pm, &batch, key, &how, &ro);
         PpoStats s = ppo_update(t, &ro, key, &how, o.ppo_lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(it + 1, iters, "score", s.scores);
         ppo_metrics(it, &s);
+        keep(name, t, it + 1);
         rollout_free(&ro);
         seqs_free(&batch);
     }
@@ -609,9 +614,9 @@ static Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts,
 /* Helpful-only RLHF: a PM on the human helpfulness comparisons alone, PPO from the pretrained model. */
 static void stage_helpful(void)
 {
-    Model *base = load_model("base"), *pm = train_pm(in_out("data/human_prefs.jsonl"), NULL, S_HELPFUL);
-    Texts prompts = load_field(in_out("data/helpful.jsonl"), "prompt");
-    Model *pi = train_rl(base, pm, &prompts, o.helpful_iters, o.helpful_kl, S_HELPFUL);
+    Model *base = load_model("base"), *pm = train_pm("helpful_pm", "data/human_prefs.jsonl", NULL, S_HELPFUL);
+    Texts prompts = load_field(from_run("data/helpful.jsonl"), "prompt");
+    Model *pi = train_rl("helpful", base, pm, &prompts, o.helpful_iters, o.helpful_kl, S_HELPFUL);
     save_pm(pm, "helpful_pm");
     model_save(pi, in_out("helpful.bin"));
     texts_free(&prompts);
@@ -666,7 +671,7 @@ void revise_step(const Model *m, const Texts *prompt, const Texts *response, int
 static void stage_revise(void)
 {
     Model *m = load_model("helpful");
-    Texts prompt = load_field(in_out("data/redteam.jsonl"), "prompt"), critique, revision;
+    Texts prompt = load_field(from_run("data/redteam.jsonl"), "prompt"), critique, revision;
     Texts response = complete(m, &prompt, S_REVISE, 0, o.max_new, 1);
     FILE *f = create_file(in_out("revisions.jsonl"));
     int *principle = xcalloc((size_t)prompt.n, sizeof(int));
@@ -714,13 +719,13 @@ static void stage_sl(void)
     Model *m = load_model("base"), *helpful = load_model("helpful");
     Seqs s = { 0 };
     unsigned char *mask = NULL;
-    JsonLines *j = json_open(in_out("revisions.jsonl"));
+    JsonLines *j = json_open(from_run("revisions.jsonl"));
     while (json_next(j))
         if (!o.final_only || json_num(j, "step") == o.revisions)
             push_example(&s, &mask, json_str(j, "prompt"), json_str(j, "revision"));
     json_close(j);
     metric(0, "revisions", s.n);
-    Texts prompt = load_field(in_out("data/helpful.jsonl"), "prompt");
+    Texts prompt = load_field(from_run("data/helpful.jsonl"), "prompt");
     for (int k = 0; k < 2; k++) {
         Texts a = complete(helpful, &prompt, S_SL, (long)k * prompt.n, o.max_new, 1);
         for (int i = 0; i < a.n; i++) push_example(&s, &mask, prompt.s[i], a.s[i]);
@@ -728,11 +733,12 @@ static void stage_sl(void)
     }
     int *order = shuffled(s.n, rng_key((uint64_t)o.seed, S_ORDER, S_SL)), total = (s.n + o.sl_batch - 1) / o.sl_batch;
     Trainer *t = trainer_new(m, (AdamW){ o.sl_lr, 0.9, 0.95, 1e-8, 0, 1.0 });
-    for (int k = 0; k < total; k++) {
+    for (int k = (int)resume("sl", t); k < total; k++) {
         int n = k + 1 < total ? o.sl_batch : s.n - k * o.sl_batch;
         double loss = sft_step(t, &s, order + k * o.sl_batch, n, mask, o.sl_lr * lr_schedule(LR_CONSTANT, k, 5, total));
         progress(k + 1, total, "loss", loss);
         metric(k, "loss", loss);
+        keep("sl", t, k + 1);
     }
     model_save(m, in_out("sl_cai.bin"));
     texts_free(&prompt);
@@ -830,7 +836,7 @@ double label_of(double p_ab, double p_ba)
 static void stage_feedback(void)
 {
     Model *sl = load_model("sl_cai"), *feedback = load_model(o.plain ? "base" : "helpful");
-    Texts prompt = load_field(in_out("data/redteam.jsonl"), "prompt"), chain = { 0 };
+    Texts prompt = load_field(from_run("data/redteam.jsonl"), "prompt"), chain = { 0 };
     int n = prompt.n, random = strcmp(o.judge, "random") == 0;
     Texts a = complete(sl, &prompt, S_PAIRS, 0, o.max_new, 1), b = complete(sl, &prompt, S_PAIRS, n, o.max_new, 1);
     double *ab = xcalloc((size_t)n, sizeof(double)), *ba = xcalloc((size_t)n, sizeof(double)), *p = xcalloc((size_t)n, sizeof(double));
@@ -874,7 +880,7 @@ static void stage_feedback(void)
 /* One PM on human helpfulness and AI harmlessness comparisons together, not two summed. */
 static void stage_pm(void)
 {
-    Model *pm = train_pm(in_out("data/human_prefs.jsonl"), in_out("feedback.jsonl"), S_PM);
+    Model *pm = train_pm("pm", "data/human_prefs.jsonl", "feedback.jsonl", S_PM);
     save_pm(pm, "pm");
     model_free(pm);
 }
@@ -883,9 +889,9 @@ static void stage_pm(void)
 static void stage_rl(void)
 {
     Model *sl = load_model("sl_cai"), *pm = load_pm("pm");
-    Texts prompts = load_field(in_out("data/redteam.jsonl"), "prompt"), helpful = load_field(in_out("data/helpful.jsonl"), "prompt");
+    Texts prompts = load_field(from_run("data/redteam.jsonl"), "prompt"), helpful = load_field(from_run("data/helpful.jsonl"), "prompt");
     for (int i = 0; i < helpful.n; i++) texts_add(&prompts, helpful.s[i]);
-    Model *pi = train_rl(sl, pm, &prompts, o.rl_iters, o.lambda_kl, S_RL);
+    Model *pi = train_rl("rl", sl, pm, &prompts, o.rl_iters, o.lambda_kl, S_RL);
     model_save(pi, in_out("rl_cai.bin"));
     texts_free(&prompts); texts_free(&helpful);
     model_free(sl); model_free(pm); model_free(pi);

@@ -43,7 +43,7 @@ static void help(void)
            "llama2.c's version-0 form (give it --tokenizer FILE).\n\nFlags and defaults:\n");
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  --from, --to STAGE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or infinity).\n");
+           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or infinity),\n130 stopped (Ctrl-C); the same cai run goes on from there.\n");
 }
 
 // ------------------------------------------------------------------------------------
@@ -411,8 +411,9 @@ int main(int argc, char **argv)
             die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", o.out, strerror(errno));
         if (!o.quiet) fprintf(stderr, "%s%s, %d workers, seed %ld\n", blas_name(),
                               strncmp(blas_name(), "plain", 5) ? "" : " (OpenBLAS is several times faster: make deps)", n_workers, o.seed);
+        lock_run();
         if (is_run || access(in_out("flags.txt"), F_OK)) options_save_or_refuse();
-        run_stages(from, to);
+        run_stages(from, to, !is_run || arg.from);
         return finish();
     }
     if (strcmp(command, "trace") == 0) {

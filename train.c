@@ -50,7 +50,71 @@ void trainer_free(Trainer *t)
     }
     free(t->mean);
     free(t->var);
+    free(t->saved);
     free(t);
+}
+
+/* The state's file: this header, weights, first and second moments as they are in memory (to continue to the
+ * bit), the notes, and a checksum of it all. */
+typedef struct {
+    char magic[4];
+    int32_t version;
+    uint64_t belongs, real_size, n_param, step, done, notes_size;
+} StateHeader;
+
+static void note_saved(Trainer *t, const char *path)
+{
+    free(t->saved);
+    t->saved = xstrdup(path);
+    t->saved_step = t->step;
+}
+
+void trainer_save(Trainer *t, const char *path, uint64_t belongs, long done, const char *notes)
+{
+    size_t n = t->m->n_param, size = strlen(notes);
+    StateHeader h = { { 'C', 'A', 'I', 't' }, 1, belongs, sizeof(real), n, (uint64_t)t->step, (uint64_t)done, size };
+    const void *part[] = { &h, t->m->w, t->mean, t->var, notes };
+    const size_t bytes[] = { sizeof h, n * sizeof(real), n * sizeof(real), n * sizeof(real), size };
+    uint64_t sum = 0;
+    FILE *f = create_file(path);
+    for (int i = 0; i < 5; i++) {
+        sum = checksum(part[i], bytes[i], sum);
+        fwrite(part[i], 1, bytes[i], f);
+    }
+    fwrite(&sum, sizeof sum, 1, f);
+    commit_file(f, path);           /* a write that failed above is found here */
+    note_saved(t, path);
+}
+
+/* Nothing is taken from the file before all of it is known to be whole. */
+long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes)
+{
+    size_t size, n = t->m->n_param, block = n * sizeof(real);
+    StateHeader h = { 0 };
+    uint64_t sum = 0;
+    *notes = NULL;
+    FILE *there = fopen(path, "rb");
+    if (!there) return -1;
+    fclose(there);
+    char *file = read_file(path, &size);
+    if (size >= sizeof h + sizeof sum) memcpy(&h, file, sizeof h), memcpy(&sum, file + size - sizeof sum, sizeof sum);
+    if (memcmp(h.magic, "CAIt", 4) || h.version != 1)
+        die(EXIT_INPUT, "%s: is no training state of version 1; remove it, and its stage begins anew", path);
+    if (sum != checksum(file, size - sizeof sum, 0))
+        die(EXIT_INPUT, "%s: its checksum is wrong; remove it, and its stage begins anew", path);
+    if (h.belongs != belongs) { free(file); return -1; }
+    if (h.real_size != sizeof(real) || h.n_param != n || h.notes_size != size - sizeof h - 3 * block - sizeof sum
+        || size < sizeof h + 3 * block + sizeof sum || h.step > INT32_MAX || h.done > INT32_MAX)
+        die(EXIT_INPUT, "%s: belongs to a model of other sizes; remove it, and its stage begins anew", path);
+    memcpy(t->m->w, file + sizeof h, block);
+    memcpy(t->mean, file + sizeof h + block, block);
+    memcpy(t->var, file + sizeof h + 2 * block, block);
+    *notes = xcalloc(h.notes_size + 1, 1);
+    memcpy(*notes, file + sizeof h + 3 * block, h.notes_size);
+    t->step = (long)h.step;
+    note_saved(t, path);
+    free(file);
+    return (long)h.done;
 }
 
 double lr_schedule(int kind, long step, long warm, long total)

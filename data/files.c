@@ -104,6 +104,21 @@ FILE *create_file(const char *path) {
     return f;
 }
 
+static struct { char **path; int n; } committed;
+
+int committed_files(char ***path) {
+    int n = committed.n;
+    *path = committed.path;
+    committed.path = NULL, committed.n = 0;
+    return n;
+}
+
+static void note_committed(const char *path) {      /* once each: a state may be written hundreds of times */
+    for (int i = 0; i < committed.n; i++) if (strcmp(committed.path[i], path) == 0) return;
+    committed.path = xrealloc(committed.path, (size_t)committed.n + 1, sizeof *committed.path);
+    committed.path[committed.n++] = xstrdup(path);
+}
+
 void commit_file(FILE *f, const char *path) {
     char *name = temporary_name(path);
     errno = 0;
@@ -116,6 +131,7 @@ void commit_file(FILE *f, const char *path) {
         die(EXIT_INPUT, "%s: not written (%s), an older one is left as it was; free some space or choose another place",
             path, why ? strerror(why) : "a write failed");
     }
+    note_committed(path);
     free(name);
 }
 
