@@ -42,16 +42,16 @@ static const Flag FLAGS[] = {
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', &o.corpus, "40000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "4096", 64, 1e6, "tokens a pretraining step" },
-    { "pretrain-lr", 'd', &o.pretrain_lr, "3e-3", 0, 10, "peak learning rate, cosine to 0" },
+    { "pretrain-lr", 'd', &o.pretrain_lr, "3e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
     { "weight-decay", 'd', &o.weight_decay, "0.1", 0, 10, "of pretraining, matrices only" },
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831)" },
     { "helpful", 'i', &o.helpful, "384", 8, 1e6, "helpfulness prompts (paper: 135296)" },
     { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
-    { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 10, "PM learning rate, linear to 0" },
+    { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "32", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
-    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 10, "SL-CAI learning rate, constant as in the paper" },
+    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
     { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
     { "final-only", 'i', &o.final_only, "0", 0, 1, "1: finetune on the last revisions only" },
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
@@ -67,7 +67,7 @@ static const Flag FLAGS[] = {
     { "ppo-batch", 'i', &o.ppo_batch, "128", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "4", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "1", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', &o.ppo_lr, "5e-5", 0, 10, "PPO learning rate, linear to 0" },
+    { "ppo-lr", 'd', &o.ppo_lr, "5e-5", 0, 1e6, "PPO learning rate, linear to 0" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.05", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
@@ -577,6 +577,32 @@ static void ppo_metrics(int it, const PpoStats *s)      /* TRL's names */
     metric(it, "length", s->length);
 }
 
+/* Two ways in which PPO goes wrong while every number stays finite, each told once. told: what has been. */
+static void watch_collapse(int it, const Rollout *ro, const PpoStats *s, int *told)
+{
+    enum { KL_BOUND = 1 };                      /* nats a token; the town's runs stay below 0.15 */
+    char say[512];
+    int same = 0;
+    for (int b = 0; b < ro->seq.n; b++) {
+        int n = seq_len(&ro->seq, 0) - ro->prompt_len[0], at = ro->prompt_len[b];
+        same += seq_len(&ro->seq, b) - at == n
+             && memcmp(seq_tok(&ro->seq, b) + at, seq_tok(&ro->seq, 0) + ro->prompt_len[0], (size_t)n * sizeof(int)) == 0;
+    }
+    if (same == ro->seq.n && same >= 4 && !(*told & 1)) {
+        snprintf(say, sizeof say, "iteration %d: all %d answers are the same: the policy has collapsed onto one text that the preference "
+                 "model likes; raise the KL penalty (--lambda-kl, --helpful-kl) or lower --ppo-lr", it, same);
+        warning(say);
+        *told |= 1;
+    }
+    if (s->kl > KL_BOUND * s->length && !(*told & 2)) {
+        snprintf(say, sizeof say, "iteration %d: KL to the starting model is %.1f nats in %.1f tokens: the policy no longer speaks the "
+                 "language it learned, and its score means little; raise the KL penalty (--lambda-kl, --helpful-kl) or lower --ppo-lr",
+                 it, s->kl, s->length);
+        warning(say);
+        *told |= 2;
+    }
+}
+
 /* PPO from the reference policy pi_0 itself; every prompt once before any comes again. */
 static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
 {
@@ -585,7 +611,7 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
     *pi->score_b = 0;
     Trainer *t = trainer_new(pi, (AdamW){ o.ppo_lr, 0.9, 0.95, 1e-5, 0, 1.0 });
     Ppo how = ppo_settings(lambda_kl);
-    int *order = NULL, pass = -1;
+    int *order = NULL, pass = -1, told = 0;
     for (int it = (int)resume(name, t); it < iters; it++) {
         Seqs batch = { 0 };
         Rollout ro = { 0 };
@@ -602,6 +628,7 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
         PpoStats s = ppo_update(t, &ro, key, &how, o.ppo_lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(it + 1, iters, "score", s.scores);
         ppo_metrics(it, &s);
+        watch_collapse(it, &ro, &s, &told);
         keep(name, t, it + 1);
         rollout_free(&ro);
         seqs_free(&batch);

@@ -184,11 +184,35 @@ static void adamw_job(void *context, int k)
     }
 }
 
-static void check_loss(const Trainer *t, const char *name, double loss)
+/* What every diagnosis ends with: what to do, and what is still there. */
+_Noreturn static void die_exploded(const Trainer *t, const char *what)
 {
-    if (!isfinite(loss))
-        die(EXIT_NUMERICS, "step %ld: the %s loss is %g; lower the learning rate or look at the "
-            "data of this batch", t->step, name, loss);
+    char kept[512] = "";
+    if (t->saved) snprintf(kept, sizeof kept, ", and %s is that of step %ld", t->saved, t->saved_step);
+    die(EXIT_NUMERICS, "step %ld: %s; lower the learning rate or look at the data of this batch (every earlier file is as it was%s)",
+        t->step, what, kept);
+}
+
+/* A loss that is no number, or so far above `blind`, what a model that knows nothing would get, that no learning
+ * is going on any more: normalised layers can keep an exploded model finite for ever. Names the tensor
+ * with the largest weight, which is where the steps were too long. */
+static void check_loss(const Trainer *t, const char *name, double loss, double blind)
+{
+    if (isfinite(loss) && loss <= blind) return;
+    Tensor T[MAX_TENSORS];
+    int n = model_tensors(&t->m->c, T), worst = 0;
+    double largest = -1;
+    for (int i = 0; i < n; i++)
+        for (size_t j = 0; j < T[i].size; j++) {
+            double w = fabs((double)t->m->w[T[i].offset + j]);
+            if (!(w <= largest)) largest = w, worst = i;
+        }
+    char what[256];
+    if (isfinite(loss))
+        snprintf(what, sizeof what, "the %s loss has exploded to %.4g (the largest weight, %.3g, is in %s)", name, loss, largest, T[worst].name);
+    else
+        snprintf(what, sizeof what, "the %s loss is not finite (the largest weight, %.3g, is in %s)", name, largest, T[worst].name);
+    die_exploded(t, what);
 }
 
 _Noreturn static void die_of_gradient(const Update *u)
@@ -197,8 +221,9 @@ _Noreturn static void die_of_gradient(const Update *u)
     for (int i = u->n_tensor - 1; i >= 0; i--)
         for (size_t j = 0; j < u->tensor[i].size; j++)
             if (!isfinite(u->t->grad[0]->w[u->tensor[i].offset + j])) name = u->tensor[i].name;
-    die(EXIT_NUMERICS, "step %ld: the gradient of %s is not finite; lower the learning rate",
-        u->t->step, name);
+    char what[128];
+    snprintf(what, sizeof what, "the gradient of %s is not finite", name);
+    die_exploded(u->t, what);
 }
 
 /* The step that ends every ..._step below: add the shards' gradients, clip their global norm,
@@ -467,7 +492,7 @@ double sft_step(Trainer *t, const Seqs *docs, const int *which, int n,
         cut(&batch, 1, SHARDS, q.first);
         parallel(SHARDS, sft_job, &q);
         for (int i = 0; i < SHARDS; i++) loss += q.loss[i];
-        check_loss(t, "supervised", loss);
+        check_loss(t, "supervised", loss, 10 * log(t->m->c.vocab_size + 1.0));      /* blind: log V */
         trainer_step(t, lr);
     }
     free(flag);
@@ -553,7 +578,7 @@ PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which
     cut(&batch, 2, SHARDS, q.first);
     parallel(SHARDS, pm_job, &q);
     PmStats st = pm_stats(&q);
-    check_loss(t, "preference-model", st.loss);
+    check_loss(t, "preference-model", st.loss, 100);       /* blind: log 2 */
     trainer_step(t, lr);
     free(p_batch);
     seqs_free(&batch);
@@ -629,7 +654,7 @@ double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prom
     parallel(SHARDS, dpo_job, &q);
     double loss = 0;
     for (int i = 0; i < n; i++) loss += q.loss[i] / n;
-    check_loss(t, "DPO", loss);
+    check_loss(t, "DPO", loss, 100);                       /* blind: log 2 */
     trainer_step(t, lr);
     free(p_batch), free(logp), free(flag), free(prompt);
     seqs_free(&batch);
@@ -875,7 +900,7 @@ static void ppo_minibatch(PpoPass q, int n, double lr, PassSums *total)
         total->clipped += q.sum[i].clipped, total->v_clipped += q.sum[i].v_clipped;
         total->d_rho += q.sum[i].d_rho, total->d_rho2 += q.sum[i].d_rho2;
     }
-    check_loss(q.t, "PPO", loss);
+    check_loss(q.t, "PPO", loss, 1e4);                     /* advantages are whitened: near 1 */
     trainer_step(q.t, lr);
 }
 
