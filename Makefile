@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test sanitize memcheck clean help FORCE
+.PHONY: all deps run results test kills sanitize memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -87,6 +87,9 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
+
+kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
+	@KILLS=25 tests/resume.sh
 
 sanitize:                    ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test

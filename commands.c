@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cai.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,6 +325,14 @@ static void one_blas_thread(char **argv)
     fprintf(stderr, "cai: cannot start itself again: %s; BLAS threads may get in the workers' way\n", strerror(errno));
 }
 
+/* A standard stream that was closed before the start would give its number to the next file opened, and what is
+ * printed would go into that. Standard output is opened for reading, so that finish() tells. */
+static void open_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd) _exit(EXIT_INPUT);
+}
+
 static const char *flag_argument(int argc, char **argv, int *i)
 {
     if (*i + 1 >= argc) die(EXIT_USAGE, "%s needs a value; see cai --help", argv[*i]);
@@ -387,6 +396,7 @@ static int stage_argument(const char *flag, const char *name, int otherwise)
 
 int main(int argc, char **argv)
 {
+    open_streams();
     one_blas_thread(argv);
     const char *command = argc > 1 ? argv[1] : "help";
     for (int i = 1; i < argc; i++) {

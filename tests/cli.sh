@@ -232,17 +232,29 @@ is    "that file is as it was" "$(cat "$T/file")" x
 fails "no such parent folder"         3 "$T/a/b: No such file|--out"                       $C run $SMOKE --out "$T/a/b"
 fails "stage without its input"       3 "base.bin: |check the path"                        $C helpful --preset smoke --out "$T/empty" --quiet 1
 if [ -w /dev/full ]; then
-    ln -s /dev/full "$R/revisions.jsonl.tmp"
-    fails "full disk, in a stage"     3 "revisions.jsonl: not written|is left as it was"   $C run $SMOKE --out "$R" --from revise
-    rm -f "$R"/revisions.jsonl.tmp "$R"/metrics/*.tmp
+    cp -r "$R" "$T/full" && ln -s /dev/full "$T/full/revisions.jsonl.tmp"
+    fails "full disk, in a stage"     3 "revisions.jsonl: not written|is left as it was"   $C run $SMOKE --out "$T/full" --from revise
+    is    "full disk: every file is as it was, only the record says what was begun" \
+          "$(sums "$T/full" | grep -v files.txt) $(grep -c '^?revise' "$T/full/files.txt")" "$(sums "$R" | grep -v files.txt) 3"
+    ./cai run $SMOKE --out "$T/full" >/dev/null 2>"$T/stderr"
+    is    "full disk: goes on when there is room again, same bytes" "$? $(sums "$T/full")" "0 $before"
+    ln -s /dev/full "$T/full/files.txt.tmp"
+    fails "full disk, the record"     3 "files.txt: not written|is left as it was"         $C run $SMOKE --out "$T/full" --from revise
+    is    "full disk, the record: every file is as it was" "$(sums "$T/full")" "$before"
+    ln -s /dev/full "$T/full/sl.state.tmp"; rm "$T/full/sl_cai.bin"
+    fails "full disk, a training state" 3 "sl.state: not written"                          $C run $SMOKE --out "$T/full" --save-every 0
+    ./cai run $SMOKE --out "$T/full" >/dev/null 2>"$T/stderr"
+    is    "full disk, a training state: goes on, same bytes" "$? $(sums "$T/full")" "0 $before"
     fails "full disk, results"        3 "standard output: not written"  sh -c "$G --prompt To --temperature 0 >/dev/full"
     fails "full disk, help"           3 "standard output: not written"  sh -c "./cai --help >/dev/full"
+    fails "standard output closed"    3 "standard output: not written"  sh -c "./cai --help >&-"
 fi
 if [ "$(id -u)" != 0 ]; then                        # root may write anywhere
     mkdir "$T/locked" && chmod 555 "$T/locked"
     fails "folder without permission" 3 "$T/locked"                                        $C run $SMOKE --out "$T/locked"
 fi
-cp -r "$R" "$T/mixed" && head -n 7 "$R/data/eval_helpful.jsonl" >"$T/mixed/data/eval_helpful.jsonl"
+cp -r "$R" "$T/mixed" && rm "$T/mixed/files.txt"    # files without a record are the person's own
+head -n 7 "$R/data/eval_helpful.jsonl" >"$T/mixed/data/eval_helpful.jsonl"
 fails "evaluation sets of unequal size" 3 "eval_helpful.jsonl:7: 7 prompts"                $C eval --out "$T/mixed" --quiet 1
 cp "$R/data/eval_helpful.jsonl" "$T/mixed/data/" && sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
 fails "a stage's own file, missing field" 3 'redteam.jsonl:3: no field "prompt"'           $C revise --out "$T/mixed" --quiet 1
@@ -271,6 +283,21 @@ open(sys.argv[2], "wb").write(b)
 PY
     fails "NaN in training"               4 "step |not finite|; lower the learning"                $C sl --out "$T/mixed" --quiet 1
 fi
+E="./cai run --preset smoke --quiet 1 --out $T/exploded"
+explodes() { rm -rf "$T/exploded"; fails "$1" 4 "$2" $E $3; }
+explodes "learning rate 1e3, pretraining" "step |exploded|weight|lower the learning rate|pretrain.state is that of step" "--pretrain-lr 1e3 --save-every 0"
+yes "and that state is there" [ -s "$T/exploded/pretrain.state" ]
+explodes "learning rate 1e3, preference model" "step |the preference-model loss has exploded|weight|every earlier file is as it was" "--pm-lr 1e3"
+explodes "learning rate 1e3, SL" "step |the supervised loss has exploded|weight" "--sl-lr 1e3"
+explodes "learning rate 1e3, KL 0, clip 0" "step |the PPO loss |weight" "--ppo-lr 1e3 --lambda-kl 0 --helpful-kl 0 --eps-clip 0"
+is "no model of a stage that exploded" "$(ls "$T/exploded" | grep -c '^helpful.bin')" 0
+rm -rf "$T/exploded"
+$E --to rl --ppo-lr 0.1 --lambda-kl 0 --helpful-kl 0 --eps-clip 1 --rl-iters 12 >/dev/null 2>"$T/stderr"
+is  "collapse is no error" $? 0
+yes "collapse: KL over the bound, in words" grep -q '^cai: rl: iteration [0-9]*: KL to the starting model is .* nats' "$T/stderr"
+yes "collapse: all answers the same, in words" grep -q '^cai: rl: iteration [0-9]*: all 8 answers are the same: the policy has collapsed' "$T/stderr"
+is  "collapse: each is told once a stage" "$(grep -c '^cai: rl:' "$T/stderr")" 2
+no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$before_mixed"
 
 # ------------------------------------------------------------------------------------
