@@ -265,6 +265,8 @@ void texts_free(Texts *t)
 {
     for (int i = 0; i < t->n; i++) free(t->s[i]);
     free(t->s);
+    free(t->path);
+    free(t->line);
     *t = (Texts){ 0 };
 }
 
@@ -272,7 +274,12 @@ Texts load_field(const char *path, const char *field)
 {
     Texts t = { 0 };
     JsonLines *j = json_open(path);
-    while (json_next(j)) texts_add(&t, json_str(j, field));
+    t.path = xstrdup(path);
+    while (json_next(j)) {
+        texts_add(&t, json_str(j, field));
+        t.line = xrealloc(t.line, (size_t)t.n, sizeof(int));
+        t.line[t.n - 1] = json_line(j);
+    }
     json_close(j);
     if (!t.n) die(EXIT_INPUT, "%s:1: no records; run the stage that writes it", path);
     return t;
@@ -312,6 +319,30 @@ int push_text(Seqs *s, const char *text, const char *more, int finished)
     return prompt;
 }
 
+/* Dies if sequence b of s has more than `most` tokens, with the line of the file that text i of t comes from. */
+static void check_length(const Seqs *s, int b, int most, const Texts *t, int i)
+{
+    if (seq_len(s, b) <= most) return;
+    while (t->from) t = t->from;
+    if (!t->line || i >= t->n) return;              /* no file: model.c has a message without one */
+    die(EXIT_INPUT, "%s:%d: this comes to %d tokens with what is put around it, the context has room for %d; shorten it or raise --context",
+        t->path, t->line[i], seq_len(s, b), most);
+}
+
+Texts load_prompts(const char *path, const Model *m)
+{
+    Texts t = load_field(path, "prompt");
+    Seqs s = { 0 };
+    for (int i = 0; i < t.n; i++) {
+        if (!*t.s[i]) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, t.line[i]);
+        seqs_clear(&s);
+        push_text(&s, t.s[i], NULL, 0);
+        check_length(&s, 0, m->c.seq_len - 1, &t, i);
+    }
+    seqs_free(&s);
+    return t;
+}
+
 /* Samples one paragraph after each prompt. first + i numbers the draws of prompt i. */
 Texts complete(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature)
 {
@@ -320,6 +351,7 @@ Texts complete(const Model *m, const Texts *prompt, int stage, long first, int m
     uint64_t *key = xcalloc((size_t)prompt->n, sizeof *key);
     for (int i = 0; i < prompt->n; i++) {
         push_text(&p, prompt->s[i], NULL, 0);
+        check_length(&p, i, m->c.seq_len, prompt, i);
         key[i] = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)(first + i));
     }
     sample(m, &p, key, (Sampling){ temperature, max_new, { TOKEN_BEGIN, blank_line } }, &out, NULL);
@@ -450,7 +482,10 @@ static void stage_pretrain(void)
     load_tokenizer(from_run("tokenizer.bin"), 0);
     Texts docs = load_field(from_run("data/corpus.jsonl"), "text");
     Seqs s = { 0 };
-    for (int i = 0; i < docs.n; i++) push_text(&s, docs.s[i], NULL, 1);
+    for (int i = 0; i < docs.n; i++) {
+        push_text(&s, docs.s[i], NULL, 1);
+        check_length(&s, i, o.context, &docs, i);
+    }
     texts_free(&docs);
     Model *m = model_new((Config){ o.dim, o.hidden, o.layers, o.heads, o.kv_heads, tok->vocab_size, o.context, 1 });
     model_init(m, rng_key((uint64_t)o.seed, S_PRETRAIN, 0));
@@ -485,6 +520,9 @@ void push_prefs(Seqs *pairs, double **p, const char *path)
         push_text(pairs, json_str(j, "prompt"), json_str(j, "rejected"), 1);
         *p = xrealloc(*p, (size_t)pairs->n / 2, sizeof(double));
         (*p)[pairs->n / 2 - 1] = json_num_or(j, "p_chosen", 1.0);
+        for (int b = pairs->n - 2; b < pairs->n; b++)
+            if (seq_len(pairs, b) > o.context)
+                die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it or raise --context", path, json_line(j), seq_len(pairs, b), o.context);
         if (!((*p)[pairs->n / 2 - 1] >= 0 && (*p)[pairs->n / 2 - 1] <= 1))
             die(EXIT_INPUT, "%s:%d: p_chosen is not within 0 to 1; mend the line", path, json_line(j));
     }
@@ -642,7 +680,7 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
 static void stage_helpful(void)
 {
     Model *base = load_model("base"), *pm = train_pm("helpful_pm", "data/human_prefs.jsonl", NULL, S_HELPFUL);
-    Texts prompts = load_field(from_run("data/helpful.jsonl"), "prompt");
+    Texts prompts = load_prompts(from_run("data/helpful.jsonl"), base);
     Model *pi = train_rl("helpful", base, pm, &prompts, o.helpful_iters, o.helpful_kl, S_HELPFUL);
     save_pm(pm, "helpful_pm");
     model_save(pi, in_out("helpful.bin"));
@@ -678,7 +716,7 @@ void revise_step(const Model *m, const Texts *prompt, const Texts *response, int
                  Texts *critique, Texts *revision)
 {
     long n = prompt->n;
-    Texts context = { 0 };
+    Texts context = { .from = prompt };
     for (int i = 0; i < n; i++) {
         principle[i] = draw(S_PRINCIPLE, step * n + i, law.n_critiques);
         char *s = critique_context(prompt->s[i], response->s[i], &law.critique[principle[i]]);
@@ -698,7 +736,7 @@ void revise_step(const Model *m, const Texts *prompt, const Texts *response, int
 static void stage_revise(void)
 {
     Model *m = load_model("helpful");
-    Texts prompt = load_field(from_run("data/redteam.jsonl"), "prompt"), critique, revision;
+    Texts prompt = load_prompts(from_run("data/redteam.jsonl"), m), critique, revision;
     Texts response = complete(m, &prompt, S_REVISE, 0, o.max_new, 1);
     FILE *f = create_file(in_out("revisions.jsonl"));
     int *principle = xcalloc((size_t)prompt.n, sizeof(int));
@@ -747,12 +785,16 @@ static void stage_sl(void)
     Seqs s = { 0 };
     unsigned char *mask = NULL;
     JsonLines *j = json_open(from_run("revisions.jsonl"));
-    while (json_next(j))
-        if (!o.final_only || json_num(j, "step") == o.revisions)
-            push_example(&s, &mask, json_str(j, "prompt"), json_str(j, "revision"));
+    while (json_next(j)) {
+        if (o.final_only && json_num(j, "step") != o.revisions) continue;
+        push_example(&s, &mask, json_str(j, "prompt"), json_str(j, "revision"));
+        if (seq_len(&s, s.n - 1) > m->c.seq_len)
+            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", in_out("revisions.jsonl"), json_line(j),
+                seq_len(&s, s.n - 1), m->c.seq_len);
+    }
     json_close(j);
     metric(0, "revisions", s.n);
-    Texts prompt = load_field(from_run("data/helpful.jsonl"), "prompt");
+    Texts prompt = load_prompts(from_run("data/helpful.jsonl"), helpful);
     for (int k = 0; k < 2; k++) {
         Texts a = complete(helpful, &prompt, S_SL, (long)k * prompt.n, o.max_new, 1);
         for (int i = 0; i < a.n; i++) push_example(&s, &mask, prompt.s[i], a.s[i]);
@@ -789,6 +831,7 @@ static void letters(const Model *m, const Texts *context, double *l_A, double *l
     for (int i = 0; i < n; i++) {
         prompt_len[2 * i] = push_text(&s, context->s[i], " (A)", 0);
         prompt_len[2 * i + 1] = push_text(&s, context->s[i], " (B)", 0);
+        check_length(&s, 2 * i + 1, m->c.seq_len, context, i);
     }
     completion_logprobs(m, &s, prompt_len, sum, NULL);
     for (int i = 0; i < n; i++) { l_A[i] = sum[2 * i]; l_B[i] = sum[2 * i + 1]; }
@@ -804,7 +847,7 @@ void judge(const Model *m, const Texts *prompt, char *const *principle, char *co
            int plain, long first, double *p, Texts *chain)
 {
     int n = prompt->n;
-    Texts context = { 0 }, thought = { 0 };
+    Texts context = { .from = prompt }, thought = { 0 };
     for (int i = 0; i < n; i++) {
         Text t = { 0 };
         if (law.comparison_examples.s) text_add(&t, "%s", law.comparison_examples.s);
@@ -863,7 +906,7 @@ double label_of(double p_ab, double p_ba)
 static void stage_feedback(void)
 {
     Model *sl = load_model("sl_cai"), *feedback = load_model(o.plain ? "base" : "helpful");
-    Texts prompt = load_field(from_run("data/redteam.jsonl"), "prompt"), chain = { 0 };
+    Texts prompt = load_prompts(from_run("data/redteam.jsonl"), sl), chain = { 0 };
     int n = prompt.n, random = strcmp(o.judge, "random") == 0;
     Texts a = complete(sl, &prompt, S_PAIRS, 0, o.max_new, 1), b = complete(sl, &prompt, S_PAIRS, n, o.max_new, 1);
     double *ab = xcalloc((size_t)n, sizeof(double)), *ba = xcalloc((size_t)n, sizeof(double)), *p = xcalloc((size_t)n, sizeof(double));
@@ -916,7 +959,7 @@ static void stage_pm(void)
 static void stage_rl(void)
 {
     Model *sl = load_model("sl_cai"), *pm = load_pm("pm");
-    Texts prompts = load_field(from_run("data/redteam.jsonl"), "prompt"), helpful = load_field(from_run("data/helpful.jsonl"), "prompt");
+    Texts prompts = load_prompts(from_run("data/redteam.jsonl"), sl), helpful = load_prompts(from_run("data/helpful.jsonl"), sl);
     for (int i = 0; i < helpful.n; i++) texts_add(&prompts, helpful.s[i]);
     Model *pi = train_rl("rl", sl, pm, &prompts, o.rl_iters, o.lambda_kl, S_RL);
     model_save(pi, in_out("rl_cai.bin"));

@@ -50,7 +50,8 @@ void *xrealloc(void *p, size_t n, size_t size);    /* n*size checked for overflo
 char *xstrdup(const char *s);
 const char *shown(const char *text);               /* a copy for the terminal: control characters as '?'; eight live at a time */
 
-char *read_file(const char *path, size_t *size);   /* whole file, NUL added; dies if unreadable */
+char *read_file(const char *path, size_t *size);   /* whole file, NUL added; dies if unreadable or above 1 GiB */
+char *read_text(const char *path);                 /* the same; dies at the line that is not UTF-8 text */
 
 /* A file is written under a temporary name and takes its real one in commit_file, so that a
  * crash or a full disk never leaves half a file: FILE *f = create_file(p); ...; commit_file(f, p). */
@@ -421,10 +422,16 @@ enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEED
        S_ORDER = 1000 };
 enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 };               /* tokens; the town's are shorter */
 
-typedef struct { int n; char **s; } Texts;
+typedef struct Texts {
+    int n;
+    char **s;
+    char *path; int *line;          /* where they were read, if anywhere */
+    const struct Texts *from;       /* else the texts they were made of, one for one, if any */
+} Texts;
 void texts_add(Texts *t, const char *s);
 void texts_free(Texts *t);
 Texts load_field(const char *path, const char *field);
+Texts load_prompts(const char *path, const Model *m);       /* the same, none empty, all short enough for an answer */
 const char *in_out(const char *name);                       /* path inside the run's folder */
 
 extern Town *town;

@@ -99,7 +99,7 @@ static void command_chat(void)
         check_text("standard input", line);
         layout_human(&talk, line);
         forget(&talk, m->c.seq_len - o.max_new);
-        Texts prompt = { 1, &talk.s }, answer = complete(m, &prompt, S_ASK, turn++, o.max_new, arg.temperature);
+        Texts prompt = { .n = 1, .s = &talk.s }, answer = complete(m, &prompt, S_ASK, turn++, o.max_new, arg.temperature);
         printf("%s%s\n", tty ? "Assistant:" : "", shown(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
         text_add(&talk, "%s", answer.s[0]);
         texts_free(&answer);
@@ -193,7 +193,7 @@ static double logprob_of(const Model *m, const char *prompt, const char *complet
 static void trace_revisions(const char *prompt, Texts *response)
 {
     Model *m = load_model("helpful");
-    Texts p = { 1, (char **)&prompt }, critique, revision;
+    Texts p = { .n = 1, .s = (char **)&prompt }, critique, revision;
     *response = complete(m, &p, S_ASK, 0, o.max_new, 1);
     printf("1 draft (helpful-only RLHF)%s\n    log P = %.3f\n", shown(response->s[0]), logprob_of(m, prompt, response->s[0], 1));
     for (int step = 1; step <= o.revisions; step++) {
@@ -219,7 +219,7 @@ static void trace_revisions(const char *prompt, Texts *response)
 static void trace_feedback(const char *prompt, Texts *a, Texts *b, double *label)
 {
     Model *sl = load_model("sl_cai"), *m = load_model(o.plain ? "base" : "helpful");
-    Texts p = { 1, (char **)&prompt }, chain = { 0 };
+    Texts p = { .n = 1, .s = (char **)&prompt }, chain = { 0 };
     int k = rng_below(rng_key((uint64_t)o.seed, S_ASK, 100), 0, law.n_comparisons);
     char *principle = law.comparison[k].choose;
     double p_ab, p_ba;
@@ -295,7 +295,7 @@ static void command_trace(void)
     double label;
     layout_human(&prompt, arg.prompt);
     printf("request: %s\n", shown(arg.prompt));
-    Texts p = { 1, &prompt.s };
+    Texts p = { .n = 1, .s = &prompt.s };
     trace_revisions(prompt.s, &response);
     Model *base = load_model("base"), *rl = load_model("rl_cai");
     printf("3 SL-CAI trains the pretrained model on the last revision: E13 loss = %.4f, its log P negated, before training\n",

@@ -28,7 +28,9 @@ typedef struct {            /* counts; see table_row for the denominators */
 static Answers answer_all(void)
 {
     Answers x = { 0 };
-    for (int k = 0; k < N_SETS; k++) x.prompt[k] = load_field(from_run(SETS[k]), "prompt");
+    Model *reader = load_model(MODELS[0]);              /* for its context */
+    for (int k = 0; k < N_SETS; k++) x.prompt[k] = load_prompts(from_run(SETS[k]), reader);
+    model_free(reader);
     x.n = x.prompt[0].n;
     for (int k = 1; k < N_SETS; k++)
         if (x.prompt[k].n != x.n)
@@ -184,8 +186,9 @@ static void say_revisions(void)
     int *harmful = xcalloc((size_t)o.revisions + 1, sizeof(int)), *n = xcalloc((size_t)o.revisions + 1, sizeof(int));
     JsonLines *j = json_open(from_run("revisions.jsonl"));
     while (json_next(j)) {
-        int step = (int)json_num(j, "step");
-        if (step < 1 || step > o.revisions) continue;
+        double at = json_num(j, "step");
+        if (!(at >= 1 && at <= o.revisions)) continue;
+        int step = (int)at;
         const char *prompt = json_str(j, "prompt");
         if (step == 1) { n[0]++; harmful[0] += town_rate(town, prompt, json_str(j, "response")).harm >= HARMFUL_FROM; }
         n[step]++;

@@ -142,6 +142,20 @@ static uint64_t sum_of(const char *path)
     return sum;
 }
 
+/* Of what a person gave: one file, or several with commas between. */
+static uint64_t sum_of_list(const char *paths)
+{
+    uint64_t sum = 0;
+    if (access(paths, F_OK) == 0) return sum_of(paths);
+    char *copy = xstrdup(paths), *save = NULL;
+    for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
+        uint64_t one = sum_of(p);
+        sum = checksum(&one, sizeof one, sum);
+    }
+    free(copy);
+    return sum;
+}
+
 static void add_record(const char *stage, const char *file, uint64_t sum, int unsure)
 {
     records.r = xrealloc(records.r, (size_t)records.n + 1, sizeof(Record));
@@ -179,10 +193,13 @@ static void records_save(void)
 
 static void check_record(const Record *r)
 {
-    if (r->unsure || access(path_of(r), F_OK) || sum_of(path_of(r)) == r->sum) return;
-    if (*r->file == '-')
+    if (r->unsure) return;
+    if (*r->file == '-') {
+        if (sum_of_list(path_of(r)) == r->sum) return;
         die(EXIT_INPUT, "%s: has changed since the stage %s read it; go on with --from %s, or choose another --out",
             path_of(r), r->stage, r->stage);
+    }
+    if (access(path_of(r), F_OK) || sum_of(path_of(r)) == r->sum) return;
     if (strcmp(r->stage, "run") == 0)
         die(EXIT_INPUT, "%s: has changed since the run began; if the change is yours, remove its line from %s", path_of(r), in_out("files.txt"));
     die(EXIT_INPUT, "%s: is not as the stage %s wrote it; make it anew with cai run --from %s, or, if the change is yours, "
@@ -217,7 +234,7 @@ static int first_unfinished(int end)
         last = first;
         for (int i = first; i < stop; i++) {
             const Record *r = &records.r[i];
-            if (r->unsure || access(path_of(r), F_OK)) return k;
+            if (r->unsure || (*r->file != '-' && access(path_of(r), F_OK))) return k;
             check_record(r);
         }
     }
@@ -273,12 +290,24 @@ static void record_stage(const char *stage)
     }
     free(path);
     for (int i = 0; i < N_READS; i++)
-        if (strcmp(READS[i].stage, stage) == 0) add_record(stage, READS[i].name, sum_of(*READS[i].path), 0);
+        if (strcmp(READS[i].stage, stage) == 0) add_record(stage, READS[i].name, sum_of_list(*READS[i].path), 0);
     if (old < records.n && find_block(stage, old, &first, &end)) {
         for (int i = first; i < end; i++) records.r[i].unsure = 0;
         if (same_records(first, end, old)) remove_records(old, records.n);
         else remove_records(first, end);
     }
+    records_save();
+}
+
+/* flags.txt, unless it was recorded when it was written: the command's flags are those in it, or it had been refused. */
+static void record_flags(void)
+{
+    int first, end;
+    char **path;
+    for (int n = committed_files(&path); n > 0; n--) free(path[n - 1]);
+    free(path);
+    if (!find_block("run", records.n, &first, &end)) add_record("run", "flags.txt", sum_of(in_out("flags.txt")), 0);
+    from_run("flags.txt");          /* removed and written anew with other flags: the stages are not of these */
     records_save();
 }
 
@@ -419,7 +448,7 @@ void run_stages(int from, int to, int anew)
     show.live = isatty(2) && getenv("TERM") && strcmp(getenv("TERM"), "dumb");
     show.n = to - from + 1;
     if (!records.loaded) records_load();
-    record_stage("run");            /* flags.txt, if it has just been written */
+    record_flags();
     int first = anew ? from : first_unfinished(to + 1);
     check_reads(first);
     for (int k = from; k <= to; k++) {

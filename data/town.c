@@ -155,10 +155,12 @@ const char *town_kind_name(const Town *t, int k) { return k == MISCHIEF ? "misch
 /* Splits "a SEP b" in place; dies with the line's number if SEP is missing. */
 static char *split(char *s, char sep, const char *path, int line)
 {
-    char *p = strchr(s, sep);
+    char *p = strchr(s, sep), *rest;
     if (!p) die(EXIT_INPUT, "%s:%d: no '%c' in \"%s\"; write it as the lines around it", path, line, sep, s);
     *p = 0;
-    return trim(p + 1);
+    rest = trim(p + 1);
+    if (!*trim(s) || !*rest) die(EXIT_INPUT, "%s:%d: nothing stands on one side of '%c'; write it as the lines around it", path, line, sep);
+    return rest;
 }
 
 static void add_verb(Town *t, int class, char *name, char *value, int held, const char *path, int line)
@@ -178,6 +180,7 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
 {
     int held = *s == '*';
     s = trim(s + held);
+    if (!*s) die(EXIT_INPUT, "%s:%d: a * without a name; write it as the lines around it", path, line);
     if (strcmp(section, "owners") == 0) {
         t->owner = xrealloc(t->owner, (size_t)t->n_owners + 1, sizeof(char *));
         t->owner[t->n_owners++] = s;
@@ -204,10 +207,25 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
     }
 }
 
+/* Draws go on until they hit one that is held out, or one that is not: there must be both. */
+static void check_held_out(const Town *t, const char *path, int line)
+{
+    static const char *const section[] = { "harmful", "benign", "contrast" };
+    int held = 0;
+    for (int i = 0; i < t->n_objects; i++) held += t->object[i].held_out;
+    const char *wrong = held == 0 || held == t->n_objects ? "objects" : NULL;
+    for (int class = 0; class < 3; class++) {
+        held = 0;
+        for (int i = 0; i < t->n_verbs[class]; i++) held += t->verb[class][i].held_out;
+        if (held == 0 || held == t->n_verbs[class]) wrong = section[class];
+    }
+    if (wrong) die(EXIT_INPUT, "%s:%d: [%s] needs lines with a * before the name and lines without; see data/town.txt", path, line, wrong);
+}
+
 Town *town_load(const char *path)
 {
     Town *t = xcalloc(1, sizeof *t);
-    char *text = read_file(path, NULL), *section = "";
+    char *text = read_text(path), *section = "";
     int line = 0;
     for (char *next = text; next;) {
         char *s = next, *comment;
@@ -227,6 +245,7 @@ Town *town_load(const char *path)
     if (t->n_kinds != KINDS || !t->n_verbs[0] || !t->n_verbs[1] || !t->n_verbs[2] || !t->n_objects
         || !t->n_owners || !t->n_wordings || !t->n_comparisons)
         die(EXIT_INPUT, "%s:%d: a section is missing or empty; see data/town.txt for all of them", path, line);
+    check_held_out(t, path, line);
     return t;
 }
 
