@@ -900,7 +900,7 @@ static void ppo_minibatch(PpoPass q, int n, double lr, PassSums *total)
         total->clipped += q.sum[i].clipped, total->v_clipped += q.sum[i].v_clipped;
         total->d_rho += q.sum[i].d_rho, total->d_rho2 += q.sum[i].d_rho2;
     }
-    check_loss(q.t, "PPO", loss, 1e4);                     /* advantages are whitened: near 1 */
+    check_loss(q.t, "PPO", loss, 1e8);      /* near 1; KL forms that are wrong on purpose reach 1e5 */
     trainer_step(q.t, lr);
 }
 
