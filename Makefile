@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test kills fuzz sanitize memcheck clean help FORCE
+.PHONY: all deps run results test kills fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -91,10 +91,16 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
 	@KILLS=25 tests/resume.sh
 
-sanitize:                    ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize:                    ## the tests, smoke runs included, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
 
-memcheck:                    ## the tests under valgrind (plain C products: it knows no AVX-512)
+sanitize-thread:             ## the tests under ThreadSanitizer (plain C products: it cannot look into OpenBLAS)
+	@$(MAKE) --no-print-directory B=build/thread ARCH= BLAS=none EXTRA="-O1 -fsanitize=thread" test
+
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
+memcheck:                    ## the unit tests and a smoke run under valgrind (plain C products: it knows no AVX-512)
+	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
+	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
 
 # One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
@@ -116,4 +122,4 @@ clean:                       ## remove what make built; out/ stays
 	rm -rf build cai
 
 help:                        ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile

@@ -239,9 +239,6 @@ fails "a stage's own file, missing field" 3 'redteam.jsonl:3: no field "prompt"'
 sed '2s/}$//' "$R/data/human_prefs.jsonl" >"$T/mixed/data/human_prefs.jsonl"
 fails "a stage's own file, broken line" 3 'human_prefs.jsonl:2: '                          $C pm --out "$T/mixed" --quiet 1
 cp "$R/data/human_prefs.jsonl" "$T/mixed/data/"
-echo "dim wide" >"$T/mixed/flags.txt"
-fails "the folder's own flags, broken" 3 "flags.txt:1: dim wide"                            $C eval --out "$T/mixed" --quiet 1
-cp "$R/flags.txt" "$T/mixed/"
 
 # ------------------------------------------------------------------------------------
 # numerics: status 4. NaN in a file is refused when it is read; weights near the end of single precision are

@@ -11,16 +11,17 @@
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-R=$T/run M=$T/mine W=$T/work SMOKE="--preset smoke --quiet 1"
+R=$T/run M=$T/mine F=$T/flags W=$T/work SMOKE="--preset smoke --quiet 1"
 passed=0 failed=0
 
 ok()   { passed=$((passed + 1)); echo "ok - $1"; }
 bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-sums() { find "$R" "$M" "$W" -type f ! -name '*.tmp' | sort | xargs cksum; }
+sums() { find "$R" "$M" "$F" "$W" -type f ! -name '*.tmp' | sort | xargs cksum; }
 
-# R a whole run; M the same as a person's own files (no records); W stopped in the stage sl.
+# R a whole run; M the same as a person's own files (no records); F too, for its flags; W stopped in the stage sl.
 ./cai run $SMOKE --out "$R" >/dev/null || bad "the smoke run"
-cp -r "$R" "$M" && : >"$M/files.txt"
+cp -r "$R" "$M" && cp -r "$R" "$F" && rm "$F/files.txt"
+grep flags.txt "$R/files.txt" >"$M/files.txt"
 cp -r "$R" "$W" && rm "$W/sl_cai.bin"
 ./cai run $SMOKE --out "$W" --save-every 0 >/dev/null 2>&1 & pid=$!
 while [ ! -e "$W/sl.state" ] && kill -0 $pid 2>/dev/null; do :; done
@@ -39,7 +40,7 @@ target() {
         json)         file=$T/lines good=/dev/null run="logprob --out $R --model rl_cai --in $file" ;;
         prompts)      file=$M/data/redteam.jsonl run="revise --out $M --quiet 1" ;;
         prefs)        file=$M/data/human_prefs.jsonl run="pm --out $M --quiet 1" ;;
-        flags)        file=$M/flags.txt run="eval --out $M --quiet 1" ;;
+        flags)        file=$F/flags.txt run="generate --out $F --prompt To" ;;
         records)      file=$W/files.txt run="run $SMOKE --out $W" ;;
         *)            bad "malformed.tsv" "no reader $1" ;;
     esac
