@@ -46,6 +46,7 @@ void text_clear(Text *t)
 
 typedef struct { uint64_t key, position; } Dice;
 
+/* One draw a statement wherever there are several: C leaves the order of a call's arguments to the compiler. */
 static int roll(Dice *d, int n) { return rng_below(d->key, d->position++, n); }
 static int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
 
@@ -468,7 +469,8 @@ static Comparison draw_comparison(const Town *town, Dice *d, int held_verb)
     Comparison c = { .act = draw_demonstrated(town, d) };
     c.act.verb = draw_verb(town, d, c.act.class, held_verb);
     int kind = act_kind(&c.act), x = roll(d, 100);
-    c.rule = (Rule){ draw_topic(d, kind), chance(d, 35), 0 };
+    c.rule.topic = draw_topic(d, kind);
+    c.rule.more = chance(d, 35);
     if (!c.rule.more) c.rule.calm = chance(d, 30);
     c.style_A = draw_helping(d);
     c.style_B = kind == FINE ? REFUSE_SHORT : draw_refusing(d);
@@ -530,7 +532,8 @@ static int often_held(Dice *d) { return chance(d, 60); }
  * that no demonstration ever named: they teach to carry them over from earlier turns. None judges. */
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
-    Act a = draw_act(town, d, roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST, often_held(d), -1);
+    int held = often_held(d), class = roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST;
+    Act a = draw_act(town, d, class, held, -1);
     Text q = { 0 };
     int x = roll(d, 100), after = x < 60, asked = x < 30, where = x >= 85;
     if (after) {
@@ -559,7 +562,8 @@ static void demo_dialogue(Text *t, const Town *town, Dice *d)
 {
     int turns = chance(d, 15) ? 2 : 1;
     for (int i = 0; i < turns; i++) {
-        Act a = draw_act(town, d, roll(d, 10) < 5 ? HARMFUL : roll(d, 3) ? BENIGN : CONTRAST, often_held(d), -1);
+        int held = often_held(d), class = roll(d, 10) < 5 ? HARMFUL : roll(d, 3) ? BENIGN : CONTRAST;
+        Act a = draw_act(town, d, class, held, -1);
         Text q = { 0 };
         add_request(&q, d, &a);
         layout_human(t, q.s);
