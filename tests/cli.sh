@@ -227,9 +227,15 @@ if [ -w /dev/full ]; then
     fails "full disk, help"           3 "standard output: not written"  sh -c "./cai --help >/dev/full"
     fails "standard output closed"    3 "standard output: not written"  sh -c "./cai --help >&-"
 fi
-if [ "$(id -u)" != 0 ]; then                        # root may write anywhere
+AS=; if [ "$(id -u)" = 0 ]; then AS="setpriv --reuid 65534 --regid 65534 --clear-groups"; chmod 755 "$T"; fi    # root may write anywhere
+if $AS ./cai --version >/dev/null 2>&1; then
     mkdir "$T/locked" && chmod 555 "$T/locked"
-    fails "folder without permission" 3 "$T/locked"                                        $C run $SMOKE --out "$T/locked"
+    fails "folder without permission" 3 "$T/locked|--out"                                  $AS $C run $SMOKE --out "$T/locked/new"
+    fails "folder that cannot be written" 3 "flags.txt: cannot be created|can be written"  $AS $C run $SMOKE --out "$T/locked"
+    cp -r "$R" "$T/shut" && chmod 000 "$T/shut/base.bin" "$T/shut/data/redteam.jsonl" && chmod 777 "$T/shut" "$T/shut/metrics"
+    fails "a model without permission" 3 "base.bin: Permission denied"                     $AS $C generate --out "$T/shut" --model base --prompt To
+    fails "a stage's input without permission" 3 "redteam.jsonl: Permission denied"        $AS $C revise --out "$T/shut" --quiet 1
+    chmod 644 "$T/shut/base.bin"
 fi
 cp -r "$R" "$T/mixed" && rm "$T/mixed/files.txt"    # files without a record are the person's own
 head -n 7 "$R/data/eval_helpful.jsonl" >"$T/mixed/data/eval_helpful.jsonl"

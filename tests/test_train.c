@@ -615,6 +615,8 @@ static void a_state_goes_on_to_the_bit(void **state)
     assert_memory_equal(u->mean, w->mean, m->n_param * sizeof(real));
     assert_memory_equal(u->var, w->var, m->n_param * sizeof(real));
     expect_death(load_into_another_model, "", EXIT_INPUT, "some.state: belongs to a model of other sizes|remove it");
+    write_bytes(state_path, "CAIt", 4);
+    expect_death(load_into_another_model, "", EXIT_INPUT, "some.state: is no training state of version 1|remove it");
     trainer_free(t), trainer_free(w), trainer_free(u);
     model_free(m), model_free(whole), model_free(taken);
 }
