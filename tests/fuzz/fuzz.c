@@ -93,12 +93,33 @@ _Noreturn void fuzz_exit(int status)
 // ------------------------------------------------------------------------------------
 // the readers
 
+/* Inputs live in memory where the system has a place for that: thousands a second would wear a disk. */
+static char folder[64];             /* of what is read by its name */
+
+static void sweep(void)
+{
+    static const char *const names[] = { "flags.txt", "files.txt", "" };
+    char name[80];
+    remove(path);
+    remove(written);
+    for (int i = 0; *folder && i < 3; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, names[i]);
+        remove(name);
+    }
+}
+
+static void scratch(char *name, size_t size)
+{
+    snprintf(name, size, "%s/cai_fuzz_XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+}
+
 static void write_input(const void *data, size_t size)
 {
     static int fd;
     if (!fd) {
-        snprintf(path, sizeof path, "/tmp/cai_fuzz_XXXXXX");
+        scratch(path, sizeof path);
         fd = mkstemp(path);
+        atexit(sweep);
         snprintf(written, sizeof written, "%s.out", path);
     }
     if (ftruncate(fd, 0) || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
@@ -194,9 +215,12 @@ void read_json(const uint8_t *data, size_t size)
 
 static void in_folder(const char *name, const uint8_t *data, size_t size)
 {
-    static char folder[64];
     Text at = { 0 };
-    if (!*folder) { snprintf(folder, sizeof folder, "/tmp/cai_fuzz_XXXXXX"); if (!mkdtemp(folder)) abort(); }
+    if (!*folder) {
+        scratch(folder, sizeof folder);
+        if (!mkdtemp(folder)) abort();
+        atexit(sweep);
+    }
     o.out = folder;
     text_add(&at, "%s/%s", folder, name);
     FILE *f = fopen(at.s, "wb");
