@@ -39,14 +39,14 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test bench sanitize memcheck clean help FORCE
+.PHONY: all deps run results test kills bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
-$(B)/cai: $(B)/cai.o $(B)/eval.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/cai: $(B)/cai.o $(B)/eval.o $(B)/run.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.
@@ -95,14 +95,38 @@ bench: cai $(B)/bench        ## speed: shares of the matrix-product peak, growth
 	@OPENBLAS_NUM_THREADS=1 $(B)/bench
 	@tests/bench_torch.py 2>/dev/null || echo "no PyTorch (Debian: python3-torch): nothing to compare with"
 
-sanitize:                    ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
+	@KILLS=25 tests/resume.sh
+
+sanitize:                    ## the tests, smoke runs included, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
 
-memcheck:                    ## the tests under valgrind (plain C products: it knows no AVX-512)
+sanitize-thread:             ## the tests under ThreadSanitizer (plain C products: it cannot look into OpenBLAS)
+	@$(MAKE) --no-print-directory B=build/thread ARCH= BLAS=none EXTRA="-O1 -fsanitize=thread" test
+
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
+memcheck:                    ## the unit tests and a smoke run under valgrind (plain C products: it knows no AVX-512)
+	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
+	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
+
+# One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
+READERS := tokenizer checkpoint head state town constitution json flags records
+FUZZ_S  := 60
+RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
+$(B)/fuzz_%: tests/fuzz/fuzz.c run.c cai.h $(B)/cai.o $(B)/eval.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out run.c cai.h,$^) $(LDLIBS)
+
+fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \
+		EXTRA="-O1 -Wno-pass-failed -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(RENAMED)"
+	@for r in $(READERS); do mkdir -p build/fuzz/found/$$r; echo "== $$r"; \
+		build/fuzz/fuzz_$$r -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 -detect_leaks=0 -close_fd_mask=3 \
+			-artifact_prefix=build/fuzz/$$r- -print_final_stats=1 build/fuzz/found/$$r tests/fuzz/$$r 2>&1 \
+			| grep -E 'stat::number|SUMMARY|Test unit' || exit 1; done
 
 clean:                       ## remove what make built; out/ stays
 	rm -rf build cai
 
 help:                        ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile

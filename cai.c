@@ -6,8 +6,8 @@
  * and the judge are the model; the town's oracle is awake in two stages only (data, where it stands
  * in for the paper's crowdworkers on helpfulness, and eval) and ends the program elsewhere.
  *
- * Reading order: options, progress, texts, constitution, the ten stages, the run. The commands that
- * look into a finished run (chat, generate, trace, logprob) and main are in commands.c.
+ * Reading order: options, texts, constitution, the ten stages. What runs them one after the other is in
+ * run.c; the commands that look into a finished run (chat, generate, trace, logprob) and main are in commands.c.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------
@@ -33,6 +32,7 @@ static const Flag FLAGS[] = {
     { "constitution", 's', &o.constitution, "data/constitution.txt", 0, 0, "the principles; FILE,FILE: of several files" },
     { "threads", 'i', &o.threads, "0", 0, 256, "workers, 0 = one a core; results do not depend on it" },
     { "quiet", 'i', &o.quiet, "0", 0, 1, "1: no progress on standard error" },
+    { "save-every", 'd', &o.save_every, "30", 0, 1e6, "seconds between states of a training loop, 0 = every step" },
     { "dim", 'i', &o.dim, "128", 8, 4096, "model width C" },
     { "hidden", 'i', &o.hidden, "256", 8, 16384, "feed-forward width F" },
     { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
@@ -42,17 +42,17 @@ static const Flag FLAGS[] = {
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', &o.corpus, "32000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },
-    { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 10, "peak learning rate, cosine to 0" },
+    { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
-    { "weight-decay", 'd', &o.weight_decay, "0.1", 0, 10, "of pretraining, matrices only" },
+    { "weight-decay", 'd', &o.weight_decay, "0.01", 0, 10, "of pretraining, matrices only" },
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831)" },
     { "helpful", 'i', &o.helpful, "384", 8, 1e6, "helpfulness prompts (paper: 135296)" },
     { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
-    { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 10, "PM learning rate, linear to 0" },
+    { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "32", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
-    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 10, "SL-CAI learning rate, constant as in the paper" },
+    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
     { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
     { "final-only", 'i', &o.final_only, "0", 0, 1, "1: finetune on the last revisions only" },
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
@@ -68,7 +68,7 @@ static const Flag FLAGS[] = {
     { "ppo-batch", 'i', &o.ppo_batch, "128", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "4", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "1", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', &o.ppo_lr, "5e-5", 0, 10, "PPO learning rate, linear to 0" },
+    { "ppo-lr", 'd', &o.ppo_lr, "5e-5", 0, 1e6, "PPO learning rate, linear to 0" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.05", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
@@ -179,14 +179,14 @@ static int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
 /* Flags that may differ between two calls on the same folder: they do not change its bytes. */
 static int free_flag(const Flag *f)
 {
-    return f->at == &o.out || f->at == &o.threads || f->at == &o.quiet;
+    return f->at == &o.out || f->at == &o.threads || f->at == &o.quiet || f->at == &o.save_every;
 }
 
 /* The run's folder holds its flags: commands on a finished run read them, a run with others is refused. */
 int options_load(void)
 {
-    const char *path = in_out("flags.txt");
-    if (access(path, R_OK)) return 0;
+    if (access(in_out("flags.txt"), R_OK)) return 0;
+    const char *path = from_run("flags.txt");
     char *text = read_file(path, NULL), *save = NULL;
     for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
         char *value = strchr(s, ' ');
@@ -241,36 +241,6 @@ void options_save_or_refuse(void)
 }
 
 // ------------------------------------------------------------------------------------
-// progress on standard error, metrics in the run's folder
-
-static struct { const char *stage; int k, n; double start, shown; int live, open; FILE *metrics; } show;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* stage k of n, step, the one metric that matters, time left. A live line on a terminal, else a plain
- * line every few seconds; NO_COLOR needs nothing, since there is no colour. */
-void progress(long i, long n, const char *metric, double value)
-{
-    double t = seconds();
-    if (o.quiet || (i < n && t - show.shown < (show.live ? 0.2 : 5))) return;
-    show.shown = t;
-    double spent = t - show.start, left = i ? spent * (double)(n - i) / (double)i : 0;
-    fprintf(stderr, "%s[%d/%d] %-9s %ld/%ld  %s %.4f  %.0f s, %.0f s left%s", show.live ? "\r" : "", show.k, show.n,
-            show.stage, i, n, metric, value, spent, left, show.live ? "\033[K" : "\n");
-    show.open = show.live;
-}
-
-void metric(long step, const char *name, double value)
-{
-    fprintf(show.metrics, "%s\t%ld\t%s\t%ld\t%.6g\n", show.stage, step, name, o.seed, value);
-}
-
-// ------------------------------------------------------------------------------------
 // files, texts and models
 
 Town *town;
@@ -296,6 +266,8 @@ void texts_free(Texts *t)
 {
     for (int i = 0; i < t->n; i++) free(t->s[i]);
     free(t->s);
+    free(t->path);
+    free(t->line);
     *t = (Texts){ 0 };
 }
 
@@ -303,7 +275,12 @@ Texts load_field(const char *path, const char *field)
 {
     Texts t = { 0 };
     JsonLines *j = json_open(path);
-    while (json_next(j)) texts_add(&t, json_str(j, field));
+    t.path = xstrdup(path);
+    while (json_next(j)) {
+        texts_add(&t, json_str(j, field));
+        t.line = xrealloc(t.line, (size_t)t.n, sizeof(int));
+        t.line[t.n - 1] = json_line(j);
+    }
     json_close(j);
     if (!t.n) die(EXIT_INPUT, "%s:1: no records; run the stage that writes it", path);
     return t;
@@ -321,9 +298,9 @@ Model *load_model(const char *name)
 {
     Text file = { 0 };
     text_add(&file, "%s%s", name, strchr(name, '.') || strchr(name, '/') ? "" : ".bin");
-    Model *m = model_load(strchr(file.s, '/') ? file.s : in_out(file.s));
+    Model *m = model_load(strchr(file.s, '/') ? file.s : from_run(file.s));
     free(file.s);
-    if (!tok) load_tokenizer(o.tokenizer ? o.tokenizer : in_out("tokenizer.bin"), m->c.vocab_size);
+    if (!tok) load_tokenizer(o.tokenizer ? o.tokenizer : from_run("tokenizer.bin"), m->c.vocab_size);
     if (tok->vocab_size != m->c.vocab_size)
         die(EXIT_INPUT, "%s: has %d pieces, the tokenizer %d; use the tokenizer it was trained with", name,
             m->c.vocab_size, tok->vocab_size);
@@ -343,6 +320,30 @@ int push_text(Seqs *s, const char *text, const char *more, int finished)
     return prompt;
 }
 
+/* Dies if sequence b of s has more than `most` tokens, with the line of the file that text i of t comes from. */
+static void check_length(const Seqs *s, int b, int most, const Texts *t, int i)
+{
+    if (seq_len(s, b) <= most) return;
+    while (t->from) t = t->from;
+    if (!t->line || i >= t->n) return;              /* no file: model.c has a message without one */
+    die(EXIT_INPUT, "%s:%d: this comes to %d tokens with what is put around it, the context has room for %d; shorten it or raise --context",
+        t->path, t->line[i], seq_len(s, b), most);
+}
+
+Texts load_prompts(const char *path, const Model *m)
+{
+    Texts t = load_field(path, "prompt");
+    Seqs s = { 0 };
+    for (int i = 0; i < t.n; i++) {
+        if (!*t.s[i]) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, t.line[i]);
+        seqs_clear(&s);
+        push_text(&s, t.s[i], NULL, 0);
+        check_length(&s, 0, m->c.seq_len - 1, &t, i);
+    }
+    seqs_free(&s);
+    return t;
+}
+
 /* Samples one paragraph after each prompt. first + i numbers the draws of prompt i. */
 Texts complete(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature)
 {
@@ -351,6 +352,7 @@ Texts complete(const Model *m, const Texts *prompt, int stage, long first, int m
     uint64_t *key = xcalloc((size_t)prompt->n, sizeof *key);
     for (int i = 0; i < prompt->n; i++) {
         push_text(&p, prompt->s[i], NULL, 0);
+        check_length(&p, i, m->c.seq_len, prompt, i);
         key[i] = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)(first + i));
     }
     sample(m, &p, key, (Sampling){ temperature, max_new, { TOKEN_BEGIN, blank_line } }, &out, NULL);
@@ -525,7 +527,7 @@ static void stage_data(void)
 static void stage_tokenizer(void)
 {
     enum { ENOUGH = 2000000 };          /* bytes; the town's vocabulary is complete long before */
-    Texts docs = load_field(in_out("data/corpus.jsonl"), "text");
+    Texts docs = load_field(from_run("data/corpus.jsonl"), "text");
     Text all = { 0 };
     for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
     Tokenizer *t = tokenizer_train(all.s, all.n, o.vocab);
@@ -538,22 +540,27 @@ static void stage_tokenizer(void)
 
 static void stage_pretrain(void)
 {
-    load_tokenizer(in_out("tokenizer.bin"), 0);
-    Texts docs = load_field(in_out("data/corpus.jsonl"), "text");
+    load_tokenizer(from_run("tokenizer.bin"), 0);
+    Texts docs = load_field(from_run("data/corpus.jsonl"), "text");
     Seqs s = { 0 };
-    for (int i = 0; i < docs.n; i++) push_text(&s, docs.s[i], NULL, 1);
+    for (int i = 0; i < docs.n; i++) {
+        push_text(&s, docs.s[i], NULL, 1);
+        check_length(&s, i, o.context, &docs, i);
+    }
     texts_free(&docs);
     Model *m = model_new((Config){ o.dim, o.hidden, o.layers, o.heads, o.kv_heads, tok->vocab_size, o.context, 1 });
     model_init(m, rng_key((uint64_t)o.seed, S_PRETRAIN, 0));
     Trainer *t = trainer_new(m, (AdamW){ o.pretrain_lr, 0.9, 0.95, 1e-8, o.weight_decay, 1.0, o.muon, 0 });
     int *which = xcalloc((size_t)s.n, sizeof(int)), i = 0;
-    long total = s.start[s.n] / o.pretrain_batch + 1;
+    long total = s.start[s.n] / o.pretrain_batch + 1, done = resume("pretrain", t);
     for (long step = 0; i < s.n; step++) {
         int n = 0, tokens = 0;
         while (i < s.n && tokens < o.pretrain_batch) { tokens += seq_len(&s, i); which[n++] = i++; }
+        if (step < done) continue;
         double loss = sft_step(t, &s, which, n, NULL, o.pretrain_lr * lr_schedule(LR_COSINE, step, o.pretrain_warm, total));
         progress(step + 1, total, "loss", loss);
         if (step % 10 == 0 || i == s.n) metric(step, "loss", loss);
+        keep("pretrain", t, step + 1);
     }
     model_save(m, in_out("base.bin"));
     trainer_free(t);
@@ -601,6 +608,9 @@ void push_prefs(Seqs *pairs, double **p, const char *path)
         push_side(pairs, j, path, "rejected");
         *p = xrealloc(*p, (size_t)pairs->n / 2, sizeof(double));
         (*p)[pairs->n / 2 - 1] = json_num_or(j, "p_chosen", 1.0);
+        for (int b = pairs->n - 2; b < pairs->n; b++)
+            if (seq_len(pairs, b) > o.context)
+                die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it or raise --context", path, json_line(j), seq_len(pairs, b), o.context);
         if (!((*p)[pairs->n / 2 - 1] >= 0 && (*p)[pairs->n / 2 - 1] <= 1))
             die(EXIT_INPUT, "%s:%d: p_chosen is not within 0 to 1; mend the line", path, json_line(j));
     }
@@ -608,17 +618,17 @@ void push_prefs(Seqs *pairs, double **p, const char *path)
 }
 
 /* One epoch from the pretrained model over the comparisons of the given files, then centred. */
-static Model *train_pm(const char *human, const char *ai, int stage)
+static Model *train_pm(const char *name, const char *human, const char *ai, int stage)
 {
     Model *pm = load_model("base");
     Seqs pairs = { 0 };
     double *p = NULL;
-    push_prefs(&pairs, &p, human);
-    if (ai) push_prefs(&pairs, &p, ai);
+    push_prefs(&pairs, &p, from_run(human));
+    if (ai) push_prefs(&pairs, &p, from_run(ai));
     int n = pairs.n / 2, *order = shuffled(n, rng_key((uint64_t)o.seed, S_ORDER, (uint64_t)stage));
     int total = (n + o.pm_batch - 1) / o.pm_batch;
     Trainer *t = trainer_new(pm, finetuning(o.pm_lr));
-    for (int k = 0; k < total; k++) {
+    for (int k = (int)resume(name, t); k < total; k++) {
         int m = k + 1 < total ? o.pm_batch : n - k * o.pm_batch;
         PmStats st = pm_step(t, &pairs, p, order + k * o.pm_batch, m, o.pm_lr * lr_schedule(LR_LINEAR, k, 5, total));
         progress(k + 1, total, "pm accuracy", st.accuracy);
@@ -626,6 +636,7 @@ static Model *train_pm(const char *human, const char *ai, int stage)
         metric(k, "loss_floor", st.entropy_floor);      /* H(p): what soft labels leave at best (E1) */
         metric(k, "accuracy", st.accuracy);
         metric(k, "margin", st.margin);
+        keep(name, t, k + 1);
     }
     pm_centre(pm, &pairs);
     trainer_free(t);
@@ -649,7 +660,7 @@ Model *load_pm(const char *name)
     char file[64];
     Model *pm = load_model(name);
     snprintf(file, sizeof file, "%s.head", name);
-    score_head_load(pm, in_out(file));
+    score_head_load(pm, from_run(file));
     return pm;
 }
 
@@ -692,31 +703,59 @@ static void ppo_metrics(int it, const PpoStats *s)      /* TRL's names */
     metric(it, "length", s->length);
 }
 
+/* Two ways in which PPO goes wrong while every number stays finite, each told once. told: what has been. */
+static void watch_collapse(int it, const Rollout *ro, const PpoStats *s, int *told)
+{
+    enum { KL_BOUND = 1 };                      /* nats a token; the town's runs stay below 0.15 */
+    char say[512];
+    int same = 0;
+    for (int b = 0; b < ro->seq.n; b++) {
+        int n = seq_len(&ro->seq, 0) - ro->prompt_len[0], at = ro->prompt_len[b];
+        same += seq_len(&ro->seq, b) - at == n
+             && memcmp(seq_tok(&ro->seq, b) + at, seq_tok(&ro->seq, 0) + ro->prompt_len[0], (size_t)n * sizeof(int)) == 0;
+    }
+    if (same == ro->seq.n && same >= 4 && !(*told & 1)) {
+        snprintf(say, sizeof say, "iteration %d: all %d answers are the same: the policy has collapsed onto one text that the preference "
+                 "model likes; raise the KL penalty (--lambda-kl, --helpful-kl) or lower --ppo-lr", it, same);
+        warning(say);
+        *told |= 1;
+    }
+    if (s->kl > KL_BOUND * s->length && !(*told & 2)) {
+        snprintf(say, sizeof say, "iteration %d: KL to the starting model is %.1f nats in %.1f tokens: the policy no longer speaks the "
+                 "language it learned, and its score means little; raise the KL penalty (--lambda-kl, --helpful-kl) or lower --ppo-lr",
+                 it, s->kl, s->length);
+        warning(say);
+        *told |= 2;
+    }
+}
+
 /* PPO from the reference policy pi_0 itself; every prompt once before any comes again. */
-static Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
+static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
 {
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 */
     *pi->score_b = 0;
     Trainer *t = trainer_new(pi, finetuning(o.ppo_lr));
     Ppo how = ppo_settings(lambda_kl);
-    int *order = NULL, at = prompts->n, pass = 0;
-    for (int it = 0; it < iters; it++) {
+    int *order = NULL, pass = -1, told = 0;
+    for (int it = (int)resume(name, t); it < iters; it++) {
         Seqs batch = { 0 };
         Rollout ro = { 0 };
-        for (int b = 0; b < o.ppo_batch; b++) {
-            if (at == prompts->n) {
+        for (long b = (long)it * o.ppo_batch; b < (long)(it + 1) * o.ppo_batch; b++) {
+            if (pass != (int)(b / prompts->n)) {
+                pass = (int)(b / prompts->n);
                 free(order);
-                order = shuffled(prompts->n, rng_key((uint64_t)o.seed, (uint64_t)(S_ORDER + stage), (uint64_t)pass++));
-                at = 0;
+                order = shuffled(prompts->n, rng_key((uint64_t)o.seed, (uint64_t)(S_ORDER + stage), (uint64_t)pass));
             }
-            push_text(&batch, prompts->s[order[at++]], NULL, 0);
+            push_text(&batch, prompts->s[order[b % prompts->n]], NULL, 0);
         }
         uint64_t key = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)it);
         ppo_rollout(pi, pi_0, pm, &batch, key, &how, &ro);
         PpoStats s = ppo_update(t, &ro, key, &how, o.ppo_lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(it + 1, iters, "score", s.scores);
         ppo_metrics(it, &s);
+        watch_collapse(it, &ro, &s, &told);
+        keep(name, t, it + 1);
         rollout_free(&ro);
         seqs_free(&batch);
     }
@@ -728,9 +767,9 @@ static Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts,
 /* Helpful-only RLHF: a PM on the human helpfulness comparisons alone, PPO from the pretrained model. */
 static void stage_helpful(void)
 {
-    Model *base = load_model("base"), *pm = train_pm(in_out("data/human_prefs.jsonl"), NULL, S_HELPFUL);
-    Texts prompts = load_field(in_out("data/helpful.jsonl"), "prompt");
-    Model *pi = train_rl(base, pm, &prompts, o.helpful_iters, o.helpful_kl, S_HELPFUL);
+    Model *base = load_model("base"), *pm = train_pm("helpful_pm", "data/human_prefs.jsonl", NULL, S_HELPFUL);
+    Texts prompts = load_prompts(from_run("data/helpful.jsonl"), base);
+    Model *pi = train_rl("helpful", base, pm, &prompts, o.helpful_iters, o.helpful_kl, S_HELPFUL);
     save_pm(pm, "helpful_pm");
     model_save(pi, in_out("helpful.bin"));
     texts_free(&prompts);
@@ -765,7 +804,7 @@ void revise_step(const Model *m, const Texts *prompt, const Texts *response, int
                  Texts *critique, Texts *revision)
 {
     long n = prompt->n;
-    Texts context = { 0 };
+    Texts context = { .from = prompt };
     for (int i = 0; i < n; i++) {
         principle[i] = draw(S_PRINCIPLE, step * n + i, law.n_critiques);
         char *s = critique_context(prompt->s[i], response->s[i], &law.critique[principle[i]]);
@@ -785,7 +824,7 @@ void revise_step(const Model *m, const Texts *prompt, const Texts *response, int
 static void stage_revise(void)
 {
     Model *m = load_model("helpful");
-    Texts prompt = load_field(in_out("data/redteam.jsonl"), "prompt"), critique, revision;
+    Texts prompt = load_prompts(from_run("data/redteam.jsonl"), m), critique, revision;
     Texts response = complete(m, &prompt, S_REVISE, 0, o.max_new, 1);
     FILE *f = create_file(in_out("revisions.jsonl"));
     int *principle = xcalloc((size_t)prompt.n, sizeof(int));
@@ -833,13 +872,17 @@ static void stage_sl(void)
     Model *m = load_model("base"), *helpful = load_model("helpful");
     Seqs s = { 0 };
     unsigned char *mask = NULL;
-    JsonLines *j = json_open(in_out("revisions.jsonl"));
-    while (json_next(j))
-        if (!o.final_only || json_num(j, "step") == o.revisions)
-            push_example(&s, &mask, json_str(j, "prompt"), json_str(j, "revision"));
+    JsonLines *j = json_open(from_run("revisions.jsonl"));
+    while (json_next(j)) {
+        if (o.final_only && json_num(j, "step") != o.revisions) continue;
+        push_example(&s, &mask, json_str(j, "prompt"), json_str(j, "revision"));
+        if (seq_len(&s, s.n - 1) > m->c.seq_len)
+            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", in_out("revisions.jsonl"), json_line(j),
+                seq_len(&s, s.n - 1), m->c.seq_len);
+    }
     json_close(j);
     metric(0, "revisions", s.n);
-    Texts prompt = load_field(in_out("data/helpful.jsonl"), "prompt");
+    Texts prompt = load_prompts(from_run("data/helpful.jsonl"), helpful);
     for (int k = 0; k < 2; k++) {
         Texts a = complete(helpful, &prompt, S_SL, (long)k * prompt.n, o.max_new, 1);
         for (int i = 0; i < a.n; i++) push_example(&s, &mask, prompt.s[i], a.s[i]);
@@ -847,11 +890,12 @@ static void stage_sl(void)
     }
     int *order = shuffled(s.n, rng_key((uint64_t)o.seed, S_ORDER, S_SL)), total = (s.n + o.sl_batch - 1) / o.sl_batch;
     Trainer *t = trainer_new(m, finetuning(o.sl_lr));
-    for (int k = 0; k < total; k++) {
+    for (int k = (int)resume("sl", t); k < total; k++) {
         int n = k + 1 < total ? o.sl_batch : s.n - k * o.sl_batch;
         double loss = sft_step(t, &s, order + k * o.sl_batch, n, mask, o.sl_lr * lr_schedule(LR_CONSTANT, k, 5, total));
         progress(k + 1, total, "loss", loss);
         metric(k, "loss", loss);
+        keep("sl", t, k + 1);
     }
     model_save(m, in_out("sl_cai.bin"));
     texts_free(&prompt);
@@ -875,6 +919,7 @@ static void letters(const Model *m, const Texts *context, double *l_A, double *l
     for (int i = 0; i < n; i++) {
         prompt_len[2 * i] = push_text(&s, context->s[i], " (A)", 0);
         prompt_len[2 * i + 1] = push_text(&s, context->s[i], " (B)", 0);
+        check_length(&s, 2 * i + 1, m->c.seq_len, context, i);
     }
     completion_logprobs(m, &s, prompt_len, sum, NULL);
     for (int i = 0; i < n; i++) { l_A[i] = sum[2 * i]; l_B[i] = sum[2 * i + 1]; }
@@ -890,7 +935,7 @@ void judge(const Model *m, const Texts *prompt, char *const *principle, char *co
            int plain, long first, double *p, Texts *chain)
 {
     int n = prompt->n;
-    Texts context = { 0 }, thought = { 0 };
+    Texts context = { .from = prompt }, thought = { 0 };
     for (int i = 0; i < n; i++) {
         Text t = { 0 };
         if (law.comparison_examples.s) text_add(&t, "%s", law.comparison_examples.s);
@@ -949,7 +994,7 @@ double label_of(double p_ab, double p_ba)
 static void stage_feedback(void)
 {
     Model *sl = load_model("sl_cai"), *feedback = load_model(o.plain ? "base" : "helpful");
-    Texts prompt = load_field(in_out("data/redteam.jsonl"), "prompt"), chain = { 0 };
+    Texts prompt = load_prompts(from_run("data/redteam.jsonl"), sl), chain = { 0 };
     int n = prompt.n, random = strcmp(o.judge, "random") == 0;
     Texts a = complete(sl, &prompt, S_PAIRS, 0, o.max_new, 1), b = complete(sl, &prompt, S_PAIRS, n, o.max_new, 1);
     double *ab = xcalloc((size_t)n, sizeof(double)), *ba = xcalloc((size_t)n, sizeof(double)), *p = xcalloc((size_t)n, sizeof(double));
@@ -993,7 +1038,7 @@ static void stage_feedback(void)
 /* One PM on human helpfulness and AI harmlessness comparisons together, not two summed. */
 static void stage_pm(void)
 {
-    Model *pm = train_pm(in_out("data/human_prefs.jsonl"), in_out("feedback.jsonl"), S_PM);
+    Model *pm = train_pm("pm", "data/human_prefs.jsonl", "feedback.jsonl", S_PM);
     save_pm(pm, "pm");
     model_free(pm);
 }
@@ -1002,16 +1047,16 @@ static void stage_pm(void)
 static void stage_rl(void)
 {
     Model *sl = load_model("sl_cai"), *pm = load_pm("pm");
-    Texts prompts = load_field(in_out("data/redteam.jsonl"), "prompt"), helpful = load_field(in_out("data/helpful.jsonl"), "prompt");
+    Texts prompts = load_prompts(from_run("data/redteam.jsonl"), sl), helpful = load_prompts(from_run("data/helpful.jsonl"), sl);
     for (int i = 0; i < helpful.n; i++) texts_add(&prompts, helpful.s[i]);
-    Model *pi = train_rl(sl, pm, &prompts, o.rl_iters, o.lambda_kl, S_RL);
+    Model *pi = train_rl("rl", sl, pm, &prompts, o.rl_iters, o.lambda_kl, S_RL);
     model_save(pi, in_out("rl_cai.bin"));
     texts_free(&prompts); texts_free(&helpful);
     model_free(sl); model_free(pm); model_free(pi);
 }
 
 // ------------------------------------------------------------------------------------
-// the run
+// the stages in order
 
 const Stage STAGES[N_STAGES] = {
     { "data", stage_data, 1, "the town's texts: corpus, prompts, human comparisons, evaluation sets" },
@@ -1031,51 +1076,4 @@ int stage_index(const char *name)
     for (int k = 0; k < N_STAGES; k++)
         if (strcmp(STAGES[k].name, name) == 0) return k;
     return -1;
-}
-
-/* metrics.tsv: the stages' own files one after another, under one header. */
-static void gather_metrics(void)
-{
-    FILE *f = create_file(in_out("metrics.tsv"));
-    fprintf(f, "stage\tstep\tmetric\tseed\tvalue\n");
-    for (int k = 0; k < N_STAGES; k++) {
-        char name[64];
-        snprintf(name, sizeof name, "metrics/%s.tsv", STAGES[k].name);
-        if (access(in_out(name), R_OK)) continue;
-        char *text = read_file(in_out(name), NULL);
-        fputs(text, f);
-        free(text);
-    }
-    commit_file(f, in_out("metrics.tsv"));
-}
-
-void run_stages(int from, int to)
-{
-    double start = seconds(), spent[N_STAGES] = { 0 };
-    if (mkdir(in_out("metrics"), 0777) && errno != EEXIST)
-        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", in_out("metrics"), strerror(errno));
-    for (int k = from; k <= to; k++) {
-        char name[64];
-        snprintf(name, sizeof name, "metrics/%s.tsv", STAGES[k].name);
-        show.stage = STAGES[k].name;
-        show.k = k - from + 1;
-        show.n = to - from + 1;
-        show.start = show.shown = seconds();
-        show.live = isatty(2) && getenv("TERM") && strcmp(getenv("TERM"), "dumb");
-        show.metrics = create_file(in_out(name));
-        oracle_awake = STAGES[k].oracle;
-        STAGES[k].run();
-        commit_file(show.metrics, in_out(name));
-        spent[k] = seconds() - show.start;
-        if (!o.quiet)
-            fprintf(stderr, "%s[%d/%d] %-9s done in %.1f s: %s\n", show.open ? "\r\033[K" : "", show.k, show.n, show.stage, spent[k],
-                    STAGES[k].what);
-        show.open = 0;
-    }
-    gather_metrics();
-    if (to == N_STAGES - 1) {
-        printf("\nSeconds:");
-        for (int k = from; k <= to; k++) printf(" %s %.1f", STAGES[k].name, spent[k]);
-        printf("; in all %.1f. Files: %s/\n", seconds() - start, o.out);
-    }
 }

@@ -11,6 +11,7 @@
  *     data/town.c    the toy world: its sampler, and the oracle that rates it   knows: the town
  *     cai.c          the paper: constitution, stages                            knows: all of it
  *     eval.c         the tables: every model on held-out prompts                knows: all of it
+ *     run.c          stages one after the other, resuming, progress             knows: stages by name
  *     commands.c     the command line: run, chat, generate, trace, logprob      knows: all of it
  *
  * A file calls those above it: cai.c -> train.c -> model.c -> layers.c; cai.c -> tokenizer.c, town.c.
@@ -37,7 +38,8 @@ typedef float real;
 // ------------------------------------------------------------------------------------
 // data/files.c -- errors, memory, files, JSON lines
 
-enum { EXIT_FINE = 0, EXIT_CHECK = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_NUMERICS = 4 };
+enum { EXIT_FINE = 0, EXIT_CHECK = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_NUMERICS = 4,
+       EXIT_STOPPED = 130 };        /* by Ctrl-C or a request to end */
 
 /* Prints "cai: <message>" as one line on standard error and exits. Every message says what is
  * wrong and what to do, "FILE:LINE: what; what to do" where a file is concerned. */
@@ -48,12 +50,14 @@ void *xrealloc(void *p, size_t n, size_t size);    /* n*size checked for overflo
 char *xstrdup(const char *s);
 const char *shown(const char *text);               /* a copy for the terminal: control characters as '?'; eight live at a time */
 
-char *read_file(const char *path, size_t *size);   /* whole file, NUL added; dies if unreadable */
+char *read_file(const char *path, size_t *size);   /* whole file, NUL added; dies if unreadable or above 1 GiB */
+char *read_text(const char *path);                 /* the same; dies at the line that is not UTF-8 text */
 
 /* A file is written under a temporary name and takes its real one in commit_file, so that a
  * crash or a full disk never leaves half a file: FILE *f = create_file(p); ...; commit_file(f, p). */
 FILE *create_file(const char *path);
 void commit_file(FILE *f, const char *path);       /* flush, check, fsync, rename; dies on failure */
+int committed_files(char ***path);                 /* what commit_file was given since the last call; yours to free */
 
 long utf8_bad(const char *s);      /* 0: well-formed UTF-8; else the first bad byte, counted from 1 */
 uint64_t checksum(const void *data, size_t size, uint64_t seed);   /* FNV-1a, 64 bits */
@@ -297,10 +301,17 @@ typedef struct {
     Model *grad[SHARDS];
     Acts *acts[SHARDS];
     double grad_norm;       /* of the last step, before clipping */
+    char *saved;            /* file of the last state written or read, and its step; NULL: none */
+    long saved_step;
 } Trainer;
 
 Trainer *trainer_new(Model *m, AdamW opt);
 void trainer_free(Trainer *t);
+/* The state of a training loop in a file: weights, moments and steps, with the caller's count of steps done, his
+ * notes, and a number that says what the state belongs to. trainer_load returns the count and fresh notes, or -1
+ * and NULL if there is no file or it belongs to something else; it dies if the file is broken. */
+void trainer_save(Trainer *t, const char *path, uint64_t belongs, long done, const char *notes);
+long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes);
 /* Learning-rate factor: linear warm-up over warm steps, then constant, linear or cosine to the end. */
 enum { LR_CONSTANT, LR_LINEAR, LR_COSINE };
 double lr_schedule(int kind, long step, long warm, long total);
@@ -398,6 +409,7 @@ typedef struct {
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
     double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
     double ppo_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
+    double save_every;
 } Options;
 extern Options o;
 typedef struct { const char *name; char type; void *at; const char *value; double lo, hi; const char *what; } Flag;
@@ -415,10 +427,16 @@ enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEED
        S_ORDER = 1000 };
 enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 };               /* tokens; the town's are shorter */
 
-typedef struct { int n; char **s; } Texts;
+typedef struct Texts {
+    int n;
+    char **s;
+    char *path; int *line;          /* where they were read, if anywhere */
+    const struct Texts *from;       /* else the texts they were made of, one for one, if any */
+} Texts;
 void texts_add(Texts *t, const char *s);
 void texts_free(Texts *t);
 Texts load_field(const char *path, const char *field);
+Texts load_prompts(const char *path, const Model *m);       /* the same, none empty, all short enough for an answer */
 const char *in_out(const char *name);                       /* path inside the run's folder */
 
 extern Town *town;
@@ -449,14 +467,22 @@ double label_of(double p_ab, double p_ba);
 AdamW finetuning(double lr);
 Ppo ppo_settings(double lambda_kl);
 
-void progress(long i, long n, const char *metric, double value);      /* on standard error */
-void metric(long step, const char *name, double value);               /* into the stage's metrics file */
-
 enum { N_STAGES = 10 };
 typedef struct { const char *name; void (*run)(void); int oracle; const char *what; } Stage;
 extern const Stage STAGES[N_STAGES];
 void stage_eval(void);                                      /* eval.c */
 int stage_index(const char *name);                          /* -1: no such stage */
-void run_stages(int from, int to);
+
+// ------------------------------------------------------------------------------------
+// run.c -- stages one after the other
+
+void progress(long i, long n, const char *metric, double value);      /* on standard error */
+void warning(const char *text);                                       /* on standard error, quiet or not */
+void metric(long step, const char *name, double value);               /* into the stage's metrics file */
+const char *from_run(const char *name);                     /* path of a file of the run to be read, checksum checked */
+long resume(const char *loop, Trainer *t);                  /* steps of a training loop done before a stop */
+void keep(const char *loop, Trainer *t, long done);         /* after every step: its state, when due */
+void lock_run(void);                                        /* dies if another process is at work in the folder */
+void run_stages(int from, int to, int anew);                /* anew 0: not those that are finished */
 
 #endif

@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cai.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static void help(void)
            "llama2.c's version-0 form (give it --tokenizer FILE).\n\nFlags and defaults:\n");
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  --from, --to STAGE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or infinity).\n");
+           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or infinity),\n130 stopped (Ctrl-C); the same cai run goes on from there.\n");
 }
 
 // ------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ static void command_chat(void)
         check_text("standard input", line);
         layout_human(&talk, line);
         forget(&talk, m->c.seq_len - o.max_new);
-        Texts prompt = { 1, &talk.s }, answer = complete(m, &prompt, S_ASK, turn++, o.max_new, arg.temperature);
+        Texts prompt = { .n = 1, .s = &talk.s }, answer = complete(m, &prompt, S_ASK, turn++, o.max_new, arg.temperature);
         printf("%s%s\n", tty ? "Assistant:" : "", shown(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
         text_add(&talk, "%s", answer.s[0]);
         texts_free(&answer);
@@ -192,7 +193,7 @@ static double logprob_of(const Model *m, const char *prompt, const char *complet
 static void trace_revisions(const char *prompt, Texts *response)
 {
     Model *m = load_model("helpful");
-    Texts p = { 1, (char **)&prompt }, critique, revision;
+    Texts p = { .n = 1, .s = (char **)&prompt }, critique, revision;
     *response = complete(m, &p, S_ASK, 0, o.max_new, 1);
     printf("1 draft (helpful-only RLHF)%s\n    log P = %.3f\n", shown(response->s[0]), logprob_of(m, prompt, response->s[0], 1));
     for (int step = 1; step <= o.revisions; step++) {
@@ -218,7 +219,7 @@ static void trace_revisions(const char *prompt, Texts *response)
 static void trace_feedback(const char *prompt, Texts *a, Texts *b, double *label)
 {
     Model *sl = load_model("sl_cai"), *m = load_model(o.plain ? "base" : "helpful");
-    Texts p = { 1, (char **)&prompt }, chain = { 0 };
+    Texts p = { .n = 1, .s = (char **)&prompt }, chain = { 0 };
     int k = rng_below(rng_key((uint64_t)o.seed, S_ASK, 100), 0, law.n_comparisons);
     char *principle = law.comparison[k].choose;
     double p_ab, p_ba;
@@ -294,7 +295,7 @@ static void command_trace(void)
     double label;
     layout_human(&prompt, arg.prompt);
     printf("request: %s\n", shown(arg.prompt));
-    Texts p = { 1, &prompt.s };
+    Texts p = { .n = 1, .s = &prompt.s };
     trace_revisions(prompt.s, &response);
     Model *base = load_model("base"), *rl = load_model("rl_cai");
     printf("3 SL-CAI trains the pretrained model on the last revision: E13 loss = %.4f, its log P negated, before training\n",
@@ -322,6 +323,14 @@ static void one_blas_thread(char **argv)
     for (int i = 0; i < 3; i++) setenv(names[i], "1", 1);
     execvp(argv[0], argv);
     fprintf(stderr, "cai: cannot start itself again: %s; BLAS threads may get in the workers' way\n", strerror(errno));
+}
+
+/* A standard stream that was closed before the start would give its number to the next file opened, and what is
+ * printed would go into that. Standard output is opened for reading, so that finish() tells. */
+static void open_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd) _exit(EXIT_INPUT);
 }
 
 static const char *flag_argument(int argc, char **argv, int *i)
@@ -387,6 +396,7 @@ static int stage_argument(const char *flag, const char *name, int otherwise)
 
 int main(int argc, char **argv)
 {
+    open_streams();
     one_blas_thread(argv);
     const char *command = argc > 1 ? argv[1] : "help";
     for (int i = 1; i < argc; i++) {
@@ -411,8 +421,9 @@ int main(int argc, char **argv)
             die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", o.out, strerror(errno));
         if (!o.quiet) fprintf(stderr, "%s%s, %d workers, seed %ld\n", blas_name(),
                               strncmp(blas_name(), "plain", 5) ? "" : " (OpenBLAS is several times faster: make deps)", n_workers, o.seed);
+        lock_run();
         if (is_run || access(in_out("flags.txt"), F_OK)) options_save_or_refuse();
-        run_stages(from, to);
+        run_stages(from, to, !is_run || arg.from);
         return finish();
     }
     if (strcmp(command, "trace") == 0) {

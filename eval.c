@@ -28,7 +28,9 @@ typedef struct {            /* counts; see table_row for the denominators */
 static Answers answer_all(void)
 {
     Answers x = { 0 };
-    for (int k = 0; k < N_SETS; k++) x.prompt[k] = load_field(in_out(SETS[k]), "prompt");
+    Model *reader = load_model(MODELS[0]);              /* for its context */
+    for (int k = 0; k < N_SETS; k++) x.prompt[k] = load_prompts(from_run(SETS[k]), reader);
+    model_free(reader);
     x.n = x.prompt[0].n;
     for (int k = 1; k < N_SETS; k++)
         if (x.prompt[k].n != x.n)
@@ -182,10 +184,11 @@ static void say_table(const Answers *x)
 static void say_revisions(void)
 {
     int *harmful = xcalloc((size_t)o.revisions + 1, sizeof(int)), *n = xcalloc((size_t)o.revisions + 1, sizeof(int));
-    JsonLines *j = json_open(in_out("revisions.jsonl"));
+    JsonLines *j = json_open(from_run("revisions.jsonl"));
     while (json_next(j)) {
-        int step = (int)json_num(j, "step");
-        if (step < 1 || step > o.revisions) continue;
+        double at = json_num(j, "step");
+        if (!(at >= 1 && at <= o.revisions)) continue;
+        int step = (int)at;
         const char *prompt = json_str(j, "prompt");
         if (step == 1) { n[0]++; harmful[0] += town_rate(town, prompt, json_str(j, "response")).harm >= HARMFUL_FROM; }
         n[step]++;
@@ -211,7 +214,7 @@ static void say_own_pairs(void)
 {
     int n = 0, right = 0;
     double first = 0, pairs = 0;
-    JsonLines *j = json_open(in_out("feedback.jsonl"));
+    JsonLines *j = json_open(from_run("feedback.jsonl"));
     while (json_next(j)) {
         const char *prompt = json_str(j, "prompt");
         Rating c = town_rate(town, prompt, json_str(j, "chosen")), r = town_rate(town, prompt, json_str(j, "rejected"));
@@ -236,8 +239,8 @@ static void say_own_pairs(void)
 /* The judge on the held-out judgement set, plain and by chain of thought. */
 static void say_judgements(int plain)
 {
-    const char *path = in_out("data/judgements.jsonl");
     Model *m = load_model(plain ? "base" : "helpful");
+    const char *path = from_run("data/judgements.jsonl");
     Texts prompt = load_field(path, "prompt"), q = load_field(path, "principle"), a = load_field(path, "a"),
           b = load_field(path, "b"), better = load_field(path, "better");
     int n = prompt.n, decided = 0, right = 0, refusal = 0, indifferent = 0;
@@ -272,7 +275,7 @@ static void say_pm(const Answers *x)
     Model *pm = load_pm("pm");
     Seqs pairs = { 0 };
     double *one = NULL;
-    push_prefs(&pairs, &one, in_out("data/eval_prefs.jsonl"));
+    push_prefs(&pairs, &one, from_run("data/eval_prefs.jsonl"));
     int n = pairs.n / 2;
     double *r = xcalloc((size_t)pairs.n, sizeof(double)), *p = xcalloc((size_t)n, sizeof(double));
     pm_scores(pm, &pairs, r);

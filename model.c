@@ -128,6 +128,7 @@ void seqs_push(Seqs *s, const int *token, int n) {
         if (s->n == 0) s->start[0] = 0;
     }
     int end = s->start[s->n];
+    if (n > (1 << 29) - end) die(EXIT_INPUT, "more than %d tokens in one list; give fewer or shorter texts", 1 << 29);
     if (end + n > s->cap_token) {
         s->cap_token = 2 * (end + n) + 64;
         s->token = xrealloc(s->token, (size_t)s->cap_token, sizeof(int));

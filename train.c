@@ -51,7 +51,71 @@ void trainer_free(Trainer *t)
     }
     free(t->mean);
     free(t->var);
+    free(t->saved);
     free(t);
+}
+
+/* The state's file: this header, weights, first and second moments as they are in memory (to continue to the
+ * bit), the notes, and a checksum of it all. */
+typedef struct {
+    char magic[4];
+    int32_t version;
+    uint64_t belongs, real_size, n_param, step, done, notes_size;
+} StateHeader;
+
+static void note_saved(Trainer *t, const char *path)
+{
+    free(t->saved);
+    t->saved = xstrdup(path);
+    t->saved_step = t->step;
+}
+
+void trainer_save(Trainer *t, const char *path, uint64_t belongs, long done, const char *notes)
+{
+    size_t n = t->m->n_param, size = strlen(notes);
+    StateHeader h = { { 'C', 'A', 'I', 't' }, 1, belongs, sizeof(real), n, (uint64_t)t->step, (uint64_t)done, size };
+    const void *part[] = { &h, t->m->w, t->mean, t->var, notes };
+    const size_t bytes[] = { sizeof h, n * sizeof(real), n * sizeof(real), n * sizeof(real), size };
+    uint64_t sum = 0;
+    FILE *f = create_file(path);
+    for (int i = 0; i < 5; i++) {
+        sum = checksum(part[i], bytes[i], sum);
+        fwrite(part[i], 1, bytes[i], f);
+    }
+    fwrite(&sum, sizeof sum, 1, f);
+    commit_file(f, path);           /* a write that failed above is found here */
+    note_saved(t, path);
+}
+
+/* Nothing is taken from the file before all of it is known to be whole. */
+long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes)
+{
+    size_t size, n = t->m->n_param, block = n * sizeof(real);
+    StateHeader h = { 0 };
+    uint64_t sum = 0;
+    *notes = NULL;
+    FILE *there = fopen(path, "rb");
+    if (!there) return -1;
+    fclose(there);
+    char *file = read_file(path, &size);
+    if (size >= sizeof h + sizeof sum) memcpy(&h, file, sizeof h), memcpy(&sum, file + size - sizeof sum, sizeof sum);
+    if (memcmp(h.magic, "CAIt", 4) || h.version != 1)
+        die(EXIT_INPUT, "%s: is no training state of version 1; remove it, and its stage begins anew", path);
+    if (sum != checksum(file, size - sizeof sum, 0))
+        die(EXIT_INPUT, "%s: its checksum is wrong; remove it, and its stage begins anew", path);
+    if (h.belongs != belongs) { free(file); return -1; }
+    if (h.real_size != sizeof(real) || h.n_param != n || h.notes_size != size - sizeof h - 3 * block - sizeof sum
+        || size < sizeof h + 3 * block + sizeof sum || h.step > INT32_MAX || h.done > INT32_MAX)
+        die(EXIT_INPUT, "%s: belongs to a model of other sizes; remove it, and its stage begins anew", path);
+    memcpy(t->m->w, file + sizeof h, block);
+    memcpy(t->mean, file + sizeof h + block, block);
+    memcpy(t->var, file + sizeof h + 2 * block, block);
+    *notes = xcalloc(h.notes_size + 1, 1);
+    memcpy(*notes, file + sizeof h + 3 * block, h.notes_size);
+    t->step = (long)h.step;
+    note_saved(t, path);
+    free(file);
+    return (long)h.done;
 }
 
 double lr_schedule(int kind, long step, long warm, long total)
@@ -187,11 +251,35 @@ static void adamw_job(void *context, int k)
     }
 }
 
-static void check_loss(const Trainer *t, const char *name, double loss)
+/* What every diagnosis ends with: what to do, and what is still there. */
+_Noreturn static void die_exploded(const Trainer *t, const char *what)
 {
-    if (!isfinite(loss))
-        die(EXIT_NUMERICS, "step %ld: the %s loss is %g; lower the learning rate or look at the "
-            "data of this batch", t->step, name, loss);
+    char kept[512] = "";
+    if (t->saved) snprintf(kept, sizeof kept, ", and %s is that of step %ld", t->saved, t->saved_step);
+    die(EXIT_NUMERICS, "step %ld: %s; lower the learning rate or look at the data of this batch (every earlier file is as it was%s)",
+        t->step, what, kept);
+}
+
+/* A loss that is no number, or so far above `blind`, what a model that knows nothing would get, that no learning
+ * is going on any more: normalised layers can keep an exploded model finite for ever. Names the tensor
+ * with the largest weight, which is where the steps were too long. */
+static void check_loss(const Trainer *t, const char *name, double loss, double blind)
+{
+    if (isfinite(loss) && loss <= blind) return;
+    Tensor T[MAX_TENSORS];
+    int n = model_tensors(&t->m->c, T), worst = 0;
+    double largest = -1;
+    for (int i = 0; i < n; i++)
+        for (size_t j = 0; j < T[i].size; j++) {
+            double w = fabs((double)t->m->w[T[i].offset + j]);
+            if (!(w <= largest)) largest = w, worst = i;
+        }
+    char what[256];
+    if (isfinite(loss))
+        snprintf(what, sizeof what, "the %s loss has exploded to %.4g (the largest weight, %.3g, is in %s)", name, loss, largest, T[worst].name);
+    else
+        snprintf(what, sizeof what, "the %s loss is not finite (the largest weight, %.3g, is in %s)", name, largest, T[worst].name);
+    die_exploded(t, what);
 }
 
 _Noreturn static void die_of_gradient(const Update *u)
@@ -200,8 +288,9 @@ _Noreturn static void die_of_gradient(const Update *u)
     for (int i = u->n_tensor - 1; i >= 0; i--)
         for (size_t j = 0; j < u->tensor[i].size; j++)
             if (!isfinite(u->t->grad[0]->w[u->tensor[i].offset + j])) name = u->tensor[i].name;
-    die(EXIT_NUMERICS, "step %ld: the gradient of %s is not finite; lower the learning rate",
-        u->t->step, name);
+    char what[128];
+    snprintf(what, sizeof what, "the gradient of %s is not finite", name);
+    die_exploded(u->t, what);
 }
 
 /* The step that ends every ..._step below: add the shards' gradients, clip their global norm,
@@ -471,7 +560,7 @@ double sft_step(Trainer *t, const Seqs *docs, const int *which, int n,
         cut(&batch, 1, SHARDS, q.first);
         parallel(SHARDS, sft_job, &q);
         for (int i = 0; i < SHARDS; i++) loss += q.loss[i];
-        check_loss(t, "supervised", loss);
+        check_loss(t, "supervised", loss, 10 * log(t->m->c.vocab_size + 1.0));      /* blind: log V */
         trainer_step(t, lr);
     }
     free(flag);
@@ -557,7 +646,7 @@ PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which
     cut(&batch, 2, SHARDS, q.first);
     parallel(SHARDS, pm_job, &q);
     PmStats st = pm_stats(&q);
-    check_loss(t, "preference-model", st.loss);
+    check_loss(t, "preference-model", st.loss, 100);       /* blind: log 2 */
     trainer_step(t, lr);
     free(p_batch);
     seqs_free(&batch);
@@ -633,7 +722,7 @@ double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prom
     parallel(SHARDS, dpo_job, &q);
     double loss = 0;
     for (int i = 0; i < n; i++) loss += q.loss[i] / n;
-    check_loss(t, "DPO", loss);
+    check_loss(t, "DPO", loss, 100);                       /* blind: log 2 */
     trainer_step(t, lr);
     free(p_batch), free(logp), free(flag), free(prompt);
     seqs_free(&batch);
@@ -879,7 +968,7 @@ static void ppo_minibatch(PpoPass q, int n, double lr, PassSums *total)
         total->clipped += q.sum[i].clipped, total->v_clipped += q.sum[i].v_clipped;
         total->d_rho += q.sum[i].d_rho, total->d_rho2 += q.sum[i].d_rho2;
     }
-    check_loss(q.t, "PPO", loss);
+    check_loss(q.t, "PPO", loss, 1e8);      /* near 1; KL forms that are wrong on purpose reach 1e5 */
     trainer_step(q.t, lr);
 }
 

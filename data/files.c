@@ -69,14 +69,18 @@ const char *shown(const char *text) {
 // ------------------------------------------------------------------------------------
 // whole files
 
+static int utf8_length(const char *s);
+
 char *read_file(const char *path, size_t *size) {
     FILE *f = fopen(path, "rb");
     if (!f) die(EXIT_INPUT, "%s: %s; check the path", path, strerror(errno));
+    const size_t most_bytes = (size_t)1 << 30;      /* a wrong path may be a device without an end */
     size_t n = 0, room = 1 << 16;
     char *data = xrealloc(NULL, room, 1);
     /* Grown, not sized by fseek: so a pipe can be read too. */
     for (size_t got; (got = fread(data + n, 1, room - n - 1, f)) > 0; ) {
         n += got;
+        if (n > most_bytes) die(EXIT_INPUT, "%s: is larger than 1 GiB; check that it is the right file", path);
         if (room - n == 1) data = xrealloc(data, room *= 2, 1);
     }
     if (ferror(f)) die(EXIT_INPUT, "%s: cannot be read (%s); check that it is a file", path, strerror(errno));
@@ -84,6 +88,24 @@ char *read_file(const char *path, size_t *size) {
     data[n] = 0;
     if (size) *size = n;
     return data;
+}
+
+/* A text that a person wrote: its first line that is not UTF-8 text ends the program. Windows's line ends become
+ * ours, and so goes its mark at the start. */
+char *read_text(const char *path) {
+    size_t size, n = 0, line_start = 0;
+    char *text = read_file(path, &size);
+    int line = 1;
+    for (size_t i = 0, bytes; i < size; i += bytes) {
+        bytes = (size_t)utf8_length(text + i);
+        if (bytes == 0 || text[i] == 0)
+            die(EXIT_INPUT, "%s:%d: byte %zu is not UTF-8 text; correct the line", path, line, i - line_start + 1);
+        if (text[i] == '\n') line++, line_start = i + 1;
+    }
+    for (size_t i = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; i < size; i++)
+        if (text[i] != '\r' || text[i + 1] != '\n') text[n++] = text[i];
+    text[n] = 0;
+    return text;
 }
 
 /* Same folder as the file: rename is atomic only within one file system. */
@@ -104,6 +126,21 @@ FILE *create_file(const char *path) {
     return f;
 }
 
+static struct { char **path; int n; } committed;
+
+int committed_files(char ***path) {
+    int n = committed.n;
+    *path = committed.path;
+    committed.path = NULL, committed.n = 0;
+    return n;
+}
+
+static void note_committed(const char *path) {      /* once each: a state may be written hundreds of times */
+    for (int i = 0; i < committed.n; i++) if (strcmp(committed.path[i], path) == 0) return;
+    committed.path = xrealloc(committed.path, (size_t)committed.n + 1, sizeof *committed.path);
+    committed.path[committed.n++] = xstrdup(path);
+}
+
 void commit_file(FILE *f, const char *path) {
     char *name = temporary_name(path);
     errno = 0;
@@ -116,6 +153,7 @@ void commit_file(FILE *f, const char *path) {
         die(EXIT_INPUT, "%s: not written (%s), an older one is left as it was; free some space or choose another place",
             path, why ? strerror(why) : "a write failed");
     }
+    note_committed(path);
     free(name);
 }
 

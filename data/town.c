@@ -46,6 +46,7 @@ void text_clear(Text *t)
 
 typedef struct { uint64_t key, position; } Dice;
 
+/* One draw a statement wherever there are several: C leaves the order of a call's arguments to the compiler. */
 static int roll(Dice *d, int n) { return rng_below(d->key, d->position++, n); }
 static int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
 
@@ -155,10 +156,12 @@ const char *town_kind_name(const Town *t, int k) { return k == MISCHIEF ? "misch
 /* Splits "a SEP b" in place; dies with the line's number if SEP is missing. */
 static char *split(char *s, char sep, const char *path, int line)
 {
-    char *p = strchr(s, sep);
+    char *p = strchr(s, sep), *rest;
     if (!p) die(EXIT_INPUT, "%s:%d: no '%c' in \"%s\"; write it as the lines around it", path, line, sep, s);
     *p = 0;
-    return trim(p + 1);
+    rest = trim(p + 1);
+    if (!*trim(s) || !*rest) die(EXIT_INPUT, "%s:%d: nothing stands on one side of '%c'; write it as the lines around it", path, line, sep);
+    return rest;
 }
 
 static void add_verb(Town *t, int class, char *name, char *value, int held, const char *path, int line)
@@ -178,6 +181,7 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
 {
     int held = *s == '*';
     s = trim(s + held);
+    if (!*s) die(EXIT_INPUT, "%s:%d: a * without a name; write it as the lines around it", path, line);
     if (strcmp(section, "owners") == 0) {
         t->owner = xrealloc(t->owner, (size_t)t->n_owners + 1, sizeof(char *));
         t->owner[t->n_owners++] = s;
@@ -204,10 +208,25 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
     }
 }
 
+/* Draws go on until they hit one that is held out, or one that is not: there must be both. */
+static void check_held_out(const Town *t, const char *path, int line)
+{
+    static const char *const section[] = { "harmful", "benign", "contrast" };
+    int held = 0;
+    for (int i = 0; i < t->n_objects; i++) held += t->object[i].held_out;
+    const char *wrong = held == 0 || held == t->n_objects ? "objects" : NULL;
+    for (int class = 0; class < 3; class++) {
+        held = 0;
+        for (int i = 0; i < t->n_verbs[class]; i++) held += t->verb[class][i].held_out;
+        if (held == 0 || held == t->n_verbs[class]) wrong = section[class];
+    }
+    if (wrong) die(EXIT_INPUT, "%s:%d: [%s] needs lines with a * before the name and lines without; see data/town.txt", path, line, wrong);
+}
+
 Town *town_load(const char *path)
 {
     Town *t = xcalloc(1, sizeof *t);
-    char *text = read_file(path, NULL), *section = "";
+    char *text = read_text(path), *section = "";
     int line = 0;
     for (char *next = text; next;) {
         char *s = next, *comment;
@@ -227,6 +246,7 @@ Town *town_load(const char *path)
     if (t->n_kinds != KINDS || !t->n_verbs[0] || !t->n_verbs[1] || !t->n_verbs[2] || !t->n_objects
         || !t->n_owners || !t->n_wordings || !t->n_comparisons)
         die(EXIT_INPUT, "%s:%d: a section is missing or empty; see data/town.txt for all of them", path, line);
+    check_held_out(t, path, line);
     return t;
 }
 
@@ -448,7 +468,8 @@ static Comparison draw_comparison(const Town *town, Dice *d, int held_verb)
     Comparison c = { .act = draw_demonstrated(town, d) };
     c.act.verb = draw_verb(town, d, c.act.class, held_verb);
     int kind = act_kind(&c.act), x = roll(d, 100);
-    c.rule = (Rule){ draw_topic(d, kind), chance(d, 35), 0 };
+    c.rule.topic = draw_topic(d, kind);
+    c.rule.more = chance(d, 35);
     if (!c.rule.more) c.rule.calm = chance(d, 30);
     c.style_A = draw_helping(d);
     c.style_B = kind == FINE ? REFUSE_SHORT : draw_refusing(d);
@@ -510,7 +531,8 @@ static int often_held(Dice *d) { return chance(d, 60); }
  * that no demonstration ever named: they teach to carry them over from earlier turns. None judges. */
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
-    Act a = draw_act(town, d, roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST, often_held(d), -1);
+    int held = often_held(d), class = roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST;
+    Act a = draw_act(town, d, class, held, -1);
     Text q = { 0 };
     int x = roll(d, 100), after = x < 60, asked = x < 30, where = x >= 85;
     if (after) {
@@ -539,7 +561,8 @@ static void demo_dialogue(Text *t, const Town *town, Dice *d)
 {
     int turns = chance(d, 15) ? 2 : 1;
     for (int i = 0; i < turns; i++) {
-        Act a = draw_act(town, d, roll(d, 10) < 5 ? HARMFUL : roll(d, 3) ? BENIGN : CONTRAST, often_held(d), -1);
+        int held = often_held(d), class = roll(d, 10) < 5 ? HARMFUL : roll(d, 3) ? BENIGN : CONTRAST;
+        Act a = draw_act(town, d, class, held, -1);
         Text q = { 0 };
         add_request(&q, d, &a);
         layout_human(t, q.s);

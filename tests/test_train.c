@@ -7,6 +7,7 @@
  * lr = 0 and no clipping the first moment after a step IS the gradient and the weights stay.
  * SPDX-License-Identifier: MIT
  */
+#define _XOPEN_SOURCE 700
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "death.h"
 
 #ifdef CAI_DOUBLE
 #define EXACT_BUILD 1
@@ -664,6 +666,55 @@ static void clipping_by_global_norm(void **state)
     close_to(t->mean[0], 0.5, loose(1e-12));
     trainer_free(t);
     model_free(m);
+}
+
+static const char *state_path;
+static void load_into_another_model(const char *unused)
+{
+    (void)unused;
+    Config other = TINY;
+    other.n_layers++;
+    char *notes;
+    trainer_load(trainer_new(model_new(other), (AdamW){ 0 }), state_path, 7, &notes);
+}
+
+/* Stopped after one step of two and taken up by a new trainer: weights and moments are those of a trainer that was
+ * never stopped, to the bit. */
+static void a_state_goes_on_to_the_bit(void **state)
+{
+    (void)state;
+    char *notes;
+    AdamW opt = { .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1 };
+    Model *m = model_new(TINY), *whole = model_new(TINY), *taken = model_new(TINY);
+    model_init(m, 5), model_init(whole, 5);
+    Trainer *t = trainer_new(m, opt), *w = trainer_new(whole, opt), *u = trainer_new(taken, opt);
+    Seqs none = { 0 };
+    state_path = in_scratch("some.state");
+    assert_int_equal(trainer_load(u, state_path, 7, &notes), -1);         /* no file */
+    for (int step = 0; step < 2; step++) {
+        Trainer *both[] = { w, step ? u : t };
+        for (int i = 0; i < 2; i++) {
+            for (size_t j = 0; j < m->n_param; j++) both[i]->grad[0]->w[j] = (real)(rng_uniform(step, j) - 0.5);
+            pm_step(both[i], &none, NULL, NULL, 0, 0.01);
+        }
+        if (step) break;
+        trainer_save(t, state_path, 7, 41, "a\tb\n");
+        assert_int_equal(trainer_load(u, state_path, 8, &notes), -1);     /* it belongs to something else */
+        assert_null(notes);
+        assert_true(taken->w[0] == 0);
+        assert_int_equal(trainer_load(u, state_path, 7, &notes), 41);
+        assert_string_equal(notes, "a\tb\n");
+        free(notes);
+    }
+    assert_int_equal(u->step, 2);
+    assert_memory_equal(taken->w, whole->w, m->n_param * sizeof(real));
+    assert_memory_equal(u->mean, w->mean, m->n_param * sizeof(real));
+    assert_memory_equal(u->var, w->var, m->n_param * sizeof(real));
+    expect_death(load_into_another_model, "", EXIT_INPUT, "some.state: belongs to a model of other sizes|remove it");
+    write_bytes(state_path, "CAIt", 4);
+    expect_death(load_into_another_model, "", EXIT_INPUT, "some.state: is no training state of version 1|remove it");
+    trainer_free(t), trainer_free(w), trainer_free(u);
+    model_free(m), model_free(whole), model_free(taken);
 }
 
 // ------------------------------------------------------------------------------------
@@ -1314,7 +1365,7 @@ int main(void)
         cmocka_unit_test(e13_supervised), cmocka_unit_test(e14_scored), cmocka_unit_test(wilson_interval),
         cmocka_unit_test(schedule), cmocka_unit_test(adamw_two_steps), cmocka_unit_test(muon_one_step),
         cmocka_unit_test(frozen_embedding),
-        cmocka_unit_test(clipping_by_global_norm),
+        cmocka_unit_test(clipping_by_global_norm), cmocka_unit_test(a_state_goes_on_to_the_bit),
         cmocka_unit_test(sft_value_and_gradient), cmocka_unit_test(sft_permuted_batch), cmocka_unit_test(sft_odd_batches),
         cmocka_unit_test(pm_value_statistics_gradient), cmocka_unit_test(completion_values),
         cmocka_unit_test(dpo_value_and_gradient), cmocka_unit_test(ppo_first_pass_is_exact),
@@ -1324,5 +1375,5 @@ int main(void)
         cmocka_unit_test(ppo_reaches_the_optimum), cmocka_unit_test(ppo_other_placements_do_not),
         cmocka_unit_test(pm_and_dpo_recover_the_rewards),
     };
-    return cmocka_run_group_tests_name("train", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("train", tests, make_scratch, remove_scratch);
 }

@@ -1,0 +1,260 @@
+/* tests/fuzz/fuzz.c -- coverage-guided fuzzing of every reader (libFuzzer): whatever the bytes, a reader comes back or
+ * ends the program with its one line; it never reads beyond, never loops, never takes memory on a file's word.
+ *
+ * One source, one program a reader: compiled with -DREADER=read_town and so on. Inputs reach the reader as a file,
+ * as always. A reader that refuses calls exit(), which the Makefile renames fuzz_exit for this build, and a jump
+ * goes back to the loop. What a refusing reader leaves behind (files open, memory) the system would have taken
+ * back; here allocations and files, renamed too, are kept in lists and given back after every input.
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../run.c"              /* whole, for its list of records */
+#include <setjmp.h>
+#undef exit
+#undef calloc
+#undef realloc
+#undef free
+#undef fopen
+#undef fclose
+
+// ------------------------------------------------------------------------------------
+// exit, memory and files, led through here
+
+extern void *calloc(size_t, size_t);
+extern void free(void *);
+extern FILE *fopen(const char *, const char *);
+extern int fclose(FILE *);
+extern _Noreturn void exit(int);
+
+typedef struct Block { struct Block *before, *after; size_t size, unused; } Block;   /* stands before each allocation */
+static Block all = { &all, &all, 0, 0 };
+static FILE *file[64];
+static jmp_buf back;
+static int at_work;
+static char path[64], written[80];  /* of the input; of what a reader writes */
+
+static void *take(Block *b, size_t size)
+{
+    if (!b) return NULL;
+    *b = (Block){ &all, all.after, size, 0 };
+    all.after->before = b;
+    return (all.after = b) + 1;
+}
+
+static void leave(Block *b) { b->before->after = b->after, b->after->before = b->before; }
+
+/* The most a reader may ask for in one piece: far above what an input of some kilobytes can be worth. */
+static void check_size(size_t size) { if (at_work && size > (size_t)64 << 20) abort(); }
+
+void *fuzz_calloc(size_t n, size_t size)
+{
+    check_size(n * size);
+    return take(calloc(n * size + sizeof(Block), 1), n * size);
+}
+
+void fuzz_free(void *p)
+{
+    if (!p) return;
+    leave((Block *)p - 1);
+    free((Block *)p - 1);
+}
+
+void *fuzz_realloc(void *p, size_t size)
+{
+    check_size(size);
+    void *q = fuzz_calloc(size, 1);       /* never in place: who keeps an old pointer is found */
+    if (p && q) {
+        size_t old = ((Block *)p - 1)->size;
+        memcpy(q, p, old < size ? old : size);
+        fuzz_free(p);
+    }
+    return q;
+}
+
+FILE *fuzz_fopen(const char *name, const char *mode)
+{
+    FILE *f = fopen(name, mode);
+    for (int i = 0; f && i < 64; i++) if (!file[i]) { file[i] = f; break; }
+    return f;
+}
+
+int fuzz_fclose(FILE *f)
+{
+    for (int i = 0; i < 64; i++) if (file[i] == f) file[i] = NULL;
+    return fclose(f);
+}
+
+_Noreturn void fuzz_exit(int status)
+{
+    if (!at_work) exit(status);
+    if (status != EXIT_INPUT && status != EXIT_USAGE) abort();      /* no other end is a reader's */
+    longjmp(back, 1);
+}
+
+// ------------------------------------------------------------------------------------
+// the readers
+
+/* Inputs live in memory where the system has a place for that: thousands a second would wear a disk. */
+static char folder[64];             /* of what is read by its name */
+
+static void sweep(void)
+{
+    static const char *const names[] = { "flags.txt", "files.txt", "" };
+    char name[80];
+    remove(path);
+    remove(written);
+    for (int i = 0; *folder && i < 3; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, names[i]);
+        remove(name);
+    }
+}
+
+static void scratch(char *name, size_t size)
+{
+    snprintf(name, size, "%s/cai_fuzz_XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+}
+
+static void write_input(const void *data, size_t size)
+{
+    static int fd;
+    if (!fd) {
+        scratch(path, sizeof path);
+        fd = mkstemp(path);
+        atexit(sweep);
+        snprintf(written, sizeof written, "%s.out", path);
+    }
+    if (ftruncate(fd, 0) || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
+}
+
+/* The checksums of our own files keep a fuzzer out; with an odd first byte they are put right for it. */
+static void write_summed(const uint8_t *data, size_t size)
+{
+    uint8_t *copy = calloc(size + 1, 1);
+    if (size) memcpy(copy, data + 1, size - 1);
+    if (size > 9 && data[0] & 1) {
+        uint64_t sum = checksum(copy, size - 9, 0);
+        memcpy(copy + size - 9, &sum, 8);
+    }
+    write_input(copy, size ? size - 1 : 0);
+    free(copy);
+}
+
+typedef void Reader(const uint8_t *data, size_t size);
+Reader read_tokenizer, read_checkpoint, read_head, read_state, read_town, read_constitution, read_json, read_flags, read_records;
+
+static const Config small = { 4, 4, 1, 1, 1, 3, 4, 1 };
+
+void read_tokenizer(const uint8_t *data, size_t size)
+{
+    write_input(data, size);
+    tok = tokenizer_load(path, 0);
+    int ids[256];
+    size_t n = size < 200 ? size : 200;
+    for (int begin = 0; begin < 2; begin++) {       /* and what it then does to a text: the file itself */
+        int k = encode(tok, (const char *)data, n, begin, ids);
+        fuzz_free(decode(tok, ids, k, NULL));
+    }
+}
+
+void read_checkpoint(const uint8_t *data, size_t size)
+{
+    write_input(data, size);
+    Model *m = model_load(path);
+    Seqs s = { 0 };
+    int ids[2] = { 0, m->c.vocab_size - 1 }, row = 0;
+    real logp;
+    if (m->n_param > 100000) return;
+    seqs_push(&s, ids, least(2, m->c.seq_len));
+    Acts *a = acts_new();
+    forward(m, a, &s, 0, 1);
+    logprobs(m, a, 1, &row, ids, &logp, NULL);
+}
+
+void read_head(const uint8_t *data, size_t size)
+{
+    write_summed(data, size);
+    score_head_load(model_new(small), path);
+}
+
+void read_state(const uint8_t *data, size_t size)
+{
+    char *notes;
+    write_summed(data, size);
+    Trainer *t = trainer_new(model_new(small), (AdamW){ 0 });
+    if (trainer_load(t, path, 7, &notes) >= 0 && strlen(notes) > size) abort();
+}
+
+void read_town(const uint8_t *data, size_t size)
+{
+    write_input(data, size);
+    Town *t = town_load(path);
+    oracle_awake = 1;
+    town_corpus(t, 1, 20, written);
+    town_prompts(t, 1, SET_EVAL_REDTEAM, 4, written);
+    town_human_prefs(t, 1, 0, 8, written);
+    town_judgements(t, 1, 4, written);
+}
+
+void read_constitution(const uint8_t *data, size_t size)
+{
+    write_input(data, size);
+    o.constitution = path;
+    load_constitution();
+}
+
+void read_json(const uint8_t *data, size_t size)
+{
+    write_input(data, size);
+    JsonLines *j = json_open(path);
+    FILE *f = fuzz_fopen("/dev/null", "w");
+    while (json_next(j)) {
+        json_put(f, "", "a", json_str_or(j, "prompt", ""));
+        json_num_or(j, "step", 0);
+    }
+    json_str(j, "prompt");
+}
+
+static void in_folder(const char *name, const uint8_t *data, size_t size)
+{
+    Text at = { 0 };
+    if (!*folder) {
+        scratch(folder, sizeof folder);
+        if (!mkdtemp(folder)) abort();
+        atexit(sweep);
+    }
+    o.out = folder;
+    text_add(&at, "%s/%s", folder, name);
+    FILE *f = fopen(at.s, "wb");
+    fwrite(data, 1, size, f);
+    fclose(f);
+}
+
+void read_flags(const uint8_t *data, size_t size)
+{
+    in_folder("flags.txt", data, size);
+    options_load();
+    options_check();
+}
+
+void read_records(const uint8_t *data, size_t size)
+{
+    in_folder("files.txt", data, size);
+    records_load();
+    from_run("base.bin");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char **unread;
+    n_workers = 1;
+    options_default();
+    at_work = 1;
+    if (!setjmp(back)) READER(data, size);
+    at_work = 0;
+    committed_files(&unread);
+    memset(&records, 0, sizeof records);
+    memset(&law, 0, sizeof law);
+    for (int i = 0; i < 64; i++) if (file[i]) { fclose(file[i]); file[i] = NULL; }
+    while (all.after != &all) fuzz_free(all.after + 1);
+    return 0;
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# tests/malformed.sh -- every line of tests/malformed.tsv: a good file of a smoke run is changed, the command that
+# reads it must end with the status and the message of the line, in one line that names the file, and leave every
+# other file as it was.
+#
+# Changes: text:T the file is T; cut:N its first N bytes (-N: all but the last N); at:N:T bytes T from byte N on
+# (-N: from the end); add:T bytes T at the end; line:N:T line N is T; sed:S edited by sed; folder: a folder in its
+# place; long:N:T and fill:N:T line N is T with a text for @, of far more tokens than the context has, or of
+# just as many as leave no room for what a stage puts around it. T with the escapes of printf's %b.
+# SPDX-License-Identifier: MIT
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C
+T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+R=$T/run M=$T/mine F=$T/flags W=$T/work SMOKE="--preset smoke --quiet 1"
+passed=0 failed=0
+
+ok()   { passed=$((passed + 1)); echo "ok - $1"; }
+bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+sums() { find "$R" "$M" "$F" "$W" -type f ! -name '*.tmp' | sort | xargs cksum; }
+
+# R a whole run; M the same as a person's own files (no records); F too, for its flags; W stopped in the stage sl.
+./cai run $SMOKE --out "$R" >/dev/null || bad "the smoke run"
+cp -r "$R" "$M" && cp -r "$R" "$F" && rm "$F/files.txt"
+grep flags.txt "$R/files.txt" >"$M/files.txt"
+cp -r "$R" "$W" && rm "$W/sl_cai.bin"
+./cai run $SMOKE --out "$W" --save-every 0 >/dev/null 2>&1 & pid=$!
+while [ ! -e "$W/sl.state" ] && kill -0 $pid 2>/dev/null; do :; done
+kill -INT $pid; wait $pid
+[ -e "$W/sl.state" ] || bad "a training state to break"
+
+# target READER: its file ($file) and its command ($run)
+target() {
+    case $1 in
+        tokenizer)    file=$T/tokenizer.bin good=$R/tokenizer.bin run="generate --out $R --prompt To --tokenizer $file" ;;
+        checkpoint)   file=$T/model.bin good=$R/base.bin run="generate --model $file --tokenizer $R/tokenizer.bin --prompt To" ;;
+        head)         file=$M/pm.head run="rl --out $M --quiet 1" ;;
+        state)        file=$W/sl.state run="run $SMOKE --out $W" ;;
+        town)         file=$T/town.txt good=tests/fuzz/town/small.txt run="run $SMOKE --out $T/new --town $file --to data" ;;
+        constitution) file=$T/law.txt good=tests/fuzz/constitution/small.txt run="run $SMOKE --out $T/new --constitution $file --to data" ;;
+        json)         file=$T/lines good=/dev/null run="logprob --out $R --model rl_cai --in $file" ;;
+        prompts)      file=$M/data/redteam.jsonl run="revise --out $M --quiet 1" ;;
+        prefs)        file=$M/data/human_prefs.jsonl run="pm --out $M --quiet 1" ;;
+        flags)        file=$F/flags.txt run="generate --out $F --prompt To" ;;
+        records)      file=$W/files.txt run="run $SMOKE --out $W" ;;
+        *)            bad "malformed.tsv" "no reader $1" ;;
+    esac
+}
+
+words() { head -c "$1" /dev/zero | sed 's/\x00/kite drum /g'; }     # N times two words
+change() {                                          # GOOD FILE CHANGE
+    local good=$1 file=$2 how=${3%%:*} what=${3#*:} n size
+    size=$(wc -c <"$good") n=${what%%:*}
+    case $how in
+        text) printf '%b' "$what" >"$file" ;;
+        cut)  if [ "$what" -lt 0 ]; then what=$((size + what)); fi; head -c "$what" "$good" >"$file" ;;
+        add)  { cat "$good"; printf '%b' "$what"; } >"$file" ;;
+        at)   cp "$good" "$file"; if [ "$n" -lt 0 ]; then n=$((size + n)); fi
+              printf '%b' "${what#*:}" | dd of="$file" bs=1 seek="$n" conv=notrunc 2>/dev/null ;;
+        line) { head -n $((n - 1)) "$good"; printf '%b\n' "${what#*:}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
+        sed)  sed "$what" "$good" >"$file" ;;
+        long | fill)
+              local text; text=$(words $([ $how = long ] && echo 900 || echo "$FILL"))
+              { head -n $((n - 1)) "$good"; t=${what#*:}; printf '%s\n' "${t/@/$text}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
+        folder) mkdir "$file" ;;
+    esac
+}
+
+# Words of which the prompt alone still fits the context of 512.
+FILL=10
+while ./cai generate --out "$R" --max-new 1 --prompt "$(words $((FILL + 10)))" >/dev/null 2>&1; do FILL=$((FILL + 10)); done
+
+while IFS=$'\t' read -r reader name how status text; do
+    case $reader in '' | '#'*) continue ;; esac
+    good= ; target "$reader"; name="$reader: $name"
+    if [ -z "$good" ]; then cp "$file" "$T/good"; good=$T/good; fi
+    rm -rf "$file"; change "$good" "$file" "$how"
+    before=$(sums)
+    ./cai $run </dev/null >"$T/stdout" 2>"$T/stderr"; got=$?
+    line=$(cat "$T/stderr") why=
+    [ "$got" = "$status" ] || why="status $got, wanted $status; said: $line"
+    [ "$(grep -c '' "$T/stderr")" = 1 ] && case $line in "cai: "*) ;; *) false ;; esac || why=${why:-"not one line: $line"}
+    case $line in *"$file"* | *jsonl:*) ;; *) why=${why:-"names no file: $line"} ;; esac
+    while [ -n "$text" ]; do
+        case $line in *"${text%%|*}"*) ;; *) why=${why:-"no \"${text%%|*}\" in: $line"} ;; esac
+        case $text in *"|"*) text=${text#*|} ;; *) text= ;; esac
+    done
+    [ "$(sums)" = "$before" ] || why=${why:-"files changed"}
+    if [ -z "$why" ]; then ok "$name"; else bad "$name" "$why"; fi
+    rm -rf "$file"
+    if [ "$good" = "$T/good" ]; then cp "$T/good" "$file"; fi
+done <tests/malformed.tsv
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
