@@ -63,13 +63,14 @@ static const Flag FLAGS[] = {
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
-    { "helpful-iters", 'i', &o.helpful_iters, "30", 0, 1e6, "PPO iterations of helpful-only RLHF" },
+    { "helpful-iters", 'i', &o.helpful_iters, "16", 0, 1e6, "PPO iterations of helpful-only RLHF" },
     { "rl-iters", 'i', &o.rl_iters, "30", 0, 1e6, "PPO iterations of RL-CAI" },
-    { "ppo-batch", 'i', &o.ppo_batch, "128", 1, 1e5, "answers an iteration" },
-    { "ppo-epochs", 'i', &o.ppo_epochs, "4", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
-    { "ppo-minibatches", 'i', &o.ppo_minibatches, "1", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', &o.ppo_lr, "5e-5", 0, 1e6, "PPO learning rate, linear to 0" },
-    { "helpful-kl", 'd', &o.helpful_kl, "0.05", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
+    { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
+    { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
+    { "ppo-minibatches", 'i', &o.ppo_minibatches, "2", 1, 64, "minibatches a pass" },
+    { "ppo-lr", 'd', &o.ppo_lr, "1e-4", 0, 1e6, "PPO learning rate, linear to 0" },
+    { "value-lr", 'd', &o.value_lr, "10", 0, 1e4, "times faster the value head learns than the policy: it starts at 0 (D7)" },
+    { "helpful-kl", 'd', &o.helpful_kl, "0.15", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
     { "eps-clip", 'd', &o.eps_clip, "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
@@ -550,7 +551,7 @@ static void stage_pretrain(void)
     texts_free(&docs);
     Model *m = model_new((Config){ o.dim, o.hidden, o.layers, o.heads, o.kv_heads, tok->vocab_size, o.context, 1 });
     model_init(m, rng_key((uint64_t)o.seed, S_PRETRAIN, 0));
-    Trainer *t = trainer_new(m, (AdamW){ o.pretrain_lr, 0.9, 0.95, 1e-8, o.weight_decay, 1.0, o.muon, 0 });
+    Trainer *t = trainer_new(m, (AdamW){ o.pretrain_lr, 0.9, 0.95, 1e-8, o.weight_decay, 1.0, o.muon, 0, 0 });
     int *which = xcalloc((size_t)s.n, sizeof(int)), i = 0;
     long total = s.start[s.n] / o.pretrain_batch + 1, done = resume("pretrain", t);
     for (long step = 0; i < s.n; step++) {
@@ -735,7 +736,9 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 */
     *pi->score_b = 0;
-    Trainer *t = trainer_new(pi, finetuning(o.ppo_lr));
+    AdamW opt = finetuning(o.ppo_lr);
+    opt.head_lr = o.value_lr;
+    Trainer *t = trainer_new(pi, opt);
     Ppo how = ppo_settings(lambda_kl);
     int *order = NULL, pass = -1, told = 0;
     for (int it = (int)resume(name, t); it < iters; it++) {

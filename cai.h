@@ -290,6 +290,7 @@ enum { SHARDS = 8 };
 typedef struct {            /* decoupled weight decay (matrices only), clipping by global norm */
     double lr, beta1, beta2, eps, weight_decay, max_norm;
     double muon;            /* momentum of Muon for the layers' matrices; 0: AdamW for them too */
+    double head_lr;         /* the score head learns this many times faster; 0: as the rest */
     int frozen;             /* 1: embedding and tied head stay as they are (D13) */
 } AdamW;
 
@@ -408,7 +409,7 @@ typedef struct {
     int plain, chains, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
     double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
-    double ppo_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
+    double ppo_lr, value_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
     double save_every;
 } Options;
 extern Options o;

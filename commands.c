@@ -258,7 +258,9 @@ static void trace_ppo(const char *prompt)
     Model *sl = load_model("sl_cai"), *pi = model_clone(sl), *pm = load_pm("pm");
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));
     Ppo how = ppo_settings(o.lambda_kl);
-    Trainer *t = trainer_new(pi, finetuning(o.ppo_lr));
+    AdamW opt = finetuning(o.ppo_lr);
+    opt.head_lr = o.value_lr;
+    Trainer *t = trainer_new(pi, opt);
     Seqs batch = { 0 };
     Rollout ro = { 0 };
     enum { ANSWERS = 4 };                       /* advantages are whitened over several answers */

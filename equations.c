@@ -78,7 +78,7 @@ double p_A_of(double logp_A, double logp_B) { return sigmoid(logp_A - logp_B); }
  *
  * p_ab  P(first is better) when A is shown first; p_ba the same when B is shown first.
  * Source: RLAIF sec. 2.1 (CAI is silent on the order). */
-double p_both_orders(double p_ab, double p_ba) { return 0.5 * (p_ab + 1 - p_ba); }
+double p_both_orders(double p_ab, double p_ba) { return 0.5 * (1 + (p_ab - p_ba)); }   /* equal: 1/2 to the bit */
 
 /* E2  Several chains of thought, averaged:  p = 1/K sum_k p_k.    p_k (K), each in [0, 1].
  * Source: CAI fig. 4, K = 5. */

@@ -247,7 +247,8 @@ static void adamw_job(void *context, int k)
         size_t b = T->offset + T->size < to ? T->offset + T->size : to;
         int matrix = T->rows > 1 && T->cols > 1;
         if (is_muons(&u->t->opt, T)) continue;
-        if (a < b) adamw_range(u->t, a, b, u->lr, matrix ? u->t->opt.weight_decay : 0, u->clip);
+        double faster = u->t->opt.head_lr > 0 && strncmp(T->name, "score", 5) == 0 ? u->t->opt.head_lr : 1;
+        if (a < b) adamw_range(u->t, a, b, faster * u->lr, matrix ? u->t->opt.weight_decay : 0, u->clip);
     }
 }
 
