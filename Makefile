@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test kills fuzz sanitize sanitize-thread memcheck clean help FORCE
+.PHONY: all deps run results test kills compilers fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -102,6 +102,13 @@ memcheck:                    ## the unit tests and a smoke run under valgrind (p
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
 	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
+
+IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas     # sums term by term, no fused products
+compilers:                   ## gcc and clang, made to add in the same order, give the same bytes in every file
+	@for c in gcc clang; do \
+		$(MAKE) --no-print-directory B=build/$$c CC=$$c ARCH= BLAS=none EXTRA="$(IN_ORDER)" build/$$c/cai || exit 1; \
+		rm -rf build/$$c/run; build/$$c/cai run --preset smoke --quiet 1 --out build/$$c/run >/dev/null || exit 1; done
+	diff -r build/gcc/run build/clang/run
 
 # One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
 READERS := tokenizer checkpoint head state town constitution json flags records
