@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test kills bench fuzz sanitize sanitize-thread memcheck clean help FORCE
+.PHONY: all deps run results test verify kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -88,6 +88,13 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
 
+VERIFY := $(basename $(wildcard tests/verify*.c))
+$(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+verify: $(B)/verify          ## every equation and backward pass against independent values, in double precision (seconds)
+	@OPENBLAS_NUM_THREADS=1 $(B)/verify
+
 $(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -109,6 +116,13 @@ memcheck:                    ## the unit tests and a smoke run under valgrind (p
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
 	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
+
+IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas     # sums term by term, no fused products
+compilers:                   ## gcc and clang, made to add in the same order, give the same bytes in every file
+	@for c in gcc clang; do \
+		$(MAKE) --no-print-directory B=build/$$c CC=$$c ARCH= BLAS=none EXTRA="$(IN_ORDER)" build/$$c/cai || exit 1; \
+		rm -rf build/$$c/run; build/$$c/cai run --preset smoke --quiet 1 --out build/$$c/run >/dev/null || exit 1; done
+	diff -r build/gcc/run build/clang/run
 
 # One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
 READERS := tokenizer checkpoint head state town constitution json flags records

@@ -188,7 +188,7 @@ int options_load(void)
 {
     if (access(in_out("flags.txt"), R_OK)) return 0;
     const char *path = from_run("flags.txt");
-    char *text = read_file(path, NULL), *save = NULL;
+    char *text = read_text(path), *save = NULL;
     for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
         char *value = strchr(s, ' ');
         folder_line++;

@@ -50,14 +50,19 @@ static void help(void)
 // ------------------------------------------------------------------------------------
 // chat
 
+/* NULL at the end of input. Bounded: what is piped in may have no line ends at all. */
 static char *read_line(FILE *f)
 {
-    char *s = NULL;
-    size_t cap = 0;
-    ssize_t n = getline(&s, &cap, f);
-    if (n <= 0) { free(s); return NULL; }
-    if (s[n - 1] == '\n') s[n - 1] = 0;
-    return s;
+    enum { LONGEST = 1 << 20 };
+    Text t = { 0 };
+    int c;
+    while ((c = getc(f)) != EOF && c != '\n') {
+        if (t.n == LONGEST) die(EXIT_INPUT, "standard input: a line of more than %d bytes; write a shorter one", LONGEST);
+        text_add(&t, "%c", c);
+    }
+    if (c == EOF && !t.n) return NULL;
+    text_add(&t, "%s", "");
+    return t.s;
 }
 
 static int tokens_of(const char *text)

@@ -167,7 +167,7 @@ void records_load(void)
     const char *path = in_out("files.txt");
     records.loaded = 1;
     if (access(path, F_OK)) return;
-    char *text = read_file(path, NULL), *next = text, *s;
+    char *text = read_text(path), *next = text, *s;
     for (int line = 1; (s = next) && *s; line++) {
         char stage[16], sum[17], end;
         int at = 0;
@@ -330,9 +330,11 @@ static void on_signal(int unused)
 
 static void watch_signals(void)
 {
-    struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, before;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGHUP, NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &a, NULL);      /* a closed terminal; nohup stays as it is */
     signal(SIGPIPE, SIG_IGN);       /* a reader of the results that has gone is told at the end, by finish() */
 }
 

@@ -19,5 +19,4 @@ void verify_world(void);            /* every answer of a small world listed: unb
 void verify_layers(void);           /* backward of each layer against differences of its forward */
 void verify_model(void);            /* the whole network through each loss; invariances */
 int examples(const char *tag, int n, char **argument);      /* worked examples of a tag; 0: no such tag */
-void dump_cases(const char *dir);
 #endif
