@@ -85,7 +85,7 @@ results: cai                 ## three seeds and the controls (about an hour), th
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
-	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai) $(PROGRAMS)
+	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
 
 VERIFY := $(basename $(wildcard tests/verify*.c))

@@ -46,7 +46,7 @@ static const Flag FLAGS[] = {
     { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
     { "weight-decay", 'd', &o.weight_decay, "0.01", 0, 10, "of pretraining, matrices only" },
-    { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831)" },
+    { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831; D2)" },
     { "helpful", 'i', &o.helpful, "384", 8, 1e6, "helpfulness prompts (paper: 135296)" },
     { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
     { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
@@ -56,7 +56,7 @@ static const Flag FLAGS[] = {
     { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
     { "final-only", 'i', &o.final_only, "0", 0, 1, "1: finetune on the last revisions only" },
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
-    { "plain", 'i', &o.plain, "0", 0, 1, "1: labels without chain of thought, not clamped" },
+    { "plain", 'i', &o.plain, "0", 0, 1, "1: labels without chain of thought, not clamped (D11)" },
     { "chains", 'i', &o.chains, "1", 1, 64, "chains of thought averaged in a label" },
     { "principles", 'i', &o.principles, "1", 1, 64, "principles averaged in a label (paper: 1)" },
     { "both-orders", 'i', &o.both_orders, "1", 0, 1, "1: average a label over both orders (D4)" },
@@ -618,7 +618,7 @@ void push_prefs(Seqs *pairs, double **p, const char *path)
     json_close(j);
 }
 
-/* One epoch from the pretrained model over the comparisons of the given files, then centred. */
+/* D9: no pretraining on public comparisons. One epoch from the pretrained model over the comparisons of the given files, then centred. */
 static Model *train_pm(const char *name, const char *human, const char *ai, int stage)
 {
     Model *pm = load_model("base");
@@ -689,6 +689,7 @@ static void ppo_metrics(int it, const PpoStats *s)      /* TRL's names */
 {
     metric(it, "objective/kl", s->kl);
     metric(it, "objective/kl_k3", s->k3);
+    metric(it, "objective/sqrt_kl", sqrt_kl(s->kl));        /* abscissa of HH's reward plots (E7) */
     metric(it, "objective/entropy", s->entropy);
     metric(it, "objective/non_score_reward", s->non_score_reward);
     metric(it, "objective/rlhf_reward", s->rlhf_reward);

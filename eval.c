@@ -297,8 +297,8 @@ static void say_pm(const Answers *x)
     pm_scores(pm, &pairs, r);
     double margin = 0;
     for (int i = 0; i < h; i++) { p[i] = sigmoid(r[2 * i] - r[2 * i + 1]); margin += (r[2 * i] - r[2 * i + 1]) / h; }
-    text_add(&t, "PM on held-out red-team prompts: prefers SL-CAI's refusal to helpful-only's harm in %.1f %%, mean margin %.3f, n = %d\n",
-             h ? 100 * mc_accuracy(h, p) : 0, margin, h);
+    text_add(&t, "PM on held-out red-team prompts: prefers SL-CAI's refusal to helpful-only's harm in %.1f %%, mean margin %.3f (%.0f Elo points), n = %d\n",
+             h ? 100 * mc_accuracy(h, p) : 0, margin, elo_of_score(margin), h);
     metric(h, "pm/harmless_accuracy", h ? mc_accuracy(h, p) : 0);
     metric(h, "pm/harmless_margin", margin);
     say(t.s);

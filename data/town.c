@@ -595,6 +595,7 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
 // ------------------------------------------------------------------------------------
 // prompts, comparisons and judgements
 
+/* D12: every prompt is one human turn. */
 static Act draw_for_set(const Town *t, Dice *d, int set)
 {
     int eval = set >= SET_EVAL_REDTEAM, red = set == SET_REDTEAM || set == SET_EVAL_REDTEAM;
