@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test verify kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
+.PHONY: all deps run results test verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -94,6 +94,9 @@ $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 
 verify: $(B)/verify          ## every equation and backward pass against independent values, in double precision (seconds)
 	@OPENBLAS_NUM_THREADS=1 $(B)/verify
+
+mutants: cai $(B)/verify $(B)/double/test_train   ## known mistakes planted one at a time; each must be seen (minutes)
+	@tests/mutants
 
 $(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)

@@ -40,7 +40,7 @@ static const Flag FLAGS[] = {
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
     { "vocab", 'i', &o.vocab, "1152", 300, 32000, "tokenizer pieces V" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
-    { "corpus", 'l', &o.corpus, "32000", 10, 1e8, "pretraining documents, each seen once" },
+    { "corpus", 'l', &o.corpus, "36000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },
     { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
@@ -63,14 +63,14 @@ static const Flag FLAGS[] = {
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
-    { "helpful-iters", 'i', &o.helpful_iters, "16", 0, 1e6, "PPO iterations of helpful-only RLHF" },
-    { "rl-iters", 'i', &o.rl_iters, "30", 0, 1e6, "PPO iterations of RL-CAI" },
+    { "helpful-iters", 'i', &o.helpful_iters, "20", 0, 1e6, "PPO iterations of helpful-only RLHF" },
+    { "rl-iters", 'i', &o.rl_iters, "35", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "2", 1, 64, "minibatches a pass" },
     { "ppo-lr", 'd', &o.ppo_lr, "1e-4", 0, 1e6, "PPO learning rate, linear to 0" },
     { "value-lr", 'd', &o.value_lr, "10", 0, 1e4, "times faster the value head learns than the policy: it starts at 0 (D7)" },
-    { "helpful-kl", 'd', &o.helpful_kl, "0.15", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
+    { "helpful-kl", 'd', &o.helpful_kl, "0.4", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
     { "eps-clip", 'd', &o.eps_clip, "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
@@ -88,7 +88,7 @@ static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "corpus 100000 redteam 1024 helpful 768 prefs 3072 rl-iters 120", "more of everything" },
+    { "lecture", "corpus 80000 redteam 1024 helpful 512 prefs 2048 rl-iters 50", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
