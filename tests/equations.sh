@@ -72,5 +72,19 @@ refuses "beta=0: not a number" E12 beta=0
 refuses "beta=0: not a number" E11 beta=0
 refuses "p_1=2: not a number" E14 p_1=2
 
+# the second implementation, in Python: it agrees, and it sees a number that is off by a millionth
+if command -v python3 >/dev/null; then
+    $V --dump "$T/cases.json"
+    python3 tests/oracle.py "$T/cases.json" >"$T/oracle"
+    is "tests/oracle.py agrees" "$? $(grep -c FAIL "$T/oracle")" "0 0"
+    python3 - "$T" <<'PYTHON'
+import json, sys
+d = json.load(open(sys.argv[1] + "/cases.json"))
+d["ppo"]["gradient"]["wk"][3] += 1e-6
+json.dump(d, open(sys.argv[1] + "/off.json", "w"))
+PYTHON
+    is "tests/oracle.py sees a millionth" "$(python3 tests/oracle.py "$T/off.json" | sed -n 's/^oracle \([^ ]*\) .*FAIL$/\1/p')" "ppo/gradient/wk"
+fi
+
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
