@@ -116,7 +116,7 @@ sanitize:                    ## the tests, smoke runs included, under AddressSan
 sanitize-thread:             ## the tests under ThreadSanitizer (plain C products: it cannot look into OpenBLAS)
 	@$(MAKE) --no-print-directory B=build/thread ARCH= BLAS=none EXTRA="-O1 -fsanitize=thread" test
 
-VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 memcheck:                    ## the unit tests and a smoke run under valgrind (plain C products: it knows no AVX-512)
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
 	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null

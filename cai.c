@@ -114,6 +114,7 @@ static void set_flag(const Flag *f, const char *value)
     double x = strtod(value, &end);
     if (f->type == 's') {
         if (!*value) bad_flag(f, value, "an empty value");
+        free(*(char **)f->at);
         *(const char **)f->at = xstrdup(value);
         return;
     }

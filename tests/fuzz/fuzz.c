@@ -197,7 +197,7 @@ void read_town(const uint8_t *data, size_t size)
 void read_constitution(const uint8_t *data, size_t size)
 {
     write_input(data, size);
-    o.constitution = path;
+    option_set("constitution", path);
     load_constitution();
 }
 
@@ -221,7 +221,7 @@ static void in_folder(const char *name, const uint8_t *data, size_t size)
         if (!mkdtemp(folder)) abort();
         atexit(sweep);
     }
-    o.out = folder;
+    option_set("out", folder);
     text_add(&at, "%s/%s", folder, name);
     FILE *f = fopen(at.s, "wb");
     fwrite(data, 1, size, f);
@@ -254,6 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     committed_files(&unread);
     memset(&records, 0, sizeof records);
     memset(&law, 0, sizeof law);
+    memset(&o, 0, sizeof o);
     for (int i = 0; i < 64; i++) if (file[i]) { fclose(file[i]); file[i] = NULL; }
     while (all.after != &all) fuzz_free(all.after + 1);
     return 0;
