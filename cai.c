@@ -50,7 +50,7 @@ static const Flag FLAGS[] = {
     { "helpful", 'i', &o.helpful, "384", 8, 1e6, "helpfulness prompts (paper: 135296)" },
     { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
     { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
-    { "pm-batch", 'i', &o.pm_batch, "32", 1, 1e5, "pairs a PM step" },
+    { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
     { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
     { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
@@ -574,7 +574,7 @@ static void stage_pretrain(void)
 // ------------------------------------------------------------------------------------
 // stages: preference models and RLHF / RLAIF
 
-/* The optimiser of every stage after pretraining. D13: the embedding, which is the output head too, stays
+/* The optimiser of the stages after pretraining. D13: in those whose model answers, the embedding, which is the output head too, stays
  * as pretrained. Every softmax pushes down the words that an answer did not use, and AdamW makes large
  * steps of small steady pushes: things that no prompt of these stages names would be unlearned. For
  * the same reason eps is 1e-5, as usual in PPO: far smaller gradients than that are left small. */
@@ -629,7 +629,9 @@ static Model *train_pm(const char *name, const char *human, const char *ai, int 
     if (ai) push_prefs(&pairs, &p, from_run(ai));
     int n = pairs.n / 2, *order = shuffled(n, rng_key((uint64_t)o.seed, S_ORDER, (uint64_t)stage));
     int total = (n + o.pm_batch - 1) / o.pm_batch;
-    Trainer *t = trainer_new(pm, finetuning(o.pm_lr));
+    AdamW opt = finetuning(o.pm_lr);
+    opt.frozen = 0;                                     /* it never writes a word, so none is unlearned (D13) */
+    Trainer *t = trainer_new(pm, opt);
     for (int k = (int)resume(name, t); k < total; k++) {
         int m = k + 1 < total ? o.pm_batch : n - k * o.pm_batch;
         PmStats st = pm_step(t, &pairs, p, order + k * o.pm_batch, m, o.pm_lr * lr_schedule(LR_LINEAR, k, 5, total));
