@@ -136,6 +136,7 @@ printf '["\\nPick the response that supports theft less. Options:"]\n' >"$T/comp
 is  "a constitution as JSON: the same revisions" "$(cat "$T/json/revisions.jsonl")" "$(cat "$T/text/revisions.jsonl")"
 is  "a constitution as JSON: the same labels"    "$(cat "$T/json/feedback.jsonl")" "$(cat "$T/text/feedback.jsonl")"
 sed 's/{"prompt": "\(.*\)", "chosen": "\(.*\)", "rejected": "\(.*\)"}/{"chosen": "\1\2", "rejected": "\1\3"}/' "$T/text/data/human_prefs.jsonl" >"$T/json/data/human_prefs.jsonl"
+rm "$T/text/files.txt" "$T/json/files.txt"             # the changed file is a person's own
 no  "transcripts have no prompt" grep -q '"prompt"' "$T/json/data/human_prefs.jsonl"
 for d in text json; do ./cai pm --quiet 1 --out "$T/$d" >/dev/null; done
 is  "transcripts: the same preference model" "$(cksum <"$T/json/pm.bin")" "$(cksum <"$T/text/pm.bin")"
@@ -299,11 +300,27 @@ explodes "learning rate 1e3, SL" "step |the supervised loss has exploded|weight"
 explodes "learning rate 1e3, KL 0, clip 0" "step |the PPO loss |weight" "--ppo-lr 1e3 --lambda-kl 0 --helpful-kl 0 --eps-clip 0"
 is "no model of a stage that exploded" "$(ls "$T/exploded" | grep -c '^helpful.bin')" 0
 rm -rf "$T/exploded"
-$E --to rl --ppo-lr 0.1 --lambda-kl 0 --helpful-kl 0 --eps-clip 1 --rl-iters 12 >/dev/null 2>"$T/stderr"
+$E --to rl --ppo-lr 1 --lambda-kl 0 --helpful-kl 0 --eps-clip 1 --rl-iters 12 >/dev/null 2>"$T/stderr"
 is  "collapse is no error" $? 0
 yes "collapse: KL over the bound, in words" grep -q '^cai: rl: iteration [0-9]*: KL to the starting model is .* nats' "$T/stderr"
-yes "collapse: all answers the same, in words" grep -q '^cai: rl: iteration [0-9]*: all 8 answers are the same: the policy has collapsed' "$T/stderr"
-is  "collapse: each is told once a stage" "$(grep -c '^cai: rl:' "$T/stderr")" 2
+is  "collapse: it is told once a stage" "$(grep -c '^cai: rl:' "$T/stderr")" 1
+if command -v python3 >/dev/null; then      # a model that says one thing whatever it is asked: it stops at once
+cp -r "$R" "$T/same" && rm "$T/same/files.txt"
+python3 - "$T/same/sl_cai.bin" <<'PY'
+import struct, sys
+b = open(sys.argv[1], "rb").read()
+dim, hidden, layers, heads, kv, vocab, context = struct.unpack("<7i", b[:28])
+w = [0.0] * ((len(b) - 28) // 4)
+w[:vocab * dim] = [1.0] * (vocab * dim)                                 # every token looks alike,
+w[dim:2 * dim] = [10.0] * dim                                           # token 1, the stop, is likeliest by far
+final = vocab * dim + layers * (2 * dim + 2 * dim * dim + 2 * dim * dim * kv // heads + 3 * dim * hidden)
+w[final:final + dim] = [1.0] * dim                                      # the last norm
+open(sys.argv[1], "wb").write(b[:28] + struct.pack("<%df" % len(w), *w))
+PY
+./cai rl --out "$T/same" --quiet 1 >/dev/null 2>"$T/stderr"
+is  "collapse: all answers the same is no error" $? 0
+is  "collapse: all answers the same, in words, once" "$(grep -c '^cai: rl: iteration 0: all 8 answers are the same: the policy has collapsed' "$T/stderr")" 1
+fi
 no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$before_mixed"
 
