@@ -46,7 +46,7 @@ all: cai                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
-$(B)/cai: $(B)/cai.o $(B)/eval.o $(B)/run.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/cai: $(B)/cai.o $(B)/options.o $(B)/eval.o $(B)/run.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.
@@ -133,7 +133,7 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 READERS := tokenizer checkpoint head state town constitution json flags records
 FUZZ_S  := 60
 RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
-$(B)/fuzz_%: tests/fuzz/fuzz.c run.c cai.h $(B)/cai.o $(B)/eval.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/fuzz_%: tests/fuzz/fuzz.c run.c cai.h $(B)/cai.o $(B)/options.o $(B)/eval.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out run.c cai.h,$^) $(LDLIBS)
 
 fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)

@@ -9,6 +9,7 @@
  *     equations.c    E1..E14, one function each                                 knows: numbers
  *     train.c        AdamW, SFT, PM, PPO, DPO                                   knows: models, batches
  *     data/town.c    the toy world: its sampler, and the oracle that rates it   knows: the town
+ *     options.c      flags and presets                                          knows: flags
  *     cai.c          the paper: constitution, stages                            knows: all of it
  *     eval.c         the tables: every model on held-out prompts                knows: all of it
  *     run.c          stages one after the other, resuming, progress             knows: stages by name
@@ -422,6 +423,7 @@ int options_load(void);                                     /* from the run's fo
 void options_check(void);                                   /* what no single flag's range can tell */
 void options_save_or_refuse(void);
 void options_help(FILE *f);
+int kl_form_index(const char *name);                        /* a KlForm; -1: no such form */
 
 /* Draws are numbered (seed, stage, item): one number per kind of draw. */
 enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEEDBACK, S_THOUGHT, S_PM, S_RL, S_EVAL, S_ASK,

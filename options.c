@@ -1,0 +1,230 @@
+/* options.c -- every constant of a run is a flag: its default, its range, where it comes from. Presets are lists of
+ * flags; a run's folder keeps its flags, and a run with others is refused there.
+ * SPDX-License-Identifier: MIT
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "cai.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+Options o;
+
+/* Values without a source in the comment are toy choices, found by measuring (docs/settings.md). */
+static const Flag FLAGS[] = {
+    { "seed", 'l', &o.seed, "1", 0, 1e15, "of every random draw" },
+    { "out", 's', &o.out, "out", 0, 0, "folder of the run" },
+    { "town", 's', &o.town, "data/town.txt", 0, 0, "the toy world" },
+    { "constitution", 's', &o.constitution, "data/constitution.txt", 0, 0, "the principles; FILE,FILE: of several files" },
+    { "threads", 'i', &o.threads, "0", 0, 256, "workers, 0 = one a core; results do not depend on it" },
+    { "quiet", 'i', &o.quiet, "0", 0, 1, "1: no progress on standard error" },
+    { "save-every", 'd', &o.save_every, "30", 0, 1e6, "seconds between states of a training loop, 0 = every step" },
+    { "dim", 'i', &o.dim, "128", 8, 4096, "model width C" },
+    { "hidden", 'i', &o.hidden, "256", 8, 16384, "feed-forward width F" },
+    { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
+    { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
+    { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
+    { "vocab", 'i', &o.vocab, "1152", 300, 32000, "tokenizer pieces V" },
+    { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
+    { "corpus", 'l', &o.corpus, "36000", 10, 1e8, "pretraining documents, each seen once" },
+    { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },
+    { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
+    { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
+    { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
+    { "weight-decay", 'd', &o.weight_decay, "0.01", 0, 10, "of pretraining, matrices only" },
+    { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831; D2)" },
+    { "helpful", 'i', &o.helpful, "384", 8, 1e6, "helpfulness prompts (paper: 135296)" },
+    { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
+    { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
+    { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
+    { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
+    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
+    { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
+    { "final-only", 'i', &o.final_only, "0", 0, 1, "1: finetune on the last revisions only" },
+    { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
+    { "plain", 'i', &o.plain, "0", 0, 1, "1: labels without chain of thought, not clamped (D11)" },
+    { "chains", 'i', &o.chains, "1", 1, 64, "chains of thought averaged in a label" },
+    { "principles", 'i', &o.principles, "1", 1, 64, "principles averaged in a label (paper: 1)" },
+    { "both-orders", 'i', &o.both_orders, "1", 0, 1, "1: average a label over both orders (D4)" },
+    { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
+    { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
+    { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
+    { "helpful-iters", 'i', &o.helpful_iters, "36", 0, 1e6, "PPO iterations of helpful-only RLHF" },
+    { "rl-iters", 'i', &o.rl_iters, "50", 0, 1e6, "PPO iterations of RL-CAI" },
+    { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
+    { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
+    { "ppo-minibatches", 'i', &o.ppo_minibatches, "2", 1, 64, "minibatches a pass" },
+    { "ppo-lr", 'd', &o.ppo_lr, "1e-4", 0, 1e6, "PPO learning rate, linear to 0" },
+    { "value-lr", 'd', &o.value_lr, "10", 0, 1e4, "times faster the value head learns than the policy: it starts at 0 (D7)" },
+    { "helpful-kl", 'd', &o.helpful_kl, "0.4", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
+    { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
+    { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
+    { "eps-clip", 'd', &o.eps_clip, "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
+    { "c-v", 'd', &o.c_v, "0.1", 0, 10, "value loss weight" },
+    { "lambda-gae", 'd', &o.lambda_gae, "1", 0, 1, "GAE lambda (paper: not stated)" },
+    { "max-new", 'i', &o.max_new, "40", 1, 4096, "longest answer in tokens (paper: 128)" },
+    { "eval", 'i', &o.eval, "256", 8, 1e6, "evaluation prompts a set" },
+    { "judgements", 'i', &o.judgements, "400", 8, 1e6, "held-out judgement items" },
+};
+enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
+
+/* A preset is a list of flags, nothing more. */
+static const struct { const char *name, *flags, *what; } PRESETS[] = {
+    { "demo", "", "the defaults: minutes on two cores" },
+    { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
+               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 max-new 16 pm-batch 8 context 512",
+      "the whole loop in seconds, for tests; its quality is not judged" },
+    { "lecture", "corpus 80000 redteam 1024 helpful 512 prefs 2048 rl-iters 50", "more of everything" },
+};
+enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
+
+static const Flag *find_flag(const char *name)
+{
+    for (int i = 0; i < N_FLAGS; i++)
+        if (strcmp(FLAGS[i].name, name) == 0) return &FLAGS[i];
+    return NULL;
+}
+
+static int folder_line;         /* of flags.txt while options_load reads it: then that is what is wrong, not the usage */
+
+static _Noreturn void bad_flag(const Flag *f, const char *value, const char *what)
+{
+    if (folder_line) die(EXIT_INPUT, "%s:%d: %s %s: %s; remove the folder and run again", in_out("flags.txt"), folder_line, f->name, value, what);
+    die(EXIT_USAGE, "--%s %s: %s; see cai --help", f->name, value, what);
+}
+
+static void set_flag(const Flag *f, const char *value)
+{
+    char range[80];
+    char *end;
+    double x = strtod(value, &end);
+    if (f->type == 's') {
+        if (!*value) bad_flag(f, value, "an empty value");
+        free(*(char **)f->at);
+        *(const char **)f->at = xstrdup(value);
+        return;
+    }
+    snprintf(range, sizeof range, "not a number from %g to %g", f->lo, f->hi);
+    if (*end || end == value || !(x >= f->lo && x <= f->hi)) bad_flag(f, value, range);
+    if (f->type != 'd' && x != floor(x)) bad_flag(f, value, "not a whole number");
+    if (f->type == 'd') *(double *)f->at = x;
+    else if (f->type == 'i') *(int *)f->at = (int)x;
+    else *(long *)f->at = (long)x;
+}
+
+static void flag_value(const Flag *f, char *buf, size_t size)
+{
+    if (f->type == 's') snprintf(buf, size, "%s", *(const char **)f->at);
+    else if (f->type == 'd') {              /* the fewest digits that are read back as the same number */
+        double x = *(double *)f->at;
+        for (int digits = 6; digits <= 17; digits++) {
+            snprintf(buf, size, "%.*g", digits, x);
+            if (strtod(buf, NULL) == x) break;
+        }
+    }
+    else snprintf(buf, size, "%ld", f->type == 'i' ? (long)*(int *)f->at : *(long *)f->at);
+}
+
+void options_default(void)
+{
+    for (int i = 0; i < N_FLAGS; i++) set_flag(&FLAGS[i], FLAGS[i].value);
+}
+
+void options_preset(const char *name)
+{
+    for (int p = 0; p < N_PRESETS; p++) {
+        if (strcmp(PRESETS[p].name, name)) continue;
+        char *list = xstrdup(PRESETS[p].flags), *save = NULL;
+        for (char *k = strtok_r(list, " ", &save); k; k = strtok_r(NULL, " ", &save))
+            set_flag(find_flag(k), strtok_r(NULL, " ", &save));
+        free(list);
+        return;
+    }
+    die(EXIT_USAGE, "--preset %s: no such preset; there are demo, smoke and lecture", name);
+}
+
+int option_known(const char *name) { return find_flag(name) != NULL; }
+
+void option_set(const char *name, const char *value) { set_flag(find_flag(name), value); }
+
+void options_help(FILE *f)
+{
+    for (int i = 0; i < N_PRESETS; i++)
+        fprintf(f, "  --preset %-12s %s\n", PRESETS[i].name, PRESETS[i].what);
+    for (int i = 0; i < N_FLAGS; i++)
+        fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value, FLAGS[i].what);
+}
+
+static const char *const KL_FORMS[] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss", "k3-reward", "abs-reward" };
+
+int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
+{
+    for (int k = 0; k < 6; k++)
+        if (strcmp(name, KL_FORMS[k]) == 0) return k;
+    return -1;
+}
+
+/* Flags that may differ between two calls on the same folder: they do not change its bytes. */
+static int free_flag(const Flag *f)
+{
+    return f->at == &o.out || f->at == &o.threads || f->at == &o.quiet || f->at == &o.save_every;
+}
+
+/* The run's folder holds its flags: commands on a finished run read them, a run with others is refused. */
+int options_load(void)
+{
+    if (access(in_out("flags.txt"), R_OK)) return 0;
+    const char *path = from_run("flags.txt");
+    char *text = read_text(path), *save = NULL;
+    for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
+        char *value = strchr(s, ' ');
+        folder_line++;
+        if (value) *value++ = 0;
+        const Flag *f = find_flag(s);
+        if (!f || !value) die(EXIT_INPUT, "%s:%d: not a flag of this program; remove the folder and run again", path, folder_line);
+        set_flag(f, value);
+    }
+    folder_line = 0;
+    free(text);
+    return 1;
+}
+
+/* Found here, before a run has written anything, and not by the stage that uses the flag minutes later. */
+void options_check(void)
+{
+    if (strcmp(o.judge, "self") && strcmp(o.judge, "random")) die(EXIT_USAGE, "--judge %s: there are self and random", o.judge);
+    if (kl_form_index(o.kl_form) < 0) die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", o.kl_form);
+    if (o.dim % (2 * o.heads)) die(EXIT_USAGE, "--dim %d: not a multiple of twice --heads %d; choose others", o.dim, o.heads);
+    if (o.heads % o.kv_heads) die(EXIT_USAGE, "--heads %d: not a multiple of --kv-heads %d; choose others", o.heads, o.kv_heads);
+    if (o.max_new >= o.context)
+        die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others", o.max_new, o.context);
+}
+
+void options_save_or_refuse(void)
+{
+    const char *path = in_out("flags.txt");
+    Text now = { 0 };
+    char v[4096];
+    for (int i = 0; i < N_FLAGS; i++) {
+        if (free_flag(&FLAGS[i])) continue;
+        flag_value(&FLAGS[i], v, sizeof v);
+        text_add(&now, "%s %s\n", FLAGS[i].name, v);
+    }
+    if (access(path, F_OK) == 0) {
+        char *then = read_file(path, NULL);
+        size_t i = 0, line = 0;
+        while (then[i] && then[i] == now.s[i]) { if (then[i] == '\n') line = i + 1; i++; }
+        if (then[i] != now.s[i]) {
+            int was = (int)strcspn(then + line, "\n"), is = (int)strcspn(now.s + line, "\n");
+            die(EXIT_USAGE, "%s: this folder's run has --%.*s, this command --%.*s; choose another --out or remove the folder",
+                o.out, was, then + line, is, now.s + line);
+        }
+        free(then);
+    } else {
+        FILE *f = create_file(path);
+        fputs(now.s, f);
+        commit_file(f, path);
+    }
+    free(now.s);
+}
