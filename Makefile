@@ -39,7 +39,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test sanitize memcheck clean help FORCE
+.PHONY: all deps run results test oracle mutants sanitize memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai                     ## build ./cai (the default)
@@ -87,6 +87,16 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
+
+# The same numbers a second time, in Python without packages and without a line in common.
+$(B)/dump: tests/dump.c $(LIBRARY:%.c=$(B)/double/%.o)
+	$(CC) $(CFLAGS) -DCAI_DOUBLE -DDUMP_MAIN -o $@ $^ $(LDLIBS)
+oracle: $(B)/dump            ## the tiny cases worked out again in plain Python, compared to 1e-9
+	@$(B)/dump $(B)/cases
+	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases; else echo "no python3: skipped"; fi
+
+mutants:                     ## plants the mistakes of tests/mutants.txt one by one; each must turn its check red
+	@tests/mutants $(ONLY)
 
 sanitize:                    ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
