@@ -85,7 +85,7 @@ results: cai                 ## three seeds and the controls (about an hour), th
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
-	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai) $(PROGRAMS)
+	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/spy) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
 
 # The same numbers a second time, in Python without packages and without a line in common.
@@ -94,6 +94,15 @@ $(B)/dump: tests/dump.c $(LIBRARY:%.c=$(B)/double/%.o)
 oracle: $(B)/dump            ## the tiny cases worked out again in plain Python, compared to 1e-9
 	@$(B)/dump $(B)/cases
 	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases; else echo "no python3: skipped"; fi
+
+# ./cai with a witness between its stages and the training (tests/spy.c says how): what tests/loop.sh looks at.
+PROGRAM  := $(filter-out $(LIBRARY),$(wildcard *.c))
+SPIED    := sample completion_logprobs sft_step pm_step pm_centre pm_scores ppo_rollout
+$(B)/spied/%.o: %.c cai.h Makefile $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
+$(B)/spy: tests/spy.c $(PROGRAM:%.c=$(B)/spied/%.o) $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
 mutants:                     ## plants the mistakes of tests/mutants.txt one by one; each must turn its check red
 	@tests/mutants $(ONLY)

@@ -978,8 +978,8 @@ static void stage_feedback(void)
         json_put(f, ", ", "principle", law.comparison[which[i]].id);
         json_put(f, ", ", "question", principle[i]);
         json_put(f, ", ", "chain", o.plain ? "" : chain.s[i]);
-        fprintf(f, ", \"p_chosen\": %.6f, \"p_ab\": %.6f, \"p_ba\": %.6f}\n", first ? p[i] : 1 - p[i],
-                first ? ab[i] : 1 - ab[i], first ? ba[i] : 1 - ba[i]);
+        fprintf(f, ", \"p_chosen\": %.6f, \"p_ab\": %.6f, \"p_ba\": %.6f}\n", first ? p[i] : 1 - p[i],   /* p_ab: chosen shown first */
+                first ? ab[i] : 1 - ba[i], first ? ba[i] : 1 - ab[i]);
     }
     commit_file(f, in_out("feedback.jsonl"));
     texts_free(&prompt); texts_free(&a); texts_free(&b); texts_free(&chain);

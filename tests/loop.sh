@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# tests/loop.sh -- the loop as the paper has it: which model samples, judges and is trained at every stage, on which
+# texts, from which contexts. Runs the smoke preset stage by stage under a witness (tests/spy.c) and compares what
+# the witness saw with the run's files (tests/loop.py). The texts are gibberish; the wiring is what counts.
+# B (environment): the folder of build/spy. SPDX-License-Identifier: MIT
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C
+T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+spy=${B:-build}/spy
+[ -x "$spy" ] || { echo "no $spy: make $spy"; exit 1; }
+command -v python3 >/dev/null || { echo "no python3: skipped"; exit 0; }
+
+stage() { CAI_SPY=$T/$1.tsv "$spy" "$1" --out "$T/run" --quiet 1 "${@:2}" >/dev/null || exit 1; }
+for s in data tokenizer pretrain helpful revise sl feedback pm rl eval; do
+    stage $s $([ $s = data ] && echo --preset smoke)
+done
+cp -r "$T/run" "$T/plain" && sed -i.old 's/^plain 0$/plain 1/' "$T/plain/flags.txt"      # labels without chains
+CAI_SPY=$T/plain.tsv "$spy" feedback --out "$T/plain" --quiet 1 >/dev/null || exit 1
+python3 tests/loop.py "$T"
