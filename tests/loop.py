@@ -67,8 +67,8 @@ revisions, seen = records("revisions.jsonl"), of("revise", "sample")
 n, steps = len(redteam), len(revisions) // len(redteam)
 def request(tag, text, answer): return "\n\n%sRequest: %s\n\n%s:" % (tag, text, answer)
 contexts = list(redteam)
-for r in revisions:
-    critique = r["prompt"] + r["response"] + request("Critique", law[r["principle"]]["critique"], "Critique")
+for i, r in enumerate(revisions):
+    critique = redteam[i % n] + r["response"] + request("Critique", law[r["principle"]]["critique"], "Critique")
     contexts += [critique, critique + r["critique"] + request("Revision", law[r["principle"]]["revision"], "Revision")]
 same("revise: the helpful-only model does it all", who(seen), {"helpful"})
 same("revise: sampled at temperature 1", {x[2][0] for x in seen}, {1.0})
