@@ -143,6 +143,14 @@ for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
     is_true(tag + "every comparison draws its own principle", len({r["principle"] for r in rows}) > 4)
     if not plain: first_wins = sum(p > 0.5 for p, _ in forth + back) / (2 * len(rows))
 
+# The smoke run's judge knows nothing, its labels lie near 1/2 and no clamp shows; the random judge's lie anywhere.
+for name, plain in [("random", 0), ("random-plain", 1)]:
+    rows = records("feedback.jsonl", name)
+    p = [(r["p_ab"] + r["p_ba"]) / 2 for r in rows]
+    want = [x if plain else min(x, 0.6) for x in p]
+    is_true("feedback, random judge%s" % (": plain labels stay as they are" if plain else ": chain labels are clamped to 0.4..0.6"),
+            max(p) > 0.7 and max(abs(r["p_chosen"] - x) for r, x in zip(rows, want)) < 2e-6)
+
 
 # ------------------------------------------------------------------------------------
 # the hybrid PM, RL-CAI

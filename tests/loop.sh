@@ -14,6 +14,16 @@ stage() { CAI_SPY=$T/$1.tsv "$spy" "$1" --out "$T/run" --quiet 1 "${@:2}" >/dev/
 for s in data tokenizer pretrain helpful revise sl feedback pm rl eval; do
     stage $s $([ $s = data ] && echo --preset smoke)
 done
-cp -r "$T/run" "$T/plain" && sed -i.old 's/^plain 0$/plain 1/' "$T/plain/flags.txt"      # labels without chains
-CAI_SPY=$T/plain.tsv "$spy" feedback --out "$T/plain" --quiet 1 >/dev/null || exit 1
+# the feedback stage again, with other flags: NAME FLAG VALUE..
+again() {
+    local name=$1 flags
+    cp -r "$T/run" "$T/$name"
+    for ((flags = 2; flags < $#; flags += 2)); do
+        sed -i.old "s/^${!flags} .*/${!flags} ${@:flags+1:1}/" "$T/$name/flags.txt"
+    done
+    CAI_SPY=$T/$name.tsv "$spy" feedback --out "$T/$name" --quiet 1 >/dev/null || exit 1
+}
+again plain plain 1                                 # labels without chains of thought
+again random judge random                           # labels of every size, to see the clamp work
+again random-plain judge random plain 1
 python3 tests/loop.py "$T"

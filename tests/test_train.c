@@ -233,8 +233,8 @@ static void e5_value(void **state)
     assert_int_equal(clipped, 0);
     /* .. to the last bit, or rounding would stop gradients at random */
     for (int i = 0; i < 1000; i++) {
-        double V_old = 0.05 * rng_normal(1, i), V = V_old + 0.19 * (2 * rng_uniform(2, i) - 1), G = rng_normal(3, i);
-        /* V_old small beside V - V_old, or the difference would be exact and the last bit always right */
+        /* drawn apart: a V made as V_old + x would come back exactly from V_old + (V - V_old) */
+        double V_old = 0.18 * rng_uniform(1, i) - 0.09, V = 0.18 * rng_uniform(2, i) - 0.09, G = rng_normal(3, i);
         value_loss(V, V_old, G, 0.2, &d, &clipped);
         assert_true(d == V - G && !clipped);
     }
@@ -340,6 +340,8 @@ static void e8_ece(void **state)
     close_to(ece(8, p, z, 10), 0.25, 1e-15);
     /* in ONE bin the same errors cancel: means 0.5 and 0.5 */
     close_to(ece(8, p, z, 1), 0, 1e-15);
+    /* p = 1 is in a bin at all: sure and wrong */
+    close_to(ece(1, (double[]){ 1 }, (double[]){ 0 }, 10), 1, 1e-15);
     /* p = 1 is in the last bin with 0.96: 1/2 |1 + 0 - 1.96| over two items = 0.48 */
     close_to(ece(2, (double[]){ 1, 0.96 }, (double[]){ 1, 0 }, 10), 0.48, 1e-15);
 }
@@ -1095,6 +1097,24 @@ static double ppo_loss_of(Trainer *t, const void *data)
     return loss;
 }
 
+/* Policy loss and mean ratio, worked out from the log-probabilities and E5 token by token: the ratio is to the
+ * policy that sampled, not to the reference. */
+static void slow_ppo(World *w, double *policy_loss, double *ratio)
+{
+    int N = w->ro.seq.start[w->ro.seq.n];
+    double *logp = xcalloc(N, sizeof *logp), n = 0;
+    completion_logprobs(w->pi, &w->ro.seq, w->ro.prompt_len, NULL, logp);
+    *policy_loss = *ratio = 0;
+    for (int b = 0; b < w->ro.seq.n; b++)
+        for (int i = w->ro.seq.start[b] + w->ro.prompt_len[b]; i < w->ro.seq.start[b + 1]; i++) {
+            double rho = exp(logp[i] - w->ro.logp_old[i]), A = w->ro.adv[i];
+            *policy_loss -= fmin(rho * A, fmin(fmax(rho, 0.8), 1.2) * A);
+            *ratio += rho, n++;
+        }
+    *policy_loss /= n, *ratio /= n;
+    free(logp);
+}
+
 static void ppo_gradient(void **state)
 {
     (void)state;
@@ -1106,6 +1126,10 @@ static void ppo_gradient(void **state)
         for (size_t j = 0; j < w.pi->n_param; j++) w.pi->w[j] += (real)(0.03 * rng_normal(4, j));
         PpoStats st = ppo_update(w.t, &w.ro, 3, &w.how, 0);
         assert_true(st.clipfrac > 0.02 && st.clipfrac < 0.9 && st.value_clipfrac > 0.02 && st.value_clipfrac < 0.98);
+        double policy_loss, ratio;
+        slow_ppo(&w, &policy_loss, &ratio);
+        close_to(st.policy_loss, policy_loss, loose(1e-12));
+        close_to(st.ratio, ratio, loose(1e-12));
         check_step_gradient(w.t, ppo_loss_of, &w);
         world_free(&w);
     }
