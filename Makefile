@@ -35,6 +35,7 @@ CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
 LIBRARY := layers.c model.c tokenizer.c equations.c train.c $(wildcard data/*.c)   # the rest brings a main or needs one
+PROGRAM := $(filter-out $(LIBRARY),$(wildcard *.c))
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
@@ -46,7 +47,7 @@ all: cai                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
-$(B)/cai: $(B)/cai.o $(B)/options.o $(B)/eval.o $(B)/run.o $(B)/commands.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/cai: $(PROGRAM:%.c=$(B)/%.o) $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.
@@ -85,7 +86,7 @@ results: cai                 ## three seeds and the controls (about an hour), th
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
-	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify) $(PROGRAMS)
+	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify $(B)/spy) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
 
 VERIFY := $(basename $(wildcard tests/verify*.c))
@@ -97,8 +98,16 @@ verify: $(B)/verify          ## every equation and backward pass against indepen
 	@$(B)/verify --dump $(B)/cases.json
 	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases.json; else echo "no python3: tests/oracle.py skipped"; fi
 
-mutants: cai $(B)/verify $(B)/double/test_train   ## known mistakes planted one at a time; each must be seen (minutes)
-	@tests/mutants
+mutants:                     ## known mistakes planted one at a time; each must turn its check red (minutes)
+	@tests/mutants $(ONLY)
+
+# ./cai with a witness between its stages and the training (tests/spy.c says how): what tests/loop.sh looks at.
+SPIED := sample completion_logprobs sft_step pm_step pm_centre pm_scores ppo_rollout
+$(B)/spied/%.o: %.c cai.h Makefile $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
+$(B)/spy: tests/spy.c $(PROGRAM:%.c=$(B)/spied/%.o) $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
 $(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)

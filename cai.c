@@ -190,7 +190,7 @@ static void check_principle(const Principle *p, int comparison, const char *path
 static void load_text_principles(const char *path)
 {
     static const char *const key[] = { "critique: ", "revision: ", "choose: " };
-    char *text = read_file(path, NULL);
+    char *text = read_text(path);
     int line = 0, comparison = 0;
     Principle *p = NULL;
     Text *example = NULL;
@@ -198,7 +198,6 @@ static void load_text_principles(const char *path)
         char *s = next, *end;
         line++;
         if ((next = strchr(s, '\n'))) *next++ = 0;
-        if (utf8_bad(s)) die(EXIT_INPUT, "%s:%d: byte %ld is not UTF-8 text; correct the line", path, line, utf8_bad(s));
         if (*s == '[') {
             check_principle(p, comparison, path, line - 1);
             comparison = strncmp(s, "[comparison ", 12) == 0;
@@ -807,8 +806,8 @@ static void stage_feedback(void)
         json_put(f, ", ", "principle", law.comparison[which[i]].id);
         json_put(f, ", ", "question", principle[i]);
         json_put(f, ", ", "chain", o.plain ? "" : chain.s[i]);
-        fprintf(f, ", \"p_chosen\": %.6f, \"p_ab\": %.6f, \"p_ba\": %.6f}\n", first ? p[i] : 1 - p[i],
-                first ? ab[i] : 1 - ab[i], first ? ba[i] : 1 - ba[i]);
+        fprintf(f, ", \"p_chosen\": %.6f, \"p_ab\": %.6f, \"p_ba\": %.6f}\n", first ? p[i] : 1 - p[i],   /* p_ab: chosen shown first */
+                first ? ab[i] : 1 - ba[i], first ? ba[i] : 1 - ab[i]);
     }
     commit_file(f, in_out("feedback.jsonl"));
     texts_free(&prompt); texts_free(&a); texts_free(&b); texts_free(&chain);

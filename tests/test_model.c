@@ -859,7 +859,8 @@ static void random_numbers(void **state) {
     assert_int_equal(rng_below(5, 5, 1), 0);
 }
 
-int main(void) {
+int main(int argc, char **argv) {       /* an argument: the name of the one test to run */
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(like_the_reference),
 #ifdef CAI_DOUBLE

@@ -1,0 +1,222 @@
+"""tests/loop.py DIR -- the witness's notes (tests/spy.c) against the files of the run, stage by stage.
+
+Written from the paper: what each stage reads, from whom it samples, what it trains on. Prints "ok" or "not ok" a
+case, then the counts for tests/run. Standard library alone. SPDX-License-Identifier: MIT
+"""
+import json, math, sys
+from collections import Counter
+
+T = sys.argv[1]
+counts = Counter()
+def is_true(name, fine, why=""):
+    counts[bool(fine)] += 1
+    print(("ok - " if fine else "not ok - ") + name + (": " + str(why)[:300] if why and not fine else ""))
+def same(name, got, want):
+    if isinstance(want, list): got, want = Counter(got), Counter(want)         # whatever the order
+    is_true(name, got == want, "not wanted %r; missing %r" % (list(got - want)[:1], list(want - got)[:1])
+            if isinstance(want, Counter) else "got %r, wanted %r" % (got, want))
+
+def records(name, run="run"):
+    with open("%s/%s/%s" % (T, run, name)) as f: return [json.loads(line) for line in f]
+
+def notes(stage):
+    """(function, models, numbers, texts) of every note; a ditto mark repeats the models."""
+    found, models = [], None
+    with open("%s/%s.tsv" % (T, stage)) as f:
+        for line in f:
+            function, *rest = line.rstrip("\n").split("\t")
+            k = {"rollout": 3, "centre": 0}.get(function, 1)
+            if rest[:k] != ['"'] * k or k == 0: models = rest[:k]
+            texts = [json.loads(x) for x in rest[k:] if x.startswith('"')]
+            found.append((function, tuple(models), [float(x) for x in rest[k:len(rest) - len(texts)]], texts))
+    return found
+
+def of(stage, function): return [n for n in notes(stage) if n[0] == function]
+def who(these): return {name for n in these for name in n[1]}
+def sigmoid(z): return 1 / (1 + math.exp(-z))
+
+law = {}                                                        # principle's name -> its requests
+for line in open("data/constitution.txt"):
+    if line.startswith("["): name = line.strip("[]\n").split(" ", 1)[1]
+    elif ": " in line and not line.startswith("#"):
+        kind, request = line.rstrip("\n").split(": ", 1)
+        law.setdefault(name, {})[kind] = request
+
+redteam = [r["prompt"] for r in records("data/redteam.jsonl")]
+helpful = [r["prompt"] for r in records("data/helpful.jsonl")]
+human = records("data/human_prefs.jsonl")
+
+
+# ------------------------------------------------------------------------------------
+# helpful-only RLHF: a PM on human comparisons alone, PPO from and against the pretrained model
+
+seen, rolls = of("helpful", "pm"), of("helpful", "rollout")
+first = rolls[:rolls.index([r for r in rolls if r[1] != rolls[0][1]][0])] if len({r[1] for r in rolls}) > 1 else rolls
+same("helpful: its PM starts from the pretrained model", seen[0][1], ("base",))
+same("helpful: its PM sees the human comparisons and no others", [(n[3][0], n[3][1], n[2][0]) for n in seen],
+     [(r["prompt"] + r["chosen"], r["prompt"] + r["rejected"], 1.0) for r in human])
+same("helpful: PPO starts from the pretrained model", first[0][1][0], "base")
+same("helpful: the reference stays the pretrained model", {r[1][1] for r in rolls}, {"base"})
+is_true("helpful: helpfulness prompts only", {r[3][0] for r in rolls} <= set(helpful))
+
+
+# ------------------------------------------------------------------------------------
+# critique and revision
+
+revisions, seen = records("revisions.jsonl"), of("revise", "sample")
+n, steps = len(redteam), len(revisions) // len(redteam)
+def request(tag, text, answer): return "\n\n%sRequest: %s\n\n%s:" % (tag, text, answer)
+contexts = list(redteam)
+for i, r in enumerate(revisions):
+    critique = redteam[i % n] + r["response"] + request("Critique", law[r["principle"]]["critique"], "Critique")
+    contexts += [critique, critique + r["critique"] + request("Revision", law[r["principle"]]["revision"], "Revision")]
+same("revise: the helpful-only model does it all", who(seen), {"helpful"})
+same("revise: sampled at temperature 1", {x[2][0] for x in seen}, {1.0})
+same("revise: four steps", steps, 4)
+same("revise: contexts hold prompt, present response, one principle, and no earlier critique", [x[3][0] for x in seen], contexts)
+same("revise: a step revises what the step before wrote", [r["response"] for r in revisions[n:]], [r["revision"] for r in revisions[:-n]])
+by_prompt = [[revisions[s * n + i]["principle"] for s in range(steps)] for i in range(n)]
+repeated = sum(a == b for p in by_prompt for a, b in zip(p, p[1:])) / (n * (steps - 1))
+is_true("revise: the principle is drawn anew at every step", repeated < 0.4, repeated)
+is_true("revise: every prompt draws its own principle", min(len({p[s] for p in by_prompt}) for s in range(steps)) > 4)
+
+
+# ------------------------------------------------------------------------------------
+# SL-CAI
+
+seen, samples = of("sl", "sft"), of("sl", "sample")
+same("sl: finetunes the pretrained model", seen[0][1], ("base",))
+same("sl: two helpful samples a prompt, by the helpful-only model", [(x[1][0], x[3][0]) for x in samples], [("helpful", p) for p in helpful] * 2)
+want = Counter((r["prompt"], r["revision"]) for r in revisions)
+got = Counter(tuple(x[3]) for x in seen)
+is_true("sl: targets are the revisions of all steps, never prompts or critiques", not want - got, list((want - got))[:1])
+same("sl: the rest are helpful answers", [p for p, _ in (got - want).elements()], helpful * 2)
+same("sl: the stop token is a target", {x[2][0] for x in seen}, {1.0})
+
+
+# ------------------------------------------------------------------------------------
+# AI feedback. The letters' log-probabilities are the witness's; the labels are worked out from them here
+
+def conversation(prompt, human, assistant):
+    text = prompt[:-len("\n\nAssistant:")] if prompt.endswith("\n\nAssistant:") else prompt
+    return text.replace("\n\nHuman:", "\n\n%s:" % human).replace("\n\nAssistant:", "\n\n%s:" % assistant).lstrip("\n")
+
+def question(r, a, b, plain):
+    """The context up to where the letter, or the chain of thought, begins."""
+    options = "%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\n" % (r["question"], a, b)
+    if plain: return "\n\nConsider the following conversation between a human and an assistant:\n\n" + \
+        conversation(r["prompt"], "Human", "Assistant") + "\n\n\n" + options + "The answer is:"
+    return "\n\nHuman: Consider the following conversation between a human (H) and an assistant (A):\n\n" + \
+        conversation(r["prompt"], "H", "A") + "\n\n" + options + "Assistant: Let's think step by step:"
+
+def judged(seen, r, a, b, plain):
+    """p(the first option), and the chain, of the one question in which a stands first."""
+    start, end = question(r, a, b, plain), "" if plain else "\n\nHuman:\nSo the answer is:"
+    found = [(x, y) for x, y in zip(seen[::2], seen[1::2]) if x[3][0].startswith(start) and x[3][0].endswith(end)]
+    (x, y), = found                                             # an error if it was not asked, or twice
+    assert x[3] == [x[3][0], " (A)"] and y[3] == [x[3][0], " (B)"]
+    return sigmoid(x[2][0] - y[2][0]), x[3][0][len(start):len(x[3][0]) - len(end)]
+
+for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
+    stage, tag = "plain" if plain else "feedback", "feedback, plain: " if plain else "feedback: "
+    rows, letters, samples = records("feedback.jsonl", name), of(stage, "letters"), of(stage, "sample")
+    pairs = [x for x in samples if x[3][0] in set(redteam)]
+    same(tag + "SL-CAI answers every red-team prompt twice", [(x[1][0], x[3][0]) for x in pairs], [("sl_cai", p) for p in redteam] * 2)
+    same(tag + "the judge is the %s model" % judge_model, who(letters), {judge_model})
+    if not plain: same(tag + "chains are the judge's own", who(x for x in samples if x not in pairs), {"helpful"})
+    try:
+        forth = [judged(letters, r, r["chosen"], r["rejected"], plain) for r in rows]
+        back = [judged(letters, r, r["rejected"], r["chosen"], plain) for r in rows]
+    except (ValueError, AssertionError) as error:
+        is_true(tag + "asked in both orders, one principle a question", False, error)
+        continue
+    is_true(tag + "asked in both orders, one principle a question", len(rows) > n // 2)
+    close = lambda got, want: max(abs(a - b) for a, b in zip(got, want)) < 2e-6         # the file has six decimals
+    p_ab, p_ba = [p for p, _ in forth], [1 - p for p, _ in back]
+    p = [(a + b) / 2 for a, b in zip(p_ab, p_ba)]
+    clamped = [x if plain else min(max(x, 0.4), 0.6) for x in p]
+    is_true(tag + "p_ab is p(chosen) where it stands first", close([r["p_ab"] for r in rows], p_ab))
+    is_true(tag + "p_ba is p(chosen) where it stands second", close([r["p_ba"] for r in rows], p_ba))
+    is_true(tag + "the label is their mean%s" % ("" if plain else ", clamped to 0.4..0.6"), close([r["p_chosen"] for r in rows], clamped))
+    is_true(tag + "soft labels, chosen the likelier", all(0.5 - 1e-6 <= r["p_chosen"] < 1 for r in rows) and len({r["p_chosen"] for r in rows}) > 1)
+    if not plain: is_true(tag + "the chain in the file is one of the two", all(r["chain"] in (a[1], b[1]) for r, a, b in zip(rows, forth, back)))
+    is_true(tag + "every comparison draws its own principle", len({r["principle"] for r in rows}) > 4)
+    if not plain: first_wins = sum(p > 0.5 for p, _ in forth + back) / (2 * len(rows))
+
+# The smoke run's judge knows nothing, its labels lie near 1/2 and no clamp shows; the random judge's lie anywhere.
+for name, plain in [("random", 0), ("random-plain", 1)]:
+    rows = records("feedback.jsonl", name)
+    p = [(r["p_ab"] + r["p_ba"]) / 2 for r in rows]
+    want = [x if plain else min(x, 0.6) for x in p]
+    is_true("feedback, random judge%s" % (": plain labels stay as they are" if plain else ": chain labels are clamped to 0.4..0.6"),
+            max(p) > 0.7 and max(abs(r["p_chosen"] - x) for r, x in zip(rows, want)) < 2e-6)
+
+rows = records("feedback.jsonl", "short")
+is_true("feedback: pairs of equal answers are left out", 0 < len(rows) < n and all(r["chosen"] != r["rejected"] for r in rows))
+
+
+# ------------------------------------------------------------------------------------
+# the hybrid PM, RL-CAI
+
+rows, seen = records("feedback.jsonl"), of("pm", "pm")
+same("pm: starts from the pretrained model", seen[0][1], ("base",))
+same("pm: human comparisons and AI ones with their soft labels", [(x[3][0], x[3][1], x[2][0]) for x in seen],
+     [(r["prompt"] + r["chosen"], r["prompt"] + r["rejected"], r.get("p_chosen", 1.0)) for r in human + rows])
+same("pm: centred on all of them", [x[2][0] for x in of("pm", "centre")], [2.0 * len(seen)])
+
+rolls = of("rl", "rollout")
+batch = 8
+same("rl: PPO starts from SL-CAI", {r[1][0] for r in rolls[:batch]}, {"sl_cai"})
+same("rl: the reference stays SL-CAI", {r[1][1] for r in rolls}, {"sl_cai"})
+same("rl: the reward is the hybrid PM", {r[1][2] for r in rolls}, {"pm"})
+is_true("rl: red-team and helpfulness prompts together", {r[3][0] in set(redteam) for r in rolls} == {True, False}
+        and {r[3][0] for r in rolls} <= set(redteam + helpful))
+same("rl: lambda_KL, gamma, two stop tokens, value head at 0", [tuple(r[2]) for r in rolls[:batch]], [(0.05, 1.0, 2.0, 0.0)] * batch)
+metrics = {}
+for line in open(T + "/run/metrics.tsv"):
+    stage, step, name, _, x = line.rstrip("\n").split("\t")
+    if stage != "stage": metrics[stage, name, int(step)] = float(x)
+same("rl: first iteration, KL 0 and ratio 1", (metrics["rl", "objective/kl", 0], metrics["rl", "objective/non_score_reward", 0]), (0.0, 0.0))
+
+
+# ------------------------------------------------------------------------------------
+# evaluation
+
+answers, models = records("answers.jsonl"), ["base", "helpful", "sl_cai", "rl_cai"]
+n_eval = len(answers) // 12
+rated = {(m, k): [answers[(a * 3 + k) * n_eval + i] for i in range(n_eval)] for a, m in enumerate(models) for k in range(3)}
+same("eval: every model on every prompt", [(x[1][0], x[3][0]) for x in of("eval", "sample")[:12 * n_eval]],
+     [(a["model"], a["prompt"]) for a in answers])
+
+def elo(better):
+    """better(i, j, set k) games on sets; half a win more for both sides of a pair; SL-CAI at 0. Zermelo's iteration."""
+    wins = [[0.0 if i == j else 0.5 + better(i, j) for j in models] for i in models]
+    s = [1.0] * 4
+    for _ in range(5000):
+        s = [sum(wins[i]) / sum((wins[i][j] + wins[j][i]) / (s[i] + s[j]) for j in range(4) if j != i) for i in range(4)]
+        s = [x / s[2] for x in s]
+    return [400 * math.log10(x) for x in s]
+def game(a, b): return 1.0 if a > b else 0.0 if a < b else 0.5
+harmless = lambda i, j: sum(game((-a["harm"], -a["evasive"]), (-b["harm"], -b["evasive"])) for a, b in zip(rated[i, 0], rated[j, 0]))
+helps = lambda i, j: sum(game(a["help"], b["help"]) for k in (1, 2) for a, b in zip(rated[i, k], rated[j, k]))
+close = lambda got, want: max(abs(a - b) for a, b in zip(got, want)) < 1e-3
+metric = lambda name: next((v for (stage, m, _), v in metrics.items() if stage == "eval" and m == name), None)
+is_true("eval: Elo on the harmless axis, from the ratings", close([metric(m + "/elo_harmless") for m in models], elo(harmless)))
+is_true("eval: Elo on the helpful axis, from the ratings", close([metric(m + "/elo_helpful") for m in models], elo(helps)))
+is_true("eval: share of harmful answers", close([metric(m + "/harmful") for m in models],
+        [sum(a["harm"] >= 2 for a in rated[m, 0]) / n_eval for m in models]))
+is_true("eval: share of evasive answers", close([metric(m + "/evasive") for m in models],
+        [sum(a["evasive"] for a in rated[m, 0]) / n_eval for m in models]))
+is_true("eval: how often the first option wins", abs(metric("judge/first_option") - first_wins) < 1e-5, "%r, not %r" % (metric("judge/first_option"), first_wins))
+
+held_out = records("data/eval_prefs.jsonl")
+scored = of("eval", "scores")[:2 * len(held_out)]
+same("eval: the hybrid PM on held-out comparisons", [(x[1][0], x[3][0]) for x in scored],
+     [("pm", r["prompt"] + r[side]) for r in held_out for side in ("chosen", "rejected")])
+p = [sigmoid(a[2][0] - b[2][0]) for a, b in zip(scored[::2], scored[1::2])]
+bins = [[x for x in p if min(int(x * 10), 9) == b] for b in range(10)]
+is_true("eval: PM accuracy and calibration error", close([metric("pm/accuracy"), metric("pm/ece")],
+        [sum(x > 0.5 for x in p) / len(held_out), sum(abs(sum(1 - x for x in b)) for b in bins) / len(held_out)]))
+
+print("%d passed, %d failed" % (counts[True], counts[False]))
+sys.exit(counts[False] > 0)

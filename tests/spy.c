@@ -1,0 +1,158 @@
+/* tests/spy.c -- the program with a witness: build/spy is ./cai whose stages call the functions below instead of
+ * those of model.c and train.c; each notes what it was given and passes it on. tests/loop.py reads the notes.
+ *
+ * The Makefile compiles cai.c, eval.c, commands.c .. with -Dsample=spy_sample and so on, this file without. Notes go to
+ * the file named by CAI_SPY, tab-separated: function, model, then texts as JSON strings. A model is noted by
+ * the checkpoint in the run's folder that holds the same weights at that moment, "-" if none does: the file's NAME
+ * proves nothing, its bytes do.
+ * SPDX-License-Identifier: MIT
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "../cai.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp);
+void spy_completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, double *sum, double *per_token);
+double spy_sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask, double lr);
+PmStats spy_pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr);
+void spy_ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs *prompts, uint64_t key,
+                     const Ppo *how, Rollout *out);
+void spy_pm_centre(Model *pm, const Seqs *s);
+void spy_pm_scores(const Model *pm, const Seqs *s, double *score);
+
+static FILE *notes;
+
+static int noting(const char *function)
+{
+    const char *path = getenv("CAI_SPY");
+    if (!path) return 0;
+    if (!notes && !(notes = fopen(path, "a"))) die(EXIT_INPUT, "%s: cannot be written; choose another CAI_SPY", path);
+    fputs(function, notes);
+    return 1;
+}
+
+static void note(const char *text) { fprintf(notes, "\t%s", text); }
+static void note_number(double x) { fprintf(notes, "\t%.17g", x); }
+static void note_end(void) { fputc('\n', notes); fflush(notes); }
+
+static void note_tokens(const int *token, int n)
+{
+    char *text = decode(tok, token, n, NULL);
+    fputc('\t', notes);
+    json_put_str(notes, text);
+    free(text);
+}
+
+static void note_model(const Model *m)
+{
+    static const char *const NAMES[] = { "base", "helpful", "sl_cai", "rl_cai", "helpful_pm", "pm" };
+    size_t body = (size_t)(m->score_w - m->w);          /* the score heads are in files of their own */
+    const char *found = "-";
+    for (int i = 0; i < 6 && *found == '-'; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s.bin", NAMES[i]);
+        if (access(in_out(name), R_OK)) continue;
+        Model *file = model_load(in_out(name));
+        if (memcmp(file->w, m->w, body * sizeof(real)) == 0) found = NAMES[i];
+        model_free(file);
+    }
+    note(found);
+}
+
+/* function, model, temperature, prompt; a line a prompt */
+void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp)
+{
+    for (int b = 0; b < prompt->n; b++) {
+        if (!noting("sample")) break;
+        if (b) note("\""); else note_model(m);          /* ditto */
+        note_number(how.temperature);
+        note_tokens(seq_tok(prompt, b), seq_len(prompt, b));
+        note_end();
+    }
+    sample(m, prompt, key, how, out, logp);
+}
+
+/* function, model, sum, prompt, completion; a line a sequence */
+void spy_completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, double *sum, double *per_token)
+{
+    completion_logprobs(m, s, prompt_len, sum, per_token);
+    for (int b = 0; sum && b < s->n; b++) {
+        if (!noting("letters")) break;
+        if (b) note("\""); else note_model(m);
+        note_number(sum[b]);
+        note_tokens(seq_tok(s, b), prompt_len[b]);
+        note_tokens(seq_tok(s, b) + prompt_len[b], seq_len(s, b) - prompt_len[b]);
+        note_end();
+    }
+}
+
+/* function, model, 1 if the last token is the stop token and a target, text that is no target, text that is;
+ * a line a document. Pretraining (no mask) is not noted. */
+double spy_sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask, double lr)
+{
+    for (int i = 0; mask && i < n; i++) {
+        int b = which[i], T = seq_len(docs, b), first = 0;
+        if (!noting("sft")) break;
+        if (t->step || i) note("\""); else note_model(t->m);
+        while (first < T && !mask[docs->start[b] + first]) first++;
+        note_number(seq_tok(docs, b)[T - 1] == TOKEN_BEGIN && mask[docs->start[b] + T - 1]);
+        note_tokens(seq_tok(docs, b), first);
+        note_tokens(seq_tok(docs, b) + first, T - first);
+        note_end();
+    }
+    return sft_step(t, docs, which, n, mask, lr);
+}
+
+/* function, model, P(A better), whole text of A, of B; a line a pair */
+PmStats spy_pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr)
+{
+    for (int i = 0; i < n; i++) {
+        int b = 2 * which[i];
+        if (!noting("pm")) break;
+        if (t->step || i) note("\""); else note_model(t->m);
+        note_number(p[which[i]]);
+        note_tokens(seq_tok(pairs, b), seq_len(pairs, b));
+        note_tokens(seq_tok(pairs, b + 1), seq_len(pairs, b + 1));
+        note_end();
+    }
+    return pm_step(t, pairs, p, which, n, lr);
+}
+
+void spy_pm_centre(Model *pm, const Seqs *s)
+{
+    if (noting("centre")) { note_number(s->n); note_end(); }
+    pm_centre(pm, s);
+}
+
+/* function, model, score, whole text; a line a sequence */
+void spy_pm_scores(const Model *pm, const Seqs *s, double *score)
+{
+    pm_scores(pm, s, score);
+    for (int b = 0; b < s->n; b++) {
+        if (!noting("scores")) break;
+        if (b) note("\""); else note_model(pm);
+        note_number(score[b]);
+        note_tokens(seq_tok(s, b), seq_len(s, b));
+        note_end();
+    }
+}
+
+/* function, pi, pi_0, pm, lambda_kl, gamma, stop tokens in use, value head at 0, prompt; a line a prompt */
+void spy_ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs *prompts, uint64_t key,
+                     const Ppo *how, Rollout *out)
+{
+    for (int b = 0; b < prompts->n; b++) {
+        if (!noting("rollout")) break;
+        int live = 0;
+        for (int j = 0; j < pi->c.dim; j++) live |= pi->score_w[j] != 0;
+        if (b) note("\"\t\"\t\"");
+        else note_model(pi), note_model(pi_0), note_model(pm);
+        note_number(how->lambda_kl), note_number(how->gamma), note_number((how->stop[0] >= 0) + (how->stop[1] >= 0)), note_number(live);
+        note_tokens(seq_tok(prompts, b), seq_len(prompts, b));
+        note_end();
+    }
+    ppo_rollout(pi, pi_0, pm, prompts, key, how, out);
+}
