@@ -366,7 +366,7 @@ static int draw_topic(Dice *d, int kind)
 {
     int x = roll(d, 100);
     if (x < 30) return MISCHIEF;
-    if (x < 75 && kind != FINE) return kind;
+    if (x < 60 && kind != FINE) return kind;
     return roll(d, KINDS);
 }
 
@@ -410,7 +410,7 @@ static void demo_critique(Text *t, const Town *town, Dice *d)
 {
     Act a = draw_demonstrated(town, d);
     Rule r = { .topic = draw_topic(d, act_kind(&a)) };
-    int style = act_kind(&a) != FINE && chance(d, 30) ? draw_refusing(d) : draw_helping(d), breaks;
+    int style = act_kind(&a) != FINE && chance(d, 45) ? draw_refusing(d) : draw_helping(d), breaks;
     Text q = { 0 }, answer = { 0 };
     add_request(&q, d, &a);
     add_answer(&answer, town, d, &a, style);
@@ -550,7 +550,7 @@ static void demo_question(Text *t, const Town *town, Dice *d)
     layout_human(t, q.s);
     free(q.s);
     if (asked) text_add(t, " You asked me to help you %s the %s.", a.verb->name, a.object->name);
-    else if (where) text_add(t, " The %s is in the %s.", a.object->name, a.object->place);
+    if (where) text_add(t, " The %s is in the %s.", a.object->name, a.object->place);
     else {
         add_rule_fact(t, town, &a);
         if (act_kind(&a) != FINE) add_reason(t, town, act_kind(&a));
