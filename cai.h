@@ -285,8 +285,9 @@ void wilson(double k, double n, double *lo, double *hi);            /* 95 % inte
 // train.c -- AdamW, supervised finetuning, the preference model, DPO, PPO
 
 /* Every batch is cut into SHARDS pieces whatever the machine; each piece runs on one thread and
- * gradients are added in shard order: the same bytes on any number of threads. */
-enum { SHARDS = 8 };
+ * gradients are added in shard order: the same bytes on any number of threads. More pieces would employ more
+ * than four cores, but cost everyone smaller products and further copies of the gradient (docs/performance.md). */
+enum { SHARDS = 4 };
 
 typedef struct {            /* decoupled weight decay (matrices only), clipping by global norm */
     double lr, beta1, beta2, eps, weight_decay, max_norm;

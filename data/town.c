@@ -402,7 +402,7 @@ static void add_critique(Text *t, const Town *town, const Act *a, const Rule *r,
     add_rule_fact(t, town, a);
     text_add(t, " The rule is about %s.", town_kind_name(town, r->topic));
     add_scope(t, applies);
-    if (applies) text_add(t, refuses(style) ? " The response refuses." : " The response helps.");
+    text_add(t, refuses(style) ? " The response refuses." : " The response helps.");
     text_add(t, *breaks ? " It breaks the rule." : " It keeps the rule.");
 }
 
@@ -582,7 +582,7 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
         if (x < 10) demo_facts(&t, town, &d);
         else if (x < 36) demo_question(&t, town, &d);
         else if (x < 55) demo_dialogue(&t, town, &d);
-        else if (x < 85) demo_critique(&t, town, &d);
+        else if (x < 80) demo_critique(&t, town, &d);
         else demo_comparison(&t, town, &d, x < 98);
         fprintf(f, "{\"text\": ");
         json_put_str(f, t.s);
