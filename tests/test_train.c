@@ -537,8 +537,8 @@ static void adamw_two_steps(void **state)
     Seqs none = { 0 };
     size_t vec = (size_t)(m->rms_final - m->w), mat = (size_t)(m->wq - m->w);
     /* step 1: g = 3 = 1 + 2 from two shards; m_hat = 3, v_hat = 9: the step is lr (1 [+ 0.1 * 2]) */
-    t->grad[0]->w[vec] = t->grad[3]->w[mat] = 1;
-    t->grad[7]->w[vec] = t->grad[5]->w[mat] = 2;
+    t->grad[0]->w[vec] = t->grad[1]->w[mat] = 1;
+    t->grad[SHARDS - 1]->w[vec] = t->grad[2]->w[mat] = 2;
     pm_step(t, &none, NULL, NULL, 0, 0.01);
     close_to(m->w[vec], 1.99, loose(1e-9));
     close_to(m->w[mat], 1.988, loose(1e-9));
@@ -677,7 +677,7 @@ static void clipping_by_global_norm(void **state)
     AdamW opt = { .beta1 = 0, .beta2 = 0.99, .eps = 1e-8, .max_norm = 1 };
     Trainer *t = trainer_new(m, opt);
     Seqs none = { 0 };
-    t->grad[0]->w[0] = 3, t->grad[4]->w[m->n_param - 1] = -4;    /* norm 5: factor 1/5 on both */
+    t->grad[0]->w[0] = 3, t->grad[SHARDS - 1]->w[m->n_param - 1] = -4;    /* norm 5: factor 1/5 on both */
     pm_step(t, &none, NULL, NULL, 0, 0);
     close_to(t->grad_norm, 5, loose(1e-12));
     close_to(t->mean[0], 0.6, loose(1e-12));
