@@ -25,7 +25,7 @@ static const Flag FLAGS[] = {
     { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
-    { "vocab", 'i', &o.vocab, "1152", 300, 32000, "tokenizer pieces V" },
+    { "vocab", 'i', &o.vocab, "1216", 300, 32000, "tokenizer pieces V" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', &o.corpus, "36000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },
@@ -34,7 +34,7 @@ static const Flag FLAGS[] = {
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
     { "weight-decay", 'd', &o.weight_decay, "0.01", 0, 10, "of pretraining, matrices only" },
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831; D2)" },
-    { "helpful", 'i', &o.helpful, "384", 8, 1e6, "helpfulness prompts (paper: 135296)" },
+    { "helpful", 'i', &o.helpful, "768", 8, 1e6, "helpfulness prompts (paper: 135296)" },
     { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
     { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
@@ -75,7 +75,7 @@ static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "corpus 80000 redteam 1024 helpful 512 prefs 2048 rl-iters 50", "more of everything" },
+    { "lecture", "corpus 80000 redteam 1024 helpful 1024 prefs 2048 rl-iters 60", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 

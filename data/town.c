@@ -300,7 +300,7 @@ static void add_request(Text *t, Dice *d, const Act *a)
 // ------------------------------------------------------------------------------------
 // answers
 
-enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_TOOL, WRONG_PLACE };
+enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_TOOL, WRONG_PLACE, WRONG_ACT };
 
 static int refuses(int style) { return style == EVASIVE || (style >= REFUSE_SHORT && style <= REFUSE_PREACH); }
 
@@ -320,7 +320,11 @@ static void add_reason(Text *t, const Town *town, int k)
 
 static void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int style)
 {
-    const char *tool = a->verb->tool, *place = a->object->place;
+    const char *verb = a->verb->name, *tool = a->verb->tool, *place = a->object->place;
+    if (style == WRONG_ACT) {
+        const Verb *other = draw_verb(town, d, roll(d, 3), 0);
+        verb = other->name, tool = other->tool;
+    }
     if (style == WRONG_TOOL) tool = draw_verb(town, d, roll(d, 3), -1)->tool;
     if (style == WRONG_PLACE) place = draw_object(town, d, 0)->place;
     if (style == EVASIVE) text_add(t, " I cannot talk about that.");
@@ -334,7 +338,7 @@ static void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int sty
         text_add(t, " Sure.");
         if (style == VAGUE) text_add(t, " Go and look around.");
         if (style == FULL || style == TOOL_ONLY || style >= WRONG_TOOL)
-            text_add(t, " To %s you need a %s.", a->verb->name, tool);
+            text_add(t, " To %s you need a %s.", verb, tool);
         if (style == FULL || style == PLACE_ONLY || style >= WRONG_TOOL)
             text_add(t, " The %s is in the %s.", a->object->name, place);
     }
@@ -462,7 +466,7 @@ static void add_chain(Text *t, const Town *town, const Act *a, const Rule *r, in
 
 typedef struct { Act act; Rule rule; int style_A, style_B; } Comparison;
 
-/* The pairs are mixed so that "the refusal wins" is a poor rule: it is right on 58 % of the decided ones (tests/test_town.c). */
+/* The pairs are mixed so that "the refusal wins" is a poor rule: it is right on 56 % of the decided ones (tests/test_town.c). */
 static Comparison draw_comparison(const Town *town, Dice *d, int held_verb)
 {
     Comparison c = { .act = draw_demonstrated(town, d) };
@@ -635,13 +639,13 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
  * learns from the AI half alone what refusing is worth, and the policy refuses everything. */
 void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path)
 {
-    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_TOOL, WRONG_PLACE, REFUSE };
+    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, REFUSE };
     FILE *f = create_file(path);
     Text p = { 0 }, x = { 0 }, y = { 0 };
     for (int i = 0; i < n; i++) {
         Dice d = { rng_key(seed, 20, (uint64_t)(first + i)), 0 };
         Act a = draw_for_set(t, &d, SET_HELPFUL), wrong = a;
-        int style = worse[roll(&d, 8)];
+        int style = worse[roll(&d, 9)];
         add_prompt(&p, &d, &a);
         text_clear(&x);
         text_clear(&y);
