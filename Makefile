@@ -95,8 +95,8 @@ $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 
 verify: $(B)/verify          ## every equation and backward pass against independent values, in double precision (seconds)
 	@OPENBLAS_NUM_THREADS=1 $(B)/verify
-	@$(B)/verify --dump $(B)/cases.json
-	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases.json; else echo "no python3: tests/oracle.py skipped"; fi
+	@$(B)/verify --dump $(B)/cases
+	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "no python3: tests/oracle.py skipped"; fi
 
 mutants:                     ## known mistakes planted one at a time; each must turn its check red (minutes)
 	@tests/mutants $(ONLY)

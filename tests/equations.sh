@@ -74,12 +74,12 @@ refuses "p_1=2: not a number" E14 p_1=2
 
 # the second implementation, in Python: it agrees, and it sees a number that is off by a millionth
 if command -v python3 >/dev/null; then
-    $V --dump "$T/cases.json"
-    python3 tests/oracle.py "$T/cases.json" >"$T/oracle"
+    $V --dump "$T/cases"
+    python3 tests/oracle.py "$T/cases/cases.json" >"$T/oracle"
     is "tests/oracle.py agrees" "$? $(grep -c FAIL "$T/oracle")" "0 0"
     python3 - "$T" <<'PYTHON'
 import json, sys
-d = json.load(open(sys.argv[1] + "/cases.json"))
+d = json.load(open(sys.argv[1] + "/cases/cases.json"))
 d["ppo"]["gradient"]["wk"][3] += 1e-6
 json.dump(d, open(sys.argv[1] + "/off.json", "w"))
 PYTHON

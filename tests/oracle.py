@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tests/oracle.py FILE -- recomputes the cases of `build/verify --dump FILE` in plain Python: a second, slow version
+"""tests/oracle.py FILE -- recomputes the cases of `build/verify --dump DIR` in plain Python: a second, slow version
 of the network, of each loss, of their gradients and of AdamW, that shares no code with the first. Standard library
 only. Every number must agree to 1e-9. The gradients come from the twenty lines of class Var: each operation keeps
 what it was made from and the local slopes, and backward() adds them up in reverse order.

@@ -5,7 +5,7 @@
  *     build/verify E1                       one equation: its checks and worked examples
  *     build/verify E1 r_A=1.2 r_B=0.3 p=0.8 the examples with the reader's own numbers
  *     build/verify --list                   the checks' names
- *     build/verify --dump FILE              tiny cases as JSON, for other programs to recompute
+ *     build/verify --dump DIR               tiny cases as JSON, for other programs to recompute
  *
  * SPDX-License-Identifier: MIT
  */
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     }
     listing = argc == 2 && strcmp(argv[1], "--list") == 0;
     if (argc > 1 && !listing) {
-        if (!has_example(argv[1])) die(EXIT_USAGE, "%s: no such equation; give one of E1 to E14, --list or --dump FILE", argv[1]);
+        if (!has_example(argv[1])) die(EXIT_USAGE, "%s: no such equation; give one of E1 to E14, --list or --dump DIR", argv[1]);
         wanted = argv[1];
         examples(argv[1], argc - 2, argv + 2);
     }

@@ -18,6 +18,6 @@ void verify_equations(void);        /* E1..E14 as functions of numbers */
 void verify_world(void);            /* every answer of a small world listed: unbiasedness, optima, the KL table */
 void verify_layers(void);           /* backward of each layer against differences of its forward */
 void verify_model(void);            /* the whole network through each loss; invariances */
-void dump_cases(const char *path);
+void dump_cases(const char *folder);
 int examples(const char *tag, int n, char **argument);      /* worked examples of a tag; 0: no such tag */
 #endif

@@ -1,5 +1,5 @@
-/* tests/verify_dump.c -- build/verify --dump FILE: tiny cases as one JSON object, every number with 17 digits, so
- * that any program can recompute them; tests/oracle.py does in plain Python.
+/* tests/verify_dump.c -- build/verify --dump DIR: tiny cases as one JSON object in DIR/cases.json, every
+ * number with 17 digits, so that any program can recompute them; tests/oracle.py does in plain Python.
  *
  *     config          dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size; the head is tied
  *     weights         NAME: numbers, row-major: tok_emb (V, C), rms_att (L, C), wq wo (L, C, C), wk wv (L, K D, C),
@@ -17,8 +17,10 @@
  * SPDX-License-Identifier: MIT
  */
 #include "verify.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const Config SMALL = { 8, 12, 2, 4, 2, 13, 40, 1 };
 static const AdamW STILL = { .beta1 = 0, .beta2 = 0.99, .eps = 1e-8 };
@@ -178,8 +180,11 @@ static void scalars(void)
     fprintf(f, "]\n");
 }
 
-void dump_cases(const char *path)
+void dump_cases(const char *folder)
 {
+    char path[4096];
+    if (mkdir(folder, 0777) && errno != EEXIST) die(EXIT_INPUT, "%s: %s; choose a folder that can be written", folder, strerror(errno));
+    snprintf(path, sizeof path, "%s/cases.json", folder);
     f = create_file(path);
     Model *m = some_model(21), *ref = some_model(31);
     Trainer *t = trainer_new(m, STILL);
