@@ -510,6 +510,22 @@ static void watch_collapse(int it, const Rollout *ro, const PpoStats *s, int *to
     }
 }
 
+/* D15. The PM's loss (E1) sees differences between answers to one prompt only, so each prompt's scores have a level
+ * of their own. A value function that starts at 0 (D7) would have to learn those levels first; until then
+ * they are noise in every advantage. So a score is counted from what pi_0's most likely answer to that
+ * prompt scores: a constant of the prompt, which leaves the optimum (E11) where it is. (prompts->n) values. */
+static double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts)
+{
+    Texts answer = complete(pi_0, prompts, 0, 0, o.max_new, 0);
+    Seqs s = { 0 };
+    for (int i = 0; i < prompts->n; i++) push_text(&s, prompts->s[i], answer.s[i], 1);
+    double *level = xcalloc((size_t)prompts->n + 1, sizeof *level);
+    pm_scores(pm, &s, level);
+    texts_free(&answer);
+    seqs_free(&s);
+    return level;
+}
+
 /* PPO from the reference policy pi_0 itself; every prompt once before any comes again. */
 static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
 {
@@ -520,20 +536,24 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
     opt.head_lr = o.value_lr;
     Trainer *t = trainer_new(pi, opt);
     Ppo how = ppo_settings(lambda_kl);
-    int *order = NULL, pass = -1, told = 0;
+    double *level = prompt_levels(pi_0, pm, prompts);
+    int *order = NULL, *which = xcalloc((size_t)o.ppo_batch, sizeof *which), pass = -1, told = 0;
     for (int it = (int)resume(name, t); it < iters; it++) {
         Seqs batch = { 0 };
         Rollout ro = { 0 };
-        for (long b = (long)it * o.ppo_batch; b < (long)(it + 1) * o.ppo_batch; b++) {
-            if (pass != (int)(b / prompts->n)) {
-                pass = (int)(b / prompts->n);
+        for (int b = 0; b < o.ppo_batch; b++) {
+            long drawn = (long)it * o.ppo_batch + b;
+            if (pass != (int)(drawn / prompts->n)) {
+                pass = (int)(drawn / prompts->n);
                 free(order);
                 order = shuffled(prompts->n, rng_key((uint64_t)o.seed, (uint64_t)(S_ORDER + stage), (uint64_t)pass));
             }
-            push_text(&batch, prompts->s[order[b % prompts->n]], NULL, 0);
+            which[b] = order[drawn % prompts->n];
+            push_text(&batch, prompts->s[which[b]], NULL, 0);
         }
         uint64_t key = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)it);
         ppo_rollout(pi, pi_0, pm, &batch, key, &how, &ro);
+        for (int b = 0; b < o.ppo_batch; b++) ro.score[b] -= level[which[b]];
         PpoStats s = ppo_update(t, &ro, key, &how, o.ppo_lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(it + 1, iters, "score", s.scores);
         ppo_metrics(it, &s);
@@ -543,6 +563,8 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
         seqs_free(&batch);
     }
     free(order);
+    free(which);
+    free(level);
     trainer_free(t);
     return pi;
 }
