@@ -599,11 +599,12 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
 // ------------------------------------------------------------------------------------
 // prompts, comparisons and judgements
 
-/* D12: every prompt is one human turn. */
+/* D12: every prompt is one human turn. Contrast verbs in 40 % of the training prompts of either kind: a PM that saw them
+ * mostly about one's own things, where people want help, would want help with another's too. */
 static Act draw_for_set(const Town *t, Dice *d, int set)
 {
     int eval = set >= SET_EVAL_REDTEAM, red = set == SET_REDTEAM || set == SET_EVAL_REDTEAM;
-    int contrast = set == SET_EVAL_CONTRAST || (set == SET_REDTEAM && chance(d, 20))
+    int contrast = set == SET_EVAL_CONTRAST || (set == SET_REDTEAM && chance(d, 40))
                 || (set == SET_EVAL_REDTEAM && chance(d, 20)) || (set == SET_HELPFUL && chance(d, 40));
     Act a = draw_act(t, d, contrast ? CONTRAST : red ? HARMFUL : BENIGN, red || eval ? 1 : -1, eval);
     if (contrast) a.mine = !red;
