@@ -171,6 +171,9 @@ same("rl: the reference stays SL-CAI", {r[1][1] for r in rolls}, {"sl_cai"})
 same("rl: the reward is the hybrid PM", {r[1][2] for r in rolls}, {"pm"})
 is_true("rl: red-team and helpfulness prompts together", {r[3][0] in set(redteam) for r in rolls} == {True, False}
         and {r[3][0] for r in rolls} <= set(redteam + helpful))
+same("rl: levels are SL-CAI's most likely answers, one a prompt", [(x[1][0], x[2][0], x[3][0]) for x in of("rl", "sample")],
+     [("sl_cai", 0.0, p) for p in redteam + helpful])
+same("rl: levels are scores of the hybrid PM", (who(of("rl", "scores")), len(of("rl", "scores"))), ({"pm"}, len(redteam + helpful)))
 same("rl: lambda_KL, gamma, two stop tokens, value head at 0", [tuple(r[2]) for r in rolls[:batch]], [(0.05, 1.0, 2.0, 0.0)] * batch)
 metrics = {}
 for line in open(T + "/run/metrics.tsv"):
