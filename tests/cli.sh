@@ -165,6 +165,12 @@ fails "stages the wrong way round" 2 "--from rl: comes after --to sl"           
 fails "unknown preset"             2 "--preset huge: no such preset"            $C run --preset huge --out "$T/new"
 fails "unknown judge"              2 "--judge me: there are self and random"    $RUN --judge me
 fails "unknown KL form"            2 "--kl-form k9: no such form"               $RUN --kl-form k9
+for form in k3-loss k1-loss k3-reward abs-reward; do
+    $C run $SMOKE --kl-form $form --to helpful --out "$T/$form" >/dev/null 2>"$T/warned"
+    point=$(sed -nE 's/.*: ends at (\([^)]*\)) where .*/\1/p' "$T/warned" | sort -u)
+    case $form in k3-reward) row="k3 | reward" ;; abs-reward) row="absolute k1 | reward" ;; *) row="${form%-*} | loss" ;; esac
+    yes "--kl-form $form: told where it ends, as docs/equations.md has it" grep -qF -- "| $row | ${point:-nowhere}" docs/equations.md
+done
 fails "an argument to run"         2 'takes no argument "now"'                  $RUN now
 fails "two arguments"              2 "one argument is enough"                   $C chat a b --out "$R"
 fails "count not whole"            2 "--count 1.5"                              $G --count 1.5
