@@ -50,16 +50,19 @@ void texts_free(Texts *t)
     *t = (Texts){ 0 };
 }
 
+/* A text that stands on that line of t->path. */
+static void texts_add_line(Texts *t, const char *s, int line)
+{
+    texts_add(t, s);
+    t->line = xrealloc(t->line, (size_t)t->n, sizeof(int));
+    t->line[t->n - 1] = line;
+}
+
 Texts load_field(const char *path, const char *field)
 {
-    Texts t = { 0 };
+    Texts t = { .path = xstrdup(path) };
     JsonLines *j = json_open(path);
-    t.path = xstrdup(path);
-    while (json_next(j)) {
-        texts_add(&t, json_str(j, field));
-        t.line = xrealloc(t.line, (size_t)t.n, sizeof(int));
-        t.line[t.n - 1] = json_line(j);
-    }
+    while (json_next(j)) texts_add_line(&t, json_str(j, field), json_line(j));
     json_close(j);
     if (!t.n) die(EXIT_INPUT, "%s:1: no records; run the stage that writes it", path);
     return t;
@@ -795,14 +798,33 @@ double label_of(double p_ab, double p_ba)
     return o.hard ? p_hard(p) : p;
 }
 
-/* Two answers of SL-CAI to every red-team prompt; the pretrained model judges plainly, the helpful-only
- * model by chain of thought, as in the paper. Equal answers make no comparison and are dropped. */
+/* --pairs times two answers of SL-CAI, a and b, to every red-team prompt. Equal answers make no comparison and are
+ * left out. Returns the prompts of the others, one a pair. */
+static Texts sample_pairs(const Model *sl, Texts *a, Texts *b)
+{
+    Texts asked = load_prompts(from_run("data/redteam.jsonl"), sl), prompt = { .path = xstrdup(asked.path) };
+    for (int k = 0; k < o.pairs; k++) {
+        Texts x = complete(sl, &asked, S_PAIRS, 2L * k * asked.n, o.max_new, 1);
+        Texts y = complete(sl, &asked, S_PAIRS, (2L * k + 1) * asked.n, o.max_new, 1);
+        for (int i = 0; i < asked.n; i++) {
+            if (strcmp(x.s[i], y.s[i]) == 0) continue;
+            texts_add_line(&prompt, asked.s[i], asked.line[i]);
+            texts_add(a, x.s[i]);
+            texts_add(b, y.s[i]);
+        }
+        texts_free(&x); texts_free(&y);
+    }
+    texts_free(&asked);
+    if (!prompt.n) warning("SL-CAI gave every prompt the same answer twice: no AI comparisons, so the preference model learns helpfulness only");
+    return prompt;
+}
+
+/* The helpful-only model judges the pairs by chain of thought (or the pretrained one plainly, as in the paper). */
 static void stage_feedback(void)
 {
     Model *sl = load_model("sl_cai"), *feedback = load_model(o.plain ? "base" : "helpful");
-    Texts prompt = load_prompts(from_run("data/redteam.jsonl"), sl), chain = { 0 };
+    Texts a = { 0 }, b = { 0 }, chain = { 0 }, prompt = sample_pairs(sl, &a, &b);
     int n = prompt.n, random = strcmp(o.judge, "random") == 0;
-    Texts a = complete(sl, &prompt, S_PAIRS, 0, o.max_new, 1), b = complete(sl, &prompt, S_PAIRS, n, o.max_new, 1);
     double *ab = xcalloc((size_t)n, sizeof(double)), *ba = xcalloc((size_t)n, sizeof(double)), *p = xcalloc((size_t)n, sizeof(double));
     char **principle = xcalloc((size_t)n, sizeof(char *));
     int *which = xcalloc((size_t)n, sizeof(int));
@@ -821,7 +843,6 @@ static void stage_feedback(void)
     }
     FILE *f = create_file(in_out("feedback.jsonl"));
     for (int i = 0; i < n; i++) {
-        if (strcmp(a.s[i], b.s[i]) == 0) continue;
         int first = p[i] >= 0.5;                /* chosen is a */
         json_put(f, "{", "prompt", prompt.s[i]);
         json_put(f, ", ", "chosen", first ? a.s[i] : b.s[i]);

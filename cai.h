@@ -193,15 +193,16 @@ typedef struct Acts Acts;
 Acts *acts_new(void);
 void acts_free(Acts *a);
 
-/* Runs sequences first..last-1 of s through the transformer; keeps what backward needs.
- * Row i below means packed token i counted from s->start[first]. */
+/* Runs sequences first..last-1 of s through the transformer; keeps what backward needs. A sequence that begins as an
+ * earlier one is encoded from where they part. Token i below means packed token i counted from s->start[first]. */
 void forward(const Model *m, Acts *a, const Seqs *s, int first, int last);
-/* logp[i] = log pi(target[i] | tokens up to row[i]); logits are computed for these rows only.
+int acts_rows(const Acts *a);       /* tokens that were encoded, less than there are if beginnings were shared */
+/* logp[i] = log pi(target[i] | tokens up to token[i]); logits are computed for these rows only.
  * entropy (may be NULL): of the whole next-token distribution, in nats. */
-void logprobs(const Model *m, Acts *a, int n, const int *row, const int *target,
+void logprobs(const Model *m, Acts *a, int n, const int *token, const int *target,
               real *logp, real *entropy);
-/* score[i] = score_w . h[row[i]] + score_b, h the final normed state. */
-void scores(const Model *m, Acts *a, int n, const int *row, real *score);
+/* score[i] = score_w . h[token[i]] + score_b, h the final normed state. */
+void scores(const Model *m, Acts *a, int n, const int *token, real *score);
 /* Adds to grad the gradient of a loss whose derivatives by the values of the latest logprobs and
  * scores call are dlogp and dscore (either may be NULL: not part of the loss). A grad whose tok_emb or head is
  * NULL does not want that one. */
@@ -408,7 +409,7 @@ typedef struct {
     const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
     int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, context, pretrain_batch, pretrain_warm;
     int redteam, helpful, prefs, pm_batch, revisions, sl_batch, final_only;
-    int plain, chains, principles, both_orders, hard;
+    int plain, chains, pairs, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
     double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
     double ppo_lr, value_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;

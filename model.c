@@ -169,10 +169,11 @@ static int *room_ints(Ints *b, int n) {
 /* Kept per layer: the residual stream before each half, q k v, the attention weights and output,
  * gate and up. Norms and silu(g)*u are cheap and computed again in backward. */
 struct Acts {
-    int N, first, last;                 /* the shard: tokens, sequences */
+    int N, first, last;                 /* the shard: rows, sequences */
     const Seqs *s;
-    const int *token;                   /* (N) */
-    Ints pos;                           /* (N) position within its sequence */
+    Ints token, pos;                    /* (N) of each row; its position within its sequence */
+    Ints place;                         /* (tokens of the shard) the row of each */
+    Ints same;                          /* (sequences) leading tokens whose rows are an earlier sequence's */
     int n_logp, n_score;                /* rows of the latest logprobs and scores: */
     Ints row, target, score_row;        /* (n_logp) twice, (n_score) */
     size_t att;                         /* attention weights of one layer: sum of H T T */
@@ -185,6 +186,7 @@ struct Acts {
     Buf prob, hrow;                     /* (n_logp, V) (n_logp, C) */
     Buf xn, inv, ffn;                   /* (N, C) (N) (N, F) scratch, forward and backward */
     Buf dx, dxn, dq, dk, dv, d_o, ds, dg, du, dffn, dhrow;   /* gradients, one layer at a time */
+    Buf q1, k1, v1, o1, dq1, dk1, dv1;  /* (T, C) or (T, KD): one sequence whose beginning lies with another */
 };
 
 Acts *acts_new(void) { return xcalloc(1, sizeof(Acts)); }
@@ -193,12 +195,10 @@ void acts_free(Acts *a) {
     if (!a) return;
     Buf *all[] = {&a->rope, &a->x, &a->q, &a->k, &a->v, &a->p, &a->o, &a->g, &a->u, &a->h, &a->prob,
                   &a->hrow, &a->xn, &a->inv, &a->ffn, &a->dx, &a->dxn, &a->dq, &a->dk, &a->dv, &a->d_o,
-                  &a->ds, &a->dg, &a->du, &a->dffn, &a->dhrow};
+                  &a->ds, &a->dg, &a->du, &a->dffn, &a->dhrow, &a->q1, &a->k1, &a->v1, &a->o1, &a->dq1, &a->dk1, &a->dv1};
+    Ints *ints[] = {&a->token, &a->pos, &a->place, &a->same, &a->row, &a->target, &a->score_row};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]->p);
-    free(a->pos.p);
-    free(a->row.p);
-    free(a->target.p);
-    free(a->score_row.p);
+    for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) free(ints[i]->p);
     free(a);
 }
 
@@ -211,28 +211,69 @@ static const real *rope_rows(Acts *a, int T, int D) {
     return a->rope.p;
 }
 
-/* Takes the shard's sequences: checks them against the model and notes positions. */
+enum { SHARE_FROM = 8 };            /* tokens: a shorter common beginning is not worth the copying */
+
+static int common_start(const Seqs *s, int a, int b) {
+    int n = least(seq_len(s, a), seq_len(s, b)), i = 0;
+    while (i < n && seq_tok(s, a)[i] == seq_tok(s, b)[i]) i++;
+    return i;
+}
+
+/* Gives every token its row. What a row holds depends on its token and those before it only, so a sequence that
+ * begins as an earlier one takes that one's rows up to where they part: two answers to one prompt, or two letters
+ * after one question, are encoded once as far as they agree. */
+static void place_rows(Acts *a, const Seqs *s, int first, int last) {
+    int tokens = s->start[last] - s->start[first], N = 0, whole = first;
+    int *place = room_ints(&a->place, tokens), *same = room_ints(&a->same, last - first);
+    room_ints(&a->token, tokens), room_ints(&a->pos, tokens);
+    for (int b = first, *earlier = place; b < last; b++) {
+        int T = seq_len(s, b), n = b > first ? common_start(s, whole, b) : 0;
+        if (n < SHARE_FROM) n = 0, whole = b, earlier = place;
+        for (int t = 0; t < T; t++) {
+            place[t] = t < n ? earlier[t] : N;
+            a->token.p[place[t]] = seq_tok(s, b)[t];
+            a->pos.p[place[t]] = t;
+            N += t >= n;
+        }
+        same[b - first] = n;
+        place += T;
+    }
+    a->N = N;
+}
+
+/* The row of token t of sequence b. */
+static int row_at(const Acts *a, int b, int t) { return a->place.p[a->s->start[b] - a->s->start[a->first] + t]; }
+
+/* Takes the shard's sequences: checks them against the model and lays out the rows. */
 static void acts_take(Acts *a, const Config *c, const Seqs *s, int first, int last) {
     int longest = 1;
     a->s = s, a->first = first, a->last = last;
-    a->token = seq_tok(s, first);
-    a->N = s->start[last] - s->start[first];
     a->n_logp = a->n_score = 0;
     a->att = 0;
-    int *pos = room_ints(&a->pos, a->N);
-    for (int b = first, i = 0; b < last; b++) {
+    for (int b = first; b < last; b++) {
         int T = seq_len(s, b);
         if (T > c->seq_len)
             die(EXIT_INPUT, "a text of %d tokens does not fit the model's context of %d; shorten it", T, c->seq_len);
         longest = T > longest ? T : longest;
         a->att += (size_t)c->n_heads * (size_t)T * (size_t)whole_panels(T);
-        for (int t = 0; t < T; t++) pos[i++] = t;
     }
+    place_rows(a, s, first, last);
     for (int i = 0; i < a->N; i++)
-        if (a->token[i] < 0 || a->token[i] >= c->vocab_size)
+        if (a->token.p[i] < 0 || a->token.p[i] >= c->vocab_size)
             die(EXIT_INPUT, "token %d is beyond the model's vocabulary of %d; use the tokenizer it was trained with",
-                a->token[i], c->vocab_size);
+                a->token.p[i], c->vocab_size);
     rope_rows(a, longest, head_size(c));
+}
+
+int acts_rows(const Acts *a) { return a->N; }
+
+/* The rows of sequence b in x (N, width), from its first token on: where they lie, or a copy if they lie in two places. */
+static const real *rows_of(const Acts *a, Buf *copy, const real *x, int b, int width) {
+    int T = seq_len(a->s, b);
+    if (a->same.p[b - a->first] == 0) return x + (T ? (size_t)row_at(a, b, 0) * width : 0);
+    real *to = room(copy, (size_t)T * width);
+    for (int t = 0; t < T; t++) memcpy(to + (size_t)t * width, x + (size_t)row_at(a, b, t) * width, sizeof(real) * (size_t)width);
+    return to;
 }
 
 // ------------------------------------------------------------------------------------
@@ -253,9 +294,12 @@ static void attention_block_forward(const Model *m, Acts *a, int l, real *x_mid,
     rope_forward(q, a->rope.p, a->pos.p, N, H, D);
     rope_forward(k, a->rope.p, a->pos.p, N, K, D);
     for (int b = a->first; b < a->last; b++) {
-        int T = seq_len(a->s, b);
-        attention_forward(o, p, q, k, v, T, H, K, D);
-        o += (size_t)T * C, q += (size_t)T * C, k += (size_t)T * KD, v += (size_t)T * KD, p += (size_t)H * T * whole_panels(T);
+        int T = seq_len(a->s, b), n = a->same.p[b - a->first];
+        if (n == T) continue;                           /* every row of it has been there before */
+        real *own = o + (size_t)row_at(a, b, n) * C, *to = n ? room(&a->o1, (size_t)T * C) : own;
+        attention_forward(to, p, rows_of(a, &a->q1, q, b, C), rows_of(a, &a->k1, k, b, KD), rows_of(a, &a->v1, v, b, KD), T, H, K, D);
+        if (n) memcpy(own, to + (size_t)n * C, sizeof(real) * (size_t)(T - n) * C);     /* the beginning again, which is wasteful */
+        p += (size_t)H * T * whole_panels(T);
     }
     memcpy(x_mid, x, nc * sizeof(real));
     matmul_add(x_mid, a->o.p + l * nc, m->wo + l * cc, N, C, C);
@@ -285,7 +329,7 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last) {
     room(&a->p, L * a->att), room(&a->g, L * N * F), room(&a->u, L * N * F);
     room(&a->h, nc), room(&a->xn, nc), room(&a->inv, N), room(&a->ffn, N * F);
 
-    embed_forward(x, m->tok_emb, a->token, a->N, c->dim);
+    embed_forward(x, m->tok_emb, a->token.p, a->N, c->dim);
     for (int l = 0; l < c->n_layers; l++, x += 2 * nc) {
         attention_block_forward(m, a, l, x + nc, x);
         ffn_block_forward(m, a, l, x + 2 * nc, x + nc);
@@ -293,31 +337,39 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last) {
     rmsnorm_forward(a->h.p, a->inv.p, x, m->rms_final, a->N, c->dim);
 }
 
-void logprobs(const Model *m, Acts *a, int n, const int *row, const int *target,
+/* row[i] = the row of token[i], counted from the shard's first */
+static void place_of(const Acts *a, Ints *row, int n, const int *token) {
+    room_ints(row, n);
+    for (int i = 0; i < n; i++) {
+        assert(token[i] >= 0 && token[i] < a->s->start[a->last] - a->s->start[a->first]);
+        row->p[i] = a->place.p[token[i]];
+    }
+}
+
+void logprobs(const Model *m, Acts *a, int n, const int *token, const int *target,
               real *logp, real *entropy) {
     int C = m->c.dim, V = m->c.vocab_size;
     a->n_logp = n;
     if (n == 0) return;
-    memcpy(room_ints(&a->row, n), row, sizeof(int) * (size_t)n);
     memcpy(room_ints(&a->target, n), target, sizeof(int) * (size_t)n);
     real *h = room(&a->hrow, (size_t)n * C), *logits = room(&a->prob, (size_t)n * V);
+    place_of(a, &a->row, n, token);
     for (int i = 0; i < n; i++) {
-        assert(row[i] >= 0 && row[i] < a->N && target[i] >= 0 && target[i] < V);
-        memcpy(h + (size_t)i * C, a->h.p + (size_t)row[i] * C, sizeof(real) * (size_t)C);
+        assert(target[i] >= 0 && target[i] < V);
+        memcpy(h + (size_t)i * C, a->h.p + (size_t)a->row.p[i] * C, sizeof(real) * (size_t)C);
     }
     matmul(logits, h, m->head, n, C, V);
     logsoftmax_forward(logp, entropy, logits, target, n, V);
 }
 
-void scores(const Model *m, Acts *a, int n, const int *row, real *score) {
+void scores(const Model *m, Acts *a, int n, const int *token, real *score) {
     int C = m->c.dim;
     a->n_score = n;
     if (n == 0) return;
-    memcpy(room_ints(&a->score_row, n), row, sizeof(int) * (size_t)n);
+    place_of(a, &a->score_row, n, token);
     for (int i = 0; i < n; i++) {
-        const real *h = a->h.p + (size_t)row[i] * C;
+        const real *h = a->h.p + (size_t)a->score_row.p[i] * C;
         real sum = 0;
-        assert(row[i] >= 0 && row[i] < a->N);
         #pragma omp simd reduction(+ : sum)
         for (int j = 0; j < C; j++) sum += m->score_w[j] * h[j];
         score[i] = sum + m->score_b[0];
@@ -368,6 +420,28 @@ static void ffn_block_backward(const Model *m, Model *grad, Acts *a, int l, cons
     rmsnorm_backward(dx, grad->rms_ffn + l * C, dxn, x, a->inv.p, m->rms_ffn + l * C, N, C);
 }
 
+/* attention_backward of sequence b, whose beginning lies with an earlier one. The outputs of the beginning are that one's, so
+ * their d_o is 0 here; its keys and values are read by both, so what comes back for them is added. */
+static void shared_attention_backward(Acts *a, int b, const real *p, const real *q, const real *k, const real *v,
+                                      int T, int H, int K, int D) {
+    int n = a->same.p[b - a->first], C = H * D, KD = K * D;
+    size_t c0 = (size_t)row_at(a, b, n) * C, tc = (size_t)T * C, tk = (size_t)T * KD, own = (size_t)(T - n) * C;
+    real *d_o = room(&a->o1, tc), *dq = room(&a->dq1, tc), *dk = room(&a->dk1, tk), *dv = room(&a->dv1, tk);
+    memset(d_o, 0, (tc - own) * sizeof(real));
+    memcpy(d_o + (tc - own), a->d_o.p + c0, own * sizeof(real));
+    memset(dk, 0, tk * sizeof(real));
+    memset(dv, 0, tk * sizeof(real));
+    attention_backward(dq, dk, dv, a->ds.p, d_o, p, q, k, v, T, H, K, D);
+    memcpy(a->dq.p + c0, dq + (tc - own), own * sizeof(real));
+    for (int t = 0; t < T; t++) {
+        size_t to = (size_t)row_at(a, b, t) * KD;
+        for (int j = 0; j < KD; j++) {
+            a->dk.p[to + j] += dk[(size_t)t * KD + j];
+            a->dv.p[to + j] += dv[(size_t)t * KD + j];
+        }
+    }
+}
+
 /* x_mid = x + wo o, o = attention(rope(wq n), rope(wk n), wv n), n = norm(x) */
 static void attention_block_backward(const Model *m, Model *grad, Acts *a, int l, const real *x) {
     const Config *c = &m->c;
@@ -380,11 +454,14 @@ static void attention_block_backward(const Model *m, Model *grad, Acts *a, int l
     matmul_dw(grad->wo + l * cc, dx, a->o.p + l * nc, N, C, C);
     memset(dk, 0, nk * sizeof(real));
     memset(dv, 0, nk * sizeof(real));
-    for (int b = a->first, i = 0; b < a->last; b++) {
-        int T = seq_len(a->s, b);
-        size_t c0 = (size_t)i * C, k0 = (size_t)i * KD;
-        attention_backward(dq + c0, dk + k0, dv + k0, a->ds.p, a->d_o.p + c0, p, q + c0, k + k0, v + k0, T, H, K, D);
-        p += (size_t)H * T * whole_panels(T), i += T;
+    for (int b = a->first; b < a->last; b++) {
+        int T = seq_len(a->s, b), n = a->same.p[b - a->first];
+        if (n == T) continue;
+        const real *qb = rows_of(a, &a->q1, q, b, C), *kb = rows_of(a, &a->k1, k, b, KD), *vb = rows_of(a, &a->v1, v, b, KD);
+        size_t c0 = (size_t)row_at(a, b, n) * C, k0 = (size_t)row_at(a, b, n) * KD;
+        if (n == 0) attention_backward(dq + c0, dk + k0, dv + k0, a->ds.p, a->d_o.p + c0, p, qb, kb, vb, T, H, K, D);
+        else shared_attention_backward(a, b, p, qb, kb, vb, T, H, K, D);
+        p += (size_t)H * T * whole_panels(T);
     }
     rope_backward(dq, a->rope.p, a->pos.p, N, H, D);
     rope_backward(dk, a->rope.p, a->pos.p, N, K, D);
@@ -416,7 +493,7 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         ffn_block_backward(m, grad, a, l, x -= nc);
         attention_block_backward(m, grad, a, l, x -= nc);
     }
-    if (grad->tok_emb) embed_backward(grad->tok_emb, a->dx.p, a->token, a->N, c->dim);
+    if (grad->tok_emb) embed_backward(grad->tok_emb, a->dx.p, a->token.p, a->N, c->dim);
 }
 
 // ------------------------------------------------------------------------------------
@@ -576,17 +653,16 @@ static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last,
     const Config *c = &sm->m->c;
     int C = c->dim, KD = kv_dim(c);
     forward(sm->m, a, sm->prompt, first, last);
-    for (int b = first, i = 0; b < last; b++, at++) {
+    for (int b = first; b < last; b++, at++) {
         int T = seq_len(sm->prompt, b);
         if (T == 0) die(EXIT_INPUT, "an empty prompt; give at least the begin token");
         for (int l = 0; l < c->n_layers; l++)
             for (int t = 0; t < T; t++) {
-                size_t from = ((size_t)l * a->N + i + t) * (size_t)KD;
+                size_t from = ((size_t)l * a->N + row_at(a, b, t)) * (size_t)KD;
                 cache_store(d, c, l, at, t, a->k.p + from, a->v.p + from);
             }
-        i += T;
         if (T == c->seq_len || sm->how.max_new < 1) continue;
-        memcpy(d->xn + d->n * C, a->h.p + (size_t)(i - 1) * C, sizeof(real) * (size_t)C);
+        memcpy(d->xn + d->n * C, a->h.p + (size_t)row_at(a, b, T - 1) * C, sizeof(real) * (size_t)C);
         d->id[d->n] = at;
         d->pos[d->n++] = T - 1;
     }

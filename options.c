@@ -45,6 +45,7 @@ static const Flag FLAGS[] = {
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
     { "plain", 'i', &o.plain, "0", 0, 1, "1: labels without chain of thought, not clamped (D11)" },
     { "chains", 'i', &o.chains, "1", 1, 64, "chains of thought averaged in a label" },
+    { "pairs", 'i', &o.pairs, "4", 1, 64, "pairs of answers a red-team prompt to be judged, less the equal ones" },
     { "principles", 'i', &o.principles, "1", 1, 64, "principles averaged in a label (paper: 1)" },
     { "both-orders", 'i', &o.both_orders, "1", 0, 1, "1: average a label over both orders (D4)" },
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
@@ -73,7 +74,7 @@ enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "demo", "", "the defaults: minutes on two cores" },
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
-               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 max-new 16 pm-batch 8 context 512",
+               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 pairs 2 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
     { "lecture", "corpus 80000 redteam 1024 helpful 1024 prefs 2048 rl-iters 50", "more of everything" },
 };

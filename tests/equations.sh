@@ -9,7 +9,7 @@ passed=0 failed=0
 ok()  { passed=$((passed + 1)); echo "ok - $1"; }
 bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
 is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
-V=build/verify DOC=docs/equations.md
+V=${B:-build}/verify DOC=docs/equations.md
 TAGS="E1 E2 E3 E4 E5 E6 E7 E8 E9 E10 E11 E12 E13 E14"
 
 $V >"$T/table"
