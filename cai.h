@@ -120,7 +120,11 @@ void matmul_add(real *y, const real *x, const real *w, int n, int c_in, int c_ou
 void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out, int add);  /* dx (+)= dy w */
 void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out);    /* dw += dy^T x */
 /* The same with w packed beforehand into panels of COLS columns, for the few rows of sampling. */
+#ifdef __AVX512F__
+enum { COLS = 32 };                 /* as many as the registers hold beside the rest of a tile */
+#else
 enum { COLS = 16 };
+#endif
 static inline int whole_panels(int n) { return (n + COLS - 1) / COLS * COLS; }
 void pack(real *panel, const real *b, int row, int col, int k, int n);
 void matmul_packed(real *y, const real *x, const real *panel, int n, int c_in, int c_out, int add);

@@ -184,15 +184,10 @@ static inline real fast_exp(real x) {
 #endif
 }
 
-/* Sixteen running maxima side by side, as a compiler may not reorder a single one by itself. */
 real max_of(const real *x, int n) {
-    real lane[16], m = x[0];
-    int i = 0;
-    for (int j = 0; j < 16; j++) lane[j] = m;
-    for (; i + 16 <= n; i += 16)
-        for (int j = 0; j < 16; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
-    for (; i < n; i++) m = x[i] > m ? x[i] : m;
-    for (int j = 0; j < 16; j++) m = lane[j] > m ? lane[j] : m;
+    real m = x[0];
+    #pragma omp simd reduction(max : m)
+    for (int i = 1; i < n; i++) m = x[i] > m ? x[i] : m;
     return m;
 }
 
