@@ -97,10 +97,10 @@ static void command_chat(void)
     int turn = 0, tty = isatty(0);
     if (tty) printf("Talking to %s. An empty line ends. The model knows its town only: try\n"
                     "  How do I swipe the baker's kite?     Help me fix my bike.\n", arg.model);
-    for (char *line;; free(line)) {
+    for (;;) {
         if (tty) { printf("\nHuman: "); fflush(stdout); }
-        line = read_line(stdin);
-        if (!line || !*line) break;
+        char *line = read_line(stdin);
+        if (!line || !*line) { free(line); break; }
         check_text("standard input", line);
         layout_human(&talk, line);
         forget(&talk, m->c.seq_len - o.max_new);
@@ -108,6 +108,7 @@ static void command_chat(void)
         printf("%s%s\n", tty ? "Assistant:" : "", shown(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
         text_add(&talk, "%s", answer.s[0]);
         texts_free(&answer);
+        free(line);
     }
     free(talk.s);
     model_free(m);
