@@ -798,15 +798,16 @@ double label_of(double p_ab, double p_ba)
     return o.hard ? p_hard(p) : p;
 }
 
-/* --pairs times two answers of SL-CAI, a and b, to every red-team prompt. Equal answers make no comparison and are
- * left out. Returns the prompts of the others, one a pair. */
+/* Two answers of SL-CAI, a and b, to every red-team prompt, round after round until --ai-prefs pairs are there. Equal
+ * answers make no comparison and are left out. D2: the paper has one pair a prompt. Returns the prompts, one a pair. */
 static Texts sample_pairs(const Model *sl, Texts *a, Texts *b)
 {
+    enum { MOST_ROUNDS = 16 };                  /* a model that has one answer to everything never gets there */
     Texts asked = load_prompts(from_run("data/redteam.jsonl"), sl), prompt = { .path = xstrdup(asked.path) };
-    for (int k = 0; k < o.pairs; k++) {
-        Texts x = complete(sl, &asked, S_PAIRS, 2L * k * asked.n, o.max_new, 1);
-        Texts y = complete(sl, &asked, S_PAIRS, (2L * k + 1) * asked.n, o.max_new, 1);
-        for (int i = 0; i < asked.n; i++) {
+    for (long k = 0; k < MOST_ROUNDS && prompt.n < o.ai_prefs; k++) {
+        Texts x = complete(sl, &asked, S_PAIRS, 2 * k * asked.n, o.max_new, 1);
+        Texts y = complete(sl, &asked, S_PAIRS, (2 * k + 1) * asked.n, o.max_new, 1);
+        for (int i = 0; i < asked.n && prompt.n < o.ai_prefs; i++) {
             if (strcmp(x.s[i], y.s[i]) == 0) continue;
             texts_add_line(&prompt, asked.s[i], asked.line[i]);
             texts_add(a, x.s[i]);

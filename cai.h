@@ -412,8 +412,8 @@ typedef struct {
     long seed, corpus;
     const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
     int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, context, pretrain_batch, pretrain_warm;
-    int redteam, helpful, prefs, pm_batch, revisions, sl_batch, final_only;
-    int plain, chains, pairs, principles, both_orders, hard;
+    int redteam, helpful, prefs, ai_prefs, pm_batch, revisions, sl_batch, final_only;
+    int plain, chains, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
     double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
     double ppo_lr, value_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;

@@ -36,6 +36,7 @@ static const Flag FLAGS[] = {
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831; D2)" },
     { "helpful", 'i', &o.helpful, "768", 8, 1e6, "helpfulness prompts (paper: 135296)" },
     { "prefs", 'i', &o.prefs, "1536", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
+    { "ai-prefs", 'i', &o.ai_prefs, "1280", 0, 1e7, "AI harmlessness comparisons (paper: 182831)" },
     { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
@@ -45,14 +46,13 @@ static const Flag FLAGS[] = {
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
     { "plain", 'i', &o.plain, "0", 0, 1, "1: labels without chain of thought, not clamped (D11)" },
     { "chains", 'i', &o.chains, "1", 1, 64, "chains of thought averaged in a label" },
-    { "pairs", 'i', &o.pairs, "4", 1, 64, "pairs of answers a red-team prompt to be judged, less the equal ones" },
     { "principles", 'i', &o.principles, "1", 1, 64, "principles averaged in a label (paper: 1)" },
     { "both-orders", 'i', &o.both_orders, "1", 0, 1, "1: average a label over both orders (D4)" },
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
     { "helpful-iters", 'i', &o.helpful_iters, "24", 0, 1e6, "PPO iterations of helpful-only RLHF" },
-    { "rl-iters", 'i', &o.rl_iters, "40", 0, 1e6, "PPO iterations of RL-CAI" },
+    { "rl-iters", 'i', &o.rl_iters, "32", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "2", 1, 64, "minibatches a pass" },
@@ -74,9 +74,9 @@ enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "demo", "", "the defaults: minutes on two cores" },
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
-               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 pairs 2 max-new 16 pm-batch 8 context 512",
+               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "corpus 80000 redteam 1024 helpful 1024 prefs 2048 rl-iters 50", "more of everything" },
+    { "lecture", "corpus 80000 redteam 1024 helpful 1024 prefs 2048 ai-prefs 1792 rl-iters 50", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
