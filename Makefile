@@ -115,9 +115,10 @@ $(B)/spy: tests/spy.c $(PROGRAM:%.c=$(B)/spied/%.o) $(LIBRARY:%.c=$(B)/%.o)
 $(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: cai $(B)/bench        ## speed: shares of the matrix-product peak, growth, PyTorch beside it if it is there (minutes)
+bench: cai $(B)/bench        ## speed: shares of the matrix-product peak, growth, PyTorch if it is there, the demo by stages (minutes)
 	@OPENBLAS_NUM_THREADS=1 $(B)/bench
 	@tests/bench_torch.py 2>/dev/null || echo "no PyTorch (Debian: python3-torch): nothing to compare with"
+	@rm -rf $(B)/demo && ./cai run --quiet 1 --out $(B)/demo 2>/dev/null | sed -n 's/^Seconds: /the demo, seconds: /p'
 
 kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
 	@KILLS=25 tests/resume.sh

@@ -114,6 +114,17 @@ static void bench_free(Bench *b)
     free(b->p);
 }
 
+/* Seconds of work on b by so many workers; b is done with then. */
+static double seconds(Bench b, int workers, void (*work)(void *))
+{
+    int all = n_workers;
+    n_workers = workers;
+    double t = median_time(work, &b);
+    n_workers = all;
+    bench_free(&b);
+    return t;
+}
+
 static void train_work(void *context)
 {
     Bench *b = context;
@@ -122,14 +133,9 @@ static void train_work(void *context)
 
 static double train_rate(Config c, int batch, int length, int workers, double muon)   /* tokens/s */
 {
-    int all = n_workers;
     Bench b = bench_new(c, batch, length);
-    n_workers = workers;
     b.t = trainer_new(b.m, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .max_norm = 1, .muon = muon });
-    double rate = batch * length / median_time(train_work, &b);
-    bench_free(&b);
-    n_workers = all;
-    return rate;
+    return batch * length / seconds(b, workers, train_work);
 }
 
 static void sample_work(void *context)
@@ -146,14 +152,9 @@ static void sample_work(void *context)
 
 static double sample_rate(Config c, int streams, int tokens, int workers)               /* tokens/s of all streams */
 {
-    int all = n_workers;
     Bench b = bench_new(c, streams, 1);
     b.how.max_new = tokens;
-    n_workers = workers;
-    double rate = streams * tokens / median_time(sample_work, &b);
-    bench_free(&b);
-    n_workers = all;
-    return rate;
+    return streams * tokens / seconds(b, workers, sample_work);
 }
 
 static void pm_work(void *context)
@@ -166,9 +167,7 @@ static double pm_rate(Config c)                         /* steps/s: 32 pairs of 
 {
     Bench b = bench_new(c, 64, 48);
     b.t = trainer_new(b.m, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .frozen = 1 });
-    double rate = 1 / median_time(pm_work, &b);
-    bench_free(&b);
-    return rate;
+    return 1 / seconds(b, n_workers, pm_work);
 }
 
 static void ppo_work(void *context)
@@ -186,31 +185,37 @@ static double ppo_rate(Config c)                        /* iterations/s: 128 pro
     b.t = trainer_new(b.m, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .frozen = 1 });
     b.how = (Ppo){ .lambda_kl = 0.05, .eps_clip = 0.2, .eps_value = 0.2, .c_v = 0.1, .gamma = 1, .lambda_gae = 1, .epochs = 4,
                    .minibatches = 1, .max_new = 24, .stop = { -1, -1 } };
-    double rate = 1 / median_time(ppo_work, &b);
-    bench_free(&b);
-    return rate;
+    return 1 / seconds(b, n_workers, ppo_work);
 }
 
 // ------------------------------------------------------------------------------------
 // the tables
 
-static void say_training(const char *name, Config c, double top)
+static double size_of(Config c)                         /* parameters */
 {
     Model *m = model_new(c);
-    double N = (double)m->n_param, two = train_rate(c, 32, 128, n_workers, 0), one = train_rate(c, 32, 128, 1, 0);
-    double muon = train_rate(c, 32, 128, n_workers, 0.95);
-    printf("training, %s (%.2fM)        %8.0f tokens/s  %5.1f %% of the peak; %.2f times one worker's; with Muon %8.0f\n", name, 1e-6 * N, two,
-           100 * 6e-9 * N * two / top, two / one, muon);
+    double n = (double)m->n_param;
     model_free(m);
+    return n;
+}
+
+static void say_training(const char *name, Config c, double top)
+{
+    double N = size_of(c), all = train_rate(c, 32, 128, n_workers, 0), one = train_rate(c, 32, 128, 1, 0);
+    double muon = train_rate(c, 32, 128, n_workers, 0.95);
+    printf("training, %s (%.2fM): %.0f tokens/s, %.1f %% of the peak, %.2f times one worker's; with Muon %.0f\n", name, 1e-6 * N, all,
+           100 * 6e-9 * N * all / top, all / one, muon);
     fflush(stdout);
 }
 
-static void say_sampling(const char *name, Config c)
+static void say_sampling(const char *name, Config c, double top)
 {
     static const int streams[] = { 1, 16, 64, 256 };
-    printf("sampling, %s, tokens/s of", name);
-    for (int k = 0; k < 4; k++) printf("  %d: %.0f", streams[k], sample_rate(c, streams[k], 128, n_workers));
-    printf("; one worker, 64 streams: %.0f\n", sample_rate(c, 64, 128, 1));
+    double rate[4];
+    for (int k = 0; k < 4; k++) rate[k] = sample_rate(c, streams[k], 128, n_workers);
+    printf("sampling, %s: ", name);
+    for (int k = 0; k < 4; k++) printf("%d streams %.0f tokens/s%s", streams[k], rate[k], k < 3 ? ", " : "; 64 streams: ");
+    printf("%.1f %% of the peak, %.2f times one worker's\n", 100 * 2e-9 * size_of(c) * rate[2] / top, rate[2] / sample_rate(c, 64, 128, 1));
     fflush(stdout);
 }
 
@@ -246,8 +251,8 @@ int main(int argc, char **argv)
     fflush(stdout);
     say_training("4 of 128", shape(4, 128), top);
     say_training("6 of 256", shape(6, 256), top);
-    say_sampling("4 of 128", shape(4, 128));
-    say_sampling("6 of 256", shape(6, 256));
+    say_sampling("4 of 128", shape(4, 128), top);
+    say_sampling("6 of 256", shape(6, 256), top);
     printf("one stream, one thread, 4 of 128: %.0f tokens/s\n", sample_rate(shape(4, 128), 1, 256, 1));
     printf("demo's model: preference model %.1f steps/s (32 pairs of 48 tokens), PPO %.2f iterations/s (128 answers of 24)\n", pm_rate(demo),
            ppo_rate(demo));
