@@ -816,7 +816,7 @@ static Texts sample_pairs(const Model *sl, Texts *a, Texts *b)
         texts_free(&x); texts_free(&y);
     }
     texts_free(&asked);
-    if (!prompt.n) warning("SL-CAI gave every prompt the same answer twice: no AI comparisons, so the preference model learns helpfulness only");
+    if (o.ai_prefs && !prompt.n) warning("SL-CAI gave every prompt the same answer twice: no AI comparisons, so the preference model learns helpfulness only");
     return prompt;
 }
 
