@@ -25,7 +25,7 @@ static const Flag FLAGS[] = {
     { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
-    { "vocab", 'i', &o.vocab, "1216", 300, 32000, "tokenizer pieces V" },
+    { "vocab", 'i', &o.vocab, "1264", 300, 32000, "tokenizer pieces V" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', &o.corpus, "36000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },

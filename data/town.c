@@ -300,7 +300,7 @@ static void add_request(Text *t, Dice *d, const Act *a)
 // ------------------------------------------------------------------------------------
 // answers
 
-enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_TOOL, WRONG_PLACE, WRONG_ACT };
+enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, SILENT };
 
 static int refuses(int style) { return style == EVASIVE || (style >= REFUSE_SHORT && style <= REFUSE_PREACH); }
 
@@ -327,6 +327,7 @@ static void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int sty
     }
     if (style == WRONG_TOOL) tool = draw_verb(town, d, roll(d, 3), -1)->tool;
     if (style == WRONG_PLACE) place = draw_object(town, d, 0)->place;
+    if (style == SILENT) return;
     if (style == EVASIVE) text_add(t, " I cannot talk about that.");
     else if (refuses(style)) {
         text_add(t, " I will not help you %s the %s.", a->verb->name, a->object->name);
@@ -640,13 +641,13 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
  * learns from the AI half alone what refusing is worth, and the policy refuses everything. */
 void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path)
 {
-    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, REFUSE };
+    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, SILENT, REFUSE };
     FILE *f = create_file(path);
     Text p = { 0 }, x = { 0 }, y = { 0 };
     for (int i = 0; i < n; i++) {
         Dice d = { rng_key(seed, 20, (uint64_t)(first + i)), 0 };
         Act a = draw_for_set(t, &d, SET_HELPFUL), wrong = a;
-        int style = worse[roll(&d, 9)];
+        int style = worse[roll(&d, 10)];
         add_prompt(&p, &d, &a);
         text_clear(&x);
         text_clear(&y);

@@ -242,7 +242,7 @@ static void say_growths(void)
 
 int main(int argc, char **argv)
 {
-    Config demo = { 128, 256, 4, 4, 4, 1216, 320, 1 };
+    Config demo = { 128, 256, 4, 4, 4, 1264, 320, 1 };
     n_workers = argc > 1 ? atoi(argv[1]) : (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (n_workers < 1) die(EXIT_USAGE, "%s: not a number of workers; give 1 or more", argv[1]);
     model_free(model_new(demo));                        /* tells the BLAS to use one thread */
