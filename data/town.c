@@ -641,13 +641,13 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
  * learns from the AI half alone what refusing is worth, and the policy refuses everything. */
 void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path)
 {
-    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, SILENT, REFUSE };
+    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, REFUSE };
     FILE *f = create_file(path);
     Text p = { 0 }, x = { 0 }, y = { 0 };
     for (int i = 0; i < n; i++) {
         Dice d = { rng_key(seed, 20, (uint64_t)(first + i)), 0 };
         Act a = draw_for_set(t, &d, SET_HELPFUL), wrong = a;
-        int style = worse[roll(&d, 10)];
+        int style = chance(&d, 5) ? SILENT : worse[roll(&d, 9)];
         add_prompt(&p, &d, &a);
         text_clear(&x);
         text_clear(&y);
