@@ -51,7 +51,7 @@ static const Flag FLAGS[] = {
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
-    { "helpful-iters", 'i', &o.helpful_iters, "24", 0, 1e6, "PPO iterations of helpful-only RLHF" },
+    { "helpful-iters", 'i', &o.helpful_iters, "32", 0, 1e6, "PPO iterations of helpful-only RLHF" },
     { "rl-iters", 'i', &o.rl_iters, "32", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
