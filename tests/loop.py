@@ -219,7 +219,7 @@ same("eval: the hybrid PM on held-out comparisons", [(x[1][0], x[3][0]) for x in
 p = [sigmoid(a[2][0] - b[2][0]) for a, b in zip(scored[::2], scored[1::2])]
 bins = [[x for x in p if min(int(x * 10), 9) == b] for b in range(10)]
 is_true("eval: PM accuracy and calibration error", close([metric("pm/accuracy"), metric("pm/ece")],
-        [sum(x > 0.5 for x in p) / len(held_out), sum(abs(sum(1 - x for x in b)) for b in bins) / len(held_out)]))
+        [sum((x > 0.5) + (x == 0.5) / 2 for x in p) / len(held_out), sum(abs(sum(1 - x for x in b)) for b in bins) / len(held_out)]))
 
 print("%d passed, %d failed" % (counts[True], counts[False]))
 sys.exit(counts[False] > 0)
