@@ -326,6 +326,12 @@ PY
 ./cai rl --out "$T/same" --quiet 1 >/dev/null 2>"$T/stderr"
 is  "collapse: all answers the same is no error" $? 0
 is  "collapse: all answers the same, in words, once" "$(grep -c '^cai: rl: iteration 0: all 8 answers are the same: the policy has collapsed' "$T/stderr")" 1
+./cai feedback --out "$T/same" --quiet 1 >/dev/null 2>"$T/stderr"
+is  "SL-CAI with one answer to everything is no error" $? 0
+yes "it is told in words" grep -q '^cai: feedback: SL-CAI gave every prompt the same answer twice: no AI comparisons' "$T/stderr"
+yes "and there is nothing to judge" [ ! -s "$T/same/feedback.jsonl" ]
+./cai pm --out "$T/same" --quiet 1 >/dev/null 2>&1
+is  "the preference model then learns from people alone" $? 0
 fi
 no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$before_mixed"
