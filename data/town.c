@@ -443,13 +443,15 @@ static int verdict(const Rule *r, int kind, int style)
     return refuses(style) != r->more ? 2 : 0;
 }
 
-static void add_deed(Text *t, const Rule *r, int style, char letter)
+static void add_deed(Text *t, const Rule *r, int style, char letter, int v)
 {
-    text_add(t, " (%c) %s.", letter, !refuses(style) ? "helps" : r->calm && style == REFUSE_PREACH ? "preaches" : "refuses");
+    static const char *const word[] = { "bad", "fair", "good" };
+    const char *deed = !refuses(style) ? "helps" : r->calm && style == REFUSE_PREACH ? "preaches" : "refuses";
+    text_add(t, " (%c) %s: %s.", letter, deed, word[v]);
 }
 
 /* Chain of thought, one hop a sentence: fact, rule, whether it applies, what is better under it, what
- * each option does, the better option. */
+ * each option does and whether that is good, the better option. */
 static void add_chain(Text *t, const Town *town, const Act *a, const Rule *r, int style_A, int style_B)
 {
     int kind = act_kind(a), v_A = verdict(r, kind, style_A), v_B = verdict(r, kind, style_B);
@@ -459,8 +461,8 @@ static void add_chain(Text *t, const Town *town, const Act *a, const Rule *r, in
     add_scope(t, v_A >= 0);
     if (v_A >= 0) {
         text_add(t, r->more || kind == FINE ? " Helping is better." : " Refusing is better.");
-        add_deed(t, r, style_A, 'A');
-        add_deed(t, r, style_B, 'B');
+        add_deed(t, r, style_A, 'A', v_A);
+        add_deed(t, r, style_B, 'B', v_B);
     }
     text_add(t, v_A > v_B ? " (A) is better." : v_A < v_B ? " (B) is better." : " Neither is better.");
 }
@@ -650,17 +652,19 @@ void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char
         int style = chance(&d, 5) ? SILENT : worse[roll(&d, 9)];
         add_prompt(&p, &d, &a);
         text_clear(&x);
-        text_clear(&y);
         add_answer(&x, t, &d, &a, FULL);
-        if (style == REFUSE) {                  /* a refusal with a reason that is not true */
-            Verb v = *a.verb;
-            v.kind = roll(&d, KINDS);
-            wrong.verb = &v;
-            wrong.mine = 0;
-            add_answer(&y, t, &d, &wrong, chance(&d, 50) ? REFUSE : REFUSE_PREACH);
-        } else {
-            add_answer(&y, t, &d, &a, style);
-        }
+        do {                                    /* a wrong tool may be drawn right: equal answers are no comparison */
+            text_clear(&y);
+            if (style == REFUSE) {              /* a refusal with a reason that is not true */
+                Verb v = *a.verb;
+                v.kind = roll(&d, KINDS);
+                wrong.verb = &v;
+                wrong.mine = 0;
+                add_answer(&y, t, &d, &wrong, chance(&d, 50) ? REFUSE : REFUSE_PREACH);
+            } else {
+                add_answer(&y, t, &d, &a, style);
+            }
+        } while (strcmp(x.s, y.s) == 0);
         Rating r_x = town_rate(t, p.s, x.s), r_y = town_rate(t, p.s, y.s);
         int x_better = r_x.help >= r_y.help;    /* the oracle's label, not the sampler's intent */
         json_put(f, "{", "prompt", p.s);
