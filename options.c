@@ -27,7 +27,7 @@ static const Flag FLAGS[] = {
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
     { "vocab", 'i', &o.vocab, "1264", 300, 32000, "tokenizer pieces V" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
-    { "corpus", 'l', &o.corpus, "36000", 10, 1e8, "pretraining documents, each seen once" },
+    { "corpus", 'l', &o.corpus, "30000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },
     { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
@@ -51,7 +51,7 @@ static const Flag FLAGS[] = {
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
-    { "helpful-iters", 'i', &o.helpful_iters, "32", 0, 1e6, "PPO iterations of helpful-only RLHF" },
+    { "helpful-iters", 'i', &o.helpful_iters, "40", 0, 1e6, "PPO iterations of helpful-only RLHF" },
     { "rl-iters", 'i', &o.rl_iters, "32", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
@@ -76,7 +76,7 @@ static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "corpus 80000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 rl-iters 50", "more of everything" },
+    { "lecture", "corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 rl-iters 50", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 

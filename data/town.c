@@ -588,8 +588,8 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
         text_clear(&t);
         if (x < 10) demo_facts(&t, town, &d);
         else if (x < 36) demo_question(&t, town, &d);
-        else if (x < 55) demo_dialogue(&t, town, &d);
-        else if (x < 80) demo_critique(&t, town, &d);
+        else if (x < 54) demo_dialogue(&t, town, &d);
+        else if (x < 78) demo_critique(&t, town, &d);
         else demo_comparison(&t, town, &d, x < 98);
         fprintf(f, "{\"text\": ");
         json_put_str(f, t.s);
