@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The shapes of tests/bench.c in PyTorch, with the settings that were fastest on the machines we have:
-two threads, passive waiting, large allocations kept. Prints training and sampling rates in tokens/s.
+two threads, passive waiting, large allocations kept. Prints training and sampling rates in tokens/s, and ours
+(build/bench, measured in turn with them, five times) as a ratio, pair by pair.
 `make bench` runs it if the system's Python has torch (Debian: python3-torch).
 SPDX-License-Identifier: MIT
 """
@@ -13,6 +14,7 @@ if any(os.environ.get(k) != v for k, v in FAST.items()):    # these count only i
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **FAST})
 
 import statistics
+import subprocess
 import time
 import torch
 from torch.nn import functional as F
@@ -93,7 +95,7 @@ def sampling(L, C, streams, n=128):
     return streams * n / median(one)
 
 
-def median(work, least=5, seconds=2):
+def median(work, least=5, seconds=1):
     work()
     times, begin = [], time.perf_counter()
     while len(times) < least or time.perf_counter() - begin < seconds:
@@ -103,7 +105,14 @@ def median(work, least=5, seconds=2):
     return statistics.median(times)
 
 
+def compare(kind, L, C, theirs):
+    pairs = [(theirs(), float(subprocess.check_output([sys.argv[1], kind, str(L), str(C)]))) for _ in range(5)]
+    ratios = sorted(ours / torch_s for torch_s, ours in pairs)
+    print(f"PyTorch {torch.__version__}, {L} of {C}, {kind}: {statistics.median(p[0] for p in pairs):.0f} tokens/s; "
+          f"ours {ratios[2]:.2f} times that ({ratios[0]:.2f} to {ratios[-1]:.2f})", flush=True)
+
+
 torch.set_num_threads(os.cpu_count())
 for L, C in ((4, 128), (6, 256)):
-    print(f"PyTorch {torch.__version__}, {L} of {C}: training {training(L, C):.0f} tokens/s, "
-          f"sampling 64 streams {sampling(L, C, 64):.0f} tokens/s", flush=True)
+    compare("train", L, C, lambda: training(L, C))
+    compare("sample", L, C, lambda: sampling(L, C, 64))
