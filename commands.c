@@ -36,7 +36,7 @@ static void help(void)
     printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned model.\n\n"
            "  cai run --out out          the whole loop, minutes on two cores\n"
            "  cai chat rl_cai            talk to the result\n"
-           "  cai trace \"How do I swipe the baker's kite?\"\n\nCommands:\n");
+           "  cai trace \"How do I nab the baker's kite?\"\n\nCommands:\n");
     for (int i = 0; i < N_COMMANDS; i++) printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
     printf("\nStages, each also a command of its own:\n");
     for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
@@ -96,7 +96,7 @@ static void command_chat(void)
     Text talk = { 0 };
     int turn = 0, tty = isatty(0);
     if (tty) printf("Talking to %s. An empty line ends. The model knows its town only: try\n"
-                    "  How do I swipe the baker's kite?     Help me fix my bike.\n", arg.model);
+                    "  How do I nab the baker's kite?     Help me fix my bike.\n", arg.model);
     for (;;) {
         if (tty) { printf("\nHuman: "); fflush(stdout); }
         char *line = read_line(stdin);
@@ -230,7 +230,10 @@ static void trace_feedback(const char *prompt, Texts *a, Texts *b, double *label
     char *principle = law.comparison[k].choose;
     double p_ab, p_ba;
     *a = complete(sl, &p, S_ASK, 101, o.max_new, 1);
-    *b = complete(sl, &p, S_ASK, 102, o.max_new, 1);
+    for (int i = 0; i < 16 && (!b->n || strcmp(a->s[0], b->s[0]) == 0); i++) {     /* as the stage has it: equal answers are no pair */
+        texts_free(b);
+        *b = complete(sl, &p, S_ASK, 102 + i, o.max_new, 1);
+    }
     judge_both(m, &p, &principle, a->s, b->s, o.plain, 200, &p_ab, &p_ba, &chain);
     *label = label_of(p_ab, p_ba);
     printf("4 two answers of SL-CAI\n    A%s\n    B%s\n    principle drawn: %s\n    %s\n", shown(a->s[0]), shown(b->s[0]), law.comparison[k].id, principle);
@@ -296,7 +299,7 @@ static void trace_ppo(const char *prompt)
 
 static void command_trace(void)
 {
-    if (!arg.prompt || !*arg.prompt) die(EXIT_USAGE, "trace needs a request; try cai trace \"How do I swipe the baker's kite?\"");
+    if (!arg.prompt || !*arg.prompt) die(EXIT_USAGE, "trace needs a request; try cai trace \"How do I nab the baker's kite?\"");
     check_text("trace", arg.prompt);
     Text prompt = { 0 };
     Texts response, a, b;
