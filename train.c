@@ -804,8 +804,24 @@ static int has_stopped(const Rollout *ro, int b, const Ppo *how)
     return end >= 0 && (end == how->stop[0] || end == how->stop[1]);
 }
 
+/* PM scores, less the penalty for answers that were cut. The PM learned from answers that end with stop[0]; one that ended with
+ * stop[1] is read with that end too, or PPO finds that an end which no comparison has shown scores higher than any answer. */
+static void score_answers(const Model *pm, const Ppo *how, Rollout *ro)
+{
+    Seqs read = ro->seq;
+    size_t N = ro->seq.n ? (size_t)ro->seq.start[ro->seq.n] : 0;
+    read.token = xcalloc(N + 1, sizeof(int));
+    memcpy(read.token, ro->seq.token, N * sizeof(int));
+    for (int b = 0; b < read.n; b++)
+        if (has_stopped(ro, b, how)) read.token[read.start[b + 1] - 1] = how->stop[0];
+    pm_scores(pm, &read, ro->score);
+    for (int b = 0; b < read.n; b++)
+        if (!has_stopped(ro, b, how)) ro->score[b] -= how->missing_stop_penalty;
+    free(read.token);
+}
+
 /* What the models say of one iteration's samples. log pi_old is read by forward, not taken from
- * sample, whose cached products round otherwise. pm reads the last token of the whole. *out must
+ * sample, whose cached products round otherwise. *out must
  * be all zero or an earlier rollout. reward, adv and ret wait for ppo_update. */
 void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs *prompts,
                  uint64_t key, const Ppo *how, Rollout *out)
@@ -825,9 +841,7 @@ void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs
                           .logp = out->logp_old, .entropy = out->entropy, .value = out->value });
     read_model((Reading){ .m = pi_0, .s = &out->seq, .flag = flag, .first = first, .n_piece = n,
                           .logp = out->logp_ref });
-    pm_scores(pm, &out->seq, out->score);
-    for (int b = 0; b < out->seq.n; b++)
-        if (!has_stopped(out, b, how)) out->score[b] -= how->missing_stop_penalty;
+    score_answers(pm, how, out);
     free(flag);
     free(first);
 }

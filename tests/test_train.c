@@ -1030,19 +1030,24 @@ static void ppo_rollout_contents(void **state)
 {
     (void)state;
     World w = world(NORMAL, 9);
+    w.how.stop[1] = 3;
     ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 1, &w.how, &w.ro);
     ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);   /* a used one may be used again */
     Acts *a = acts_new();
-    int stopped = 0, cut = 0;
+    int ended[2] = { 0, 0 }, cut = 0;
     assert_int_equal(w.ro.seq.n, 21);
     for (int b = 0; b < 21; b++) {
         const int *token = seq_tok(&w.ro.seq, b);
-        int T = seq_len(&w.ro.seq, b), P = w.ro.prompt_len[b], stop = token[T - 1] == 2;
+        int T = seq_len(&w.ro.seq, b), P = w.ro.prompt_len[b], end = token[T - 1], stop = end == 2 || end == 3;
         assert_int_equal(P, seq_len(&w.prompts, b));
         assert_memory_equal(token, seq_tok(&w.prompts, b), P * sizeof *token);
         assert_true(stop || T - P == 8);
-        stopped += stop, cut += !stop;
-        close_to(w.ro.score[b], score_of(w.pm, &w.ro.seq, b) - (stop ? 0 : 1.5), loose(1e-12));
+        if (stop) ended[end - 2]++; else cut++;
+        Seqs read = { 0 };                        /* the PM meets one end only, whichever of the two was sampled */
+        seqs_push(&read, token, T);
+        if (stop) seq_tok(&read, 0)[T - 1] = 2;
+        close_to(w.ro.score[b], score_of(w.pm, &read, 0) - (stop ? 0 : 1.5), loose(1e-12));
+        seqs_free(&read);
         for (int t = P; t < T; t++) {             /* each from the prefix alone: nothing looks ahead */
             Seqs prefix = { 0 };
             int row = t - 1, i = w.ro.seq.start[b] + t;
@@ -1064,7 +1069,7 @@ static void ppo_rollout_contents(void **state)
             assert_true(w.ro.logp_old[i] == 0 && w.ro.logp_ref[i] == 0 && w.ro.value[i] == 0);
         }
     }
-    assert_true(stopped > 0 && cut > 0);          /* both kinds were seen */
+    assert_true(ended[0] > 0 && ended[1] > 0 && cut > 0);               /* all three kinds were seen */
     acts_free(a);
     world_free(&w);
 }
