@@ -811,7 +811,7 @@ static void score_answers(const Model *pm, const Ppo *how, Rollout *ro)
     Seqs read = ro->seq;
     size_t N = ro->seq.n ? (size_t)ro->seq.start[ro->seq.n] : 0;
     read.token = xcalloc(N + 1, sizeof(int));
-    memcpy(read.token, ro->seq.token, N * sizeof(int));
+    if (N) memcpy(read.token, ro->seq.token, N * sizeof(int));
     for (int b = 0; b < read.n; b++)
         if (has_stopped(ro, b, how)) read.token[read.start[b + 1] - 1] = how->stop[0];
     pm_scores(pm, &read, ro->score);
