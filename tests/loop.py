@@ -45,6 +45,7 @@ for line in open("data/constitution.txt"):
 redteam = [r["prompt"] for r in records("data/redteam.jsonl")]
 helpful = [r["prompt"] for r in records("data/helpful.jsonl")]
 human = records("data/human_prefs.jsonl")
+is_true("data: no comparison of two equal answers", all(r["chosen"] != r["rejected"] for r in human))
 
 
 # ------------------------------------------------------------------------------------
