@@ -133,9 +133,10 @@ sanitize-thread:             ## the tests under ThreadSanitizer (plain C product
 	@$(MAKE) --no-print-directory B=build/thread ARCH= BLAS=none EXTRA="-O1 -fsanitize=thread" test
 
 VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-memcheck:                    ## the unit tests and a smoke run under valgrind (plain C products: it knows no AVX-512)
+memcheck:                    ## the unit tests, a smoke run and a look into it under valgrind (plain C products: it knows no AVX-512)
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
 	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
+	@for c in "trace x" "generate --max-new 8"; do $(VALGRIND) build/memcheck/cai $$c --out build/memcheck/run >/dev/null || exit 1; done
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
 
 IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas     # sums term by term, no fused products

@@ -230,6 +230,7 @@ static void trace_feedback(const char *prompt, Texts *a, Texts *b, double *label
     char *principle = law.comparison[k].choose;
     double p_ab, p_ba;
     *a = complete(sl, &p, S_ASK, 101, o.max_new, 1);
+    *b = (Texts){ 0 };
     for (int i = 0; i < 16 && (!b->n || strcmp(a->s[0], b->s[0]) == 0); i++) {     /* as the stage has it: equal answers are no pair */
         texts_free(b);
         *b = complete(sl, &p, S_ASK, 102 + i, o.max_new, 1);
