@@ -312,17 +312,20 @@ yes "collapse: KL over the bound, in words" grep -q '^cai: rl: iteration [0-9]*:
 is  "collapse: it is told once a stage" "$(grep -c '^cai: rl:' "$T/stderr")" 1
 if command -v python3 >/dev/null; then      # a model that says one thing whatever it is asked: it stops at once
 cp -r "$R" "$T/same" && rm "$T/same/files.txt"
-python3 - "$T/same/sl_cai.bin" <<'PY'
+stopping() {        # stopping X: the likelier the larger X is; what it is asked does not matter
+python3 - "$T/same/sl_cai.bin" "$1" <<'PY'
 import struct, sys
 b = open(sys.argv[1], "rb").read()
 dim, hidden, layers, heads, kv, vocab, context = struct.unpack("<7i", b[:28])
 w = [0.0] * ((len(b) - 28) // 4)
 w[:vocab * dim] = [1.0] * (vocab * dim)                                 # every token looks alike,
-w[dim:2 * dim] = [10.0] * dim                                           # token 1, the stop, is likeliest by far
+w[dim:2 * dim] = [float(sys.argv[2])] * dim                             # but for token 1, the stop
 final = vocab * dim + layers * (2 * dim + 2 * dim * dim + 2 * dim * dim * kv // heads + 3 * dim * hidden)
 w[final:final + dim] = [1.0] * dim                                      # the last norm
 open(sys.argv[1], "wb").write(b[:28] + struct.pack("<%df" % len(w), *w))
 PY
+}
+stopping 10
 ./cai rl --out "$T/same" --quiet 1 >/dev/null 2>"$T/stderr"
 is  "collapse: all answers the same is no error" $? 0
 is  "collapse: all answers the same, in words, once" "$(grep -c '^cai: rl: iteration 0: all 8 answers are the same: the policy has collapsed' "$T/stderr")" 1
@@ -332,6 +335,9 @@ yes "it is told in words" grep -q '^cai: feedback: SL-CAI gave every prompt the 
 yes "and there is nothing to judge" [ ! -s "$T/same/feedback.jsonl" ]
 ./cai pm --out "$T/same" --quiet 1 >/dev/null 2>&1
 is  "the preference model then learns from people alone" $? 0
+stopping 1.25                                                           # at once, seven times in eight: two empty answers
+./cai trace x --out "$T/same" >"$T/trace" 2>&1
+is  "trace draws again until its two answers differ" "$? $(grep -A2 '^4 two answers' "$T/trace" | sed -n 's/^    [AB]//p' | uniq | grep -c '')" "0 2"
 fi
 no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$before_mixed"
