@@ -80,7 +80,9 @@ Model *load_model(const char *name)
 {
     Text file = { 0 };
     text_add(&file, "%s%s", name, strchr(name, '.') || strchr(name, '/') ? "" : ".bin");
-    Model *m = model_load(strchr(file.s, '/') ? file.s : from_run(file.s));
+    const char *path = strchr(file.s, '/') ? file.s : from_run(file.s);
+    if (access(path, F_OK)) die(EXIT_INPUT, "%s: is not there; check the path, or make the run first: cai run --out %s", path, o.out);
+    Model *m = model_load(path);
     free(file.s);
     if (!tok) load_tokenizer(o.tokenizer ? o.tokenizer : from_run("tokenizer.bin"), m->c.vocab_size);
     if (tok->vocab_size != m->c.vocab_size)
