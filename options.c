@@ -22,7 +22,7 @@ static const Flag FLAGS[] = {
     { "save-every", 'd', &o.save_every, "30", 0, 1e6, "seconds between states of a training loop, 0 = every step" },
     { "dim", 'i', &o.dim, "128", 8, 4096, "model width C" },
     { "hidden", 'i', &o.hidden, "256", 8, 16384, "feed-forward width F" },
-    { "layers", 'i', &o.layers, "2", 1, 64, "transformer layers L" },
+    { "layers", 'i', &o.layers, "3", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
     { "vocab", 'i', &o.vocab, "1264", 300, 32000, "tokenizer pieces V" },
