@@ -22,7 +22,7 @@ static const Flag FLAGS[] = {
     { "save-every", 'd', &o.save_every, "30", 0, 1e6, "seconds between states of a training loop, 0 = every step" },
     { "dim", 'i', &o.dim, "128", 8, 4096, "model width C" },
     { "hidden", 'i', &o.hidden, "256", 8, 16384, "feed-forward width F" },
-    { "layers", 'i', &o.layers, "3", 1, 64, "transformer layers L" },
+    { "layers", 'i', &o.layers, "2", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
     { "vocab", 'i', &o.vocab, "1264", 300, 32000, "tokenizer pieces V" },
@@ -40,7 +40,7 @@ static const Flag FLAGS[] = {
     { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
-    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
+    { "sl-lr", 'd', &o.sl_lr, "2e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
     { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
     { "final-only", 'i', &o.final_only, "0", 0, 1, "1: finetune on the last revisions only" },
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
@@ -76,7 +76,7 @@ static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "layers 4 corpus 48000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 helpful-iters 40 rl-iters 32 ppo-lr 1e-4", "more of everything" },
+    { "lecture", "layers 4 corpus 40000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 sl-lr 1e-4 helpful-iters 40 rl-iters 32 ppo-lr 1e-4", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
