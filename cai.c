@@ -313,7 +313,7 @@ static void stage_tokenizer(void)
     Texts docs = load_field(from_run("data/corpus.jsonl"), "text");
     Text all = { 0 };
     for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
-    Tokenizer *t = tokenizer_train(all.s, all.n, o.vocab);
+    Tokenizer *t = tokenizer_train(all.s, all.n, o.vocab, o.superwords);
     metric(0, "pieces", t->vocab_size);
     tokenizer_save(t, in_out("tokenizer.bin"));
     tokenizer_free(t);

@@ -90,10 +90,11 @@ typedef struct {
     int *length;            /* (V) bytes */
     float *score;           /* (V) merge rank: earlier merges score higher */
     int *slot, n_slots;     /* hash table from spelling to id */
-    int cuts;               /* 1: no piece goes over a word's boundary, so encode may go word by word */
+    enum { REACH_TEXT, REACH_WORD, REACH_PHRASE } reach;       /* what no merge goes beyond: the whole text, a word, a phrase */
 } Tokenizer;
 
-Tokenizer *tokenizer_train(const char *text, size_t size, int vocab_size);
+/* The last `superwords` pieces may hold several words of a phrase. */
+Tokenizer *tokenizer_train(const char *text, size_t size, int vocab_size, int superwords);
 Tokenizer *tokenizer_load(const char *path, int vocab_size);   /* vocab_size 0: as many as the file holds */
 void tokenizer_save(const Tokenizer *t, const char *path);
 void tokenizer_free(Tokenizer *t);
@@ -412,7 +413,7 @@ const char *town_kind_name(const Town *t, int kind);
 typedef struct {
     long seed, corpus;
     const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
-    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, context, pretrain_batch, pretrain_warm, muon_heads;
+    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, pretrain_warm, muon_heads;
     int redteam, helpful, prefs, ai_prefs, pm_batch, revisions, sl_batch, final_only;
     int plain, chains, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;

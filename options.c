@@ -26,6 +26,7 @@ static const Flag FLAGS[] = {
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
     { "vocab", 'i', &o.vocab, "1264", 300, 32000, "tokenizer pieces V" },
+    { "superwords", 'i', &o.superwords, "0", 0, 16000, "of these, pieces that may hold several words" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', &o.corpus, "30000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },

@@ -92,7 +92,7 @@ static void check_ids(const Tokenizer *t, const char *text, int begin, int n, co
 static void known_ids(void **state) {
     (void)state;
     Tokenizer *t = hand_made(NULL);
-    assert_true(t->cuts);
+    assert_int_equal(t->reach, REACH_WORD);
     IDS(t, "hello", 1, 1, 264, 267, 263);           /* " h" -1, "ll" -2 (before "el" -3), then e+ll = "ell" */
     IDS(t, "hello", 0, 260, 267, 263);              /* a continuation: nothing added in front */
     IDS(t, "hel", 0, 260, 266);
@@ -117,7 +117,7 @@ static void known_ids(void **state) {
 static void across_words(void **state) {
     (void)state;
     Tokenizer *t = hand_made("o h");
-    assert_false(t->cuts);
+    assert_int_equal(t->reach, REACH_TEXT);
     IDS(t, "lo ho", 0, 262, 275, 263);
     tokenizer_free(t);
     t = hand_made("\n<s>\n ");                      /* even the begin token takes part by its spelling */
@@ -199,9 +199,16 @@ static void like_llama2c(void **state) {
     t = hand_made("l  h");
     same_as_slow(t, 500);
     tokenizer_free(t);
-    t = tokenizer_train(corpus, strlen(corpus), 420);
-    same_as_slow(t, 2000);
-    t->cuts = 0;                                    /* whole text at once: the same again */
+    for (int superwords = 0; superwords <= 40; superwords += 40) {
+        t = tokenizer_train(corpus, strlen(corpus), 420, superwords);
+        assert_int_equal(t->reach, superwords ? REACH_PHRASE : REACH_WORD);
+        same_as_slow(t, 2000);
+        t->reach = REACH_TEXT;                      /* whole text at once: the same again */
+        same_as_slow(t, 500);
+        tokenizer_free(t);
+    }
+    t = hand_made("l h");                           /* several words, but it scores higher than others: no superword */
+    assert_int_equal(t->reach, REACH_TEXT);
     same_as_slow(t, 500);
     tokenizer_free(t);
 
@@ -216,7 +223,7 @@ static void like_llama2c(void **state) {
         put(b, (float)-rng_below(key, 10, 20), piece);
     }
     t = bin_load(b);
-    assert_false(t->cuts);
+    assert_int_equal(t->reach, REACH_TEXT);
     /* llama2.c finds any one of two equal pieces: take doubles out of the comparison */
     for (int i = 0; i < t->vocab_size; i++)
         for (int k = 0; k < i; k++) if (strcmp(t->piece[i], t->piece[k]) == 0) t->score[i] = t->score[k];
@@ -241,7 +248,7 @@ static void round_trip(const Tokenizer *t, const char *text, size_t size, int be
 
 static void round_trips(void **state) {
     (void)state;
-    Tokenizer *trained = tokenizer_train(corpus, strlen(corpus), 400), *made = hand_made("o h");
+    Tokenizer *trained = tokenizer_train(corpus, strlen(corpus), 400, 30), *made = hand_made("o h");
     Bin *b = bin_new();                             /* no piece at all beyond bytes, not even " " */
     Tokenizer *bare = bin_load(b);
     const Tokenizer *all[] = { trained, made, bare };
@@ -277,26 +284,26 @@ static void decode_specials(void **state) {
  * then " ab" occurs twice, and nothing else does. */
 static void trains_as_by_hand(void **state) {
     (void)state;
-    Tokenizer *t = tokenizer_train("ab ab ab ac", 11, 300);
+    Tokenizer *t = tokenizer_train("ab ab ab ac", 11, 300, 0);
     const char *want[] = { " ", "a", "b", "c", " a", " ab" };
     assert_int_equal(t->vocab_size, 259 + 6);
     for (int i = 0; i < 6; i++) assert_string_equal(t->piece[259 + i], want[i]);
     assert_true(t->score[263] == -1 && t->score[264] == -2);
     tokenizer_free(t);
-    t = tokenizer_train("", 0, 300);
+    t = tokenizer_train("", 0, 300, 0);
     assert_int_equal(t->vocab_size, 260);           /* the space, always */
     tokenizer_free(t);
-    t = tokenizer_train("abc abc", 7, 261);         /* no room: b and c stay bytes, and do not merge */
+    t = tokenizer_train("abc abc", 7, 261, 0);         /* no room: b and c stay bytes, and do not merge */
     assert_int_equal(t->vocab_size, 261);
     IDS(t, "ab", 0, 260, 101);
     tokenizer_free(t);
-    t = tokenizer_train("a\0a\0a\0a\0", 8, 300);
+    t = tokenizer_train("a\0a\0a\0a\0", 8, 300, 0);
     assert_int_equal(t->vocab_size, 261);           /* no piece holds a NUL */
     tokenizer_free(t);
-    t = tokenizer_train("   a   a   a", 12, 300);
+    t = tokenizer_train("   a   a   a", 12, 300, 0);
     assert_int_equal(t->vocab_size, 262);           /* " ", "a", " a": spaces do not merge with each other */
     tokenizer_free(t);
-    t = tokenizer_train("b\xFF" "b\xFF" "b\xFF\x80 a\x80 a\x80", 13, 300);
+    t = tokenizer_train("b\xFF" "b\xFF" "b\xFF\x80 a\x80 a\x80", 13, 300, 0);
     assert_int_equal(t->vocab_size, 261);           /* nor bytes that are no character; these do not merge */
     assert_string_equal(t->piece[260], "b");
     tokenizer_free(t);
@@ -304,7 +311,7 @@ static void trains_as_by_hand(void **state) {
 
 static void trained_pieces(void **state) {
     (void)state;
-    Tokenizer *t = tokenizer_train(corpus, strlen(corpus), 420), *again = tokenizer_train(corpus, strlen(corpus), 420);
+    Tokenizer *t = tokenizer_train(corpus, strlen(corpus), 420, 0), *again = tokenizer_train(corpus, strlen(corpus), 420, 0);
     assert_int_equal(t->vocab_size, again->vocab_size);
     assert_true(t->vocab_size > 320 && t->vocab_size <= 420);
     for (int i = 0; i < t->vocab_size; i++) {
@@ -331,13 +338,59 @@ static void trained_pieces(void **state) {
     tokenizer_free(again);
 }
 
+/* Words: "x" twice and " x" once, " to" and " go" three times each: pieces in the order " g", " go", " t", " to". Phrases "x to go:",
+ * " x to go:" and "\nx to go" (the colon ends one, the newline begins one): " to go" three times, then "x to go", then twice with its colon;
+ * the space before x stays alone, since " x" is one word and occurs once. A full stop would not have been taken in. */
+static void superwords_as_by_hand(void **state) {
+    (void)state;
+    const char *text = "x to go: x to go:\nx to go";
+    Tokenizer *t = tokenizer_train(text, strlen(text), 300, 20);
+    const char *want[] = { " ", " g", " go", " t", " to", " to go", "x to go", "x to go:" };
+    int at[8];
+    for (int i = 0; i < 8; i++) {
+        at[i] = slow_find(t, want[i]);
+        if (at[i] < 0) fail_msg("no piece \"%s\"", want[i]);
+        if (i > 1) assert_int_equal(at[i], at[i - 1] + 1);
+    }
+    assert_int_equal(t->vocab_size, at[7] + 1);
+    IDS(t, " x to go: to go", 0, at[0], at[7], at[5]);
+    IDS(t, "x to\nto go", 0, slow_find(t, "x"), at[4], slow_find(t, "\n"), slow_find(t, "t"), slow_find(t, "o"), at[2]);
+    tokenizer_free(t);
+    text = "x to go. x to go.\nx to go";
+    t = tokenizer_train(text, strlen(text), 300, 20);
+    assert_true(slow_find(t, "x to go") > 0 && slow_find(t, "x to go.") < 0);
+    tokenizer_free(t);
+    t = tokenizer_train(text, strlen(text), 300, 0);
+    assert_true(slow_find(t, " to") > 0 && slow_find(t, " to go") < 0);
+    tokenizer_free(t);
+}
+
+/* What the stages rely on: a prompt that ends with a mark has the same pieces whatever follows it, so that a model
+ * that learned from whole texts knows what it sees of a prompt alone. */
+static void prompts_end_at_marks(void **state) {
+    (void)state;
+    Tokenizer *t = tokenizer_train(corpus, strlen(corpus), 420, 40);
+    for (int i = 0; i < 2000; i++) {
+        char text[512], marks[] = ":(.?]";
+        int whole[600], parts[600];
+        size_t n = random_text(t, rng_key(5, 6, (uint64_t)i), 0, text, 250), m;
+        text[n++] = marks[i % 5];
+        m = random_text(t, rng_key(5, 7, (uint64_t)i), 0, text + n, 250);
+        if (text[n] == text[n - 1] || (text[n] & 0xC0) == 0x80) continue;      /* "::" is one word; a stray byte belongs to what is before */
+        int k = encode(t, text, n, 1, parts);
+        k += encode(t, text + n, m, 0, parts + k);
+        if (encode(t, text, n + m, 1, whole) != k || memcmp(whole, parts, (size_t)k * sizeof *whole) != 0) fail_msg("\"%s\" changes its beginning", text);
+    }
+    tokenizer_free(t);
+}
+
 static void saves_and_loads(void **state) {
     (void)state;
-    Tokenizer *t = tokenizer_train(corpus, strlen(corpus), 420);
+    Tokenizer *t = tokenizer_train(corpus, strlen(corpus), 420, 30);
     const char *path = in_scratch("saved.bin");
     tokenizer_save(t, path);
     Tokenizer *u = tokenizer_load(path, t->vocab_size);
-    assert_int_equal(u->cuts, 1);
+    assert_int_equal(u->reach, REACH_PHRASE);
     assert_int_equal(u->max_length, t->max_length);
     for (int i = 0; i < t->vocab_size; i++) {
         assert_string_equal(t->piece[i], u->piece[i]);
@@ -357,7 +410,7 @@ static void saves_and_loads(void **state) {
 
 static int wanted_size;
 static void load_it(const char *path) { tokenizer_load(path, wanted_size); }
-static void train_it(const char *text) { tokenizer_train(text, strlen(text), wanted_size); }
+static void train_it(const char *text) { tokenizer_train(text, strlen(text), wanted_size, 0); }
 
 static void refuse(const Bin *b, size_t size, int wanted, const char *says) {
     const char *path = in_scratch("bad.bin");
@@ -407,7 +460,8 @@ int main(void) {
         cmocka_unit_test(known_ids),       cmocka_unit_test(across_words),
         cmocka_unit_test(like_llama2c),    cmocka_unit_test(round_trips),
         cmocka_unit_test(decode_specials), cmocka_unit_test(trains_as_by_hand),
-        cmocka_unit_test(trained_pieces),  cmocka_unit_test(saves_and_loads),
+        cmocka_unit_test(trained_pieces),  cmocka_unit_test(superwords_as_by_hand),
+        cmocka_unit_test(prompts_end_at_marks), cmocka_unit_test(saves_and_loads),
         cmocka_unit_test(broken_files),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, make_scratch, remove_scratch);
