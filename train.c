@@ -342,6 +342,18 @@ static void cut(const Seqs *s, int per, int k, int *first)
     first[k] = n * per;
 }
 
+/* The shards by their number of tokens, the largest first: taken in this order they keep two workers waiting least. */
+static void largest_first(const Seqs *s, const int *first, int *order)
+{
+    int size[SHARDS];
+    for (int i = 0; i < SHARDS; i++) {
+        int at = i;
+        size[i] = s->n ? s->start[first[i + 1]] - s->start[first[i]] : 0;
+        for (; at > 0 && size[order[at - 1]] < size[i]; at--) order[at] = order[at - 1];
+        order[at] = i;
+    }
+}
+
 /* The batch which[0..n) of s, `per` sequences an item. *flag (may be NULL with mask NULL too)
  * receives the mask of its tokens, all 1 without a mask: a fresh array, packed as the batch. */
 static Seqs pick(const Seqs *s, int per, const int *which, int n,
@@ -533,16 +545,16 @@ typedef struct {
     Trainer *t;
     const Seqs *s;
     const unsigned char *flag;
-    int first[SHARDS + 1];
+    int first[SHARDS + 1], order[SHARDS];
     double scale;                   /* 1 / targets of the whole batch */
     double loss[SHARDS];
 } Sft;
 
-static void sft_job(void *context, int shard)
+static void sft_job(void *context, int job)
 {
     Sft *q = context;
     Trainer *t = q->t;
-    int first = q->first[shard], last = q->first[shard + 1];
+    int shard = q->order[job], first = q->first[shard], last = q->first[shard + 1];
     if (first == last) return;
     Rows r = target_rows(q->s, q->flag, first, last);
     double *logp = xcalloc(r.n + 1, sizeof *logp);
@@ -568,6 +580,7 @@ double sft_step(Trainer *t, const Seqs *docs, const int *which, int n,
     if (targets) {
         Sft q = { .t = t, .s = &batch, .flag = flag, .scale = 1.0 / targets };
         cut(&batch, 1, SHARDS, q.first);
+        largest_first(&batch, q.first, q.order);
         parallel(SHARDS, sft_job, &q);
         for (int i = 0; i < SHARDS; i++) loss += q.loss[i];
         check_loss(t, "supervised", loss, 10 * log(t->m->c.vocab_size + 1.0));      /* blind: log V */
