@@ -101,11 +101,12 @@ static int same_word(char a, char b) {
     return kind == next && (kind != MARK || a == b);
 }
 
-/* 1 if they are of one phrase: words up to a mark, which is the phrase's last, or to the end of the line. So a prompt that ends
- * with a mark has the same pieces whatever follows it. A full stop stands alone: a sentence's last word is the
- * same piece that it is elsewhere, and what is learned of one holds for the other. */
+/* 1 if they are of one phrase: words of one line up to a mark, which is the phrase's last. So a prompt that ends with a mark has the
+ * same pieces whatever follows it. Newlines stand alone, for answers stop at them; so does a full stop: a sentence's
+ * last word is the same piece that it is elsewhere, and what is learned of one holds for the other. */
 static int same_phrase(char a, char b) {
-    return same_word(a, b) || (kind_of(a) != MARK && kind_of(b) != NEWLINE && b != '.');
+    int kind = kind_of(a);
+    return same_word(a, b) || (kind != MARK && kind != NEWLINE && kind_of(b) != NEWLINE && b != '.');
 }
 
 /* Bytes of the character at s as llama2.c sees it: a byte and at most three continuation bytes. */
