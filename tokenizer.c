@@ -294,6 +294,14 @@ static Counter count_words(const Tokenizer *t, const char *text, size_t size) {
     return words;
 }
 
+enum { MOST_WORDS = 3 };        /* of a superword: with longer ones, what is learned of " help you" in one phrase is not known in another */
+
+static int word_count(const char *text, int length) {
+    int n = 1;
+    for (int i = 1; i < length; i++) n += !same_word(text[i - 1], text[i]);
+    return n;
+}
+
 /* Calls for every two neighbours of a word (or phrase: then those of two words), neither a byte token, as these never
  * merge: adds by to the count of their concatenation, or with pairs NULL returns 1 if it is the wanted piece. */
 static int each_pair(const Tokenizer *t, const Entry *word, Counter *pairs, long by, const char *want, int n_want) {
@@ -301,7 +309,8 @@ static int each_pair(const Tokenizer *t, const Entry *word, Counter *pairs, long
     for (int i = 0; i + 1 < word->n; i++) {
         int a = word->id[i], b = word->id[i + 1];
         int n_a = a < FIRST_LEARNED ? 1 : t->length[a], n = n_a + t->length[b];
-        if (a >= FIRST_LEARNED && b >= FIRST_LEARNED && same_word(at[n_a - 1], at[n_a]) == (t->reach == REACH_WORD)) {
+        if (a >= FIRST_LEARNED && b >= FIRST_LEARNED && same_word(at[n_a - 1], at[n_a]) == (t->reach == REACH_WORD)
+            && word_count(at, n) <= MOST_WORDS) {
             if (pairs) count(pairs, at, n, by);
             else if (n == n_want && memcmp(at, want, (size_t)n) == 0) return 1;
         }
