@@ -25,11 +25,11 @@ static const Flag FLAGS[] = {
     { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
-    { "vocab", 'i', &o.vocab, "1264", 300, 32000, "tokenizer pieces V" },
-    { "superwords", 'i', &o.superwords, "0", 0, 16000, "of these, pieces that may hold several words" },
+    { "vocab", 'i', &o.vocab, "1336", 300, 32000, "tokenizer pieces V" },
+    { "superwords", 'i', &o.superwords, "72", 0, 16000, "of these, pieces that may hold up to three words" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
-    { "corpus", 'l', &o.corpus, "30000", 10, 1e8, "pretraining documents, each seen once" },
-    { "pretrain-batch", 'i', &o.pretrain_batch, "1024", 64, 1e6, "tokens a pretraining step" },
+    { "corpus", 'l', &o.corpus, "24000", 10, 1e8, "pretraining documents, each seen once" },
+    { "pretrain-batch", 'i', &o.pretrain_batch, "640", 64, 1e6, "tokens a pretraining step" },
     { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
@@ -41,7 +41,7 @@ static const Flag FLAGS[] = {
     { "pm-lr", 'd', &o.pm_lr, "1e-3", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', &o.revisions, "4", 1, 16, "critique and revision steps (paper: 4)" },
-    { "sl-lr", 'd', &o.sl_lr, "1e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
+    { "sl-lr", 'd', &o.sl_lr, "2e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
     { "sl-batch", 'i', &o.sl_batch, "32", 1, 1e5, "sequences an SL step" },
     { "final-only", 'i', &o.final_only, "0", 0, 1, "1: finetune on the last revisions only" },
     { "judge", 's', &o.judge, "self", 0, 0, "self, or random: the control that must teach nothing" },
@@ -52,12 +52,12 @@ static const Flag FLAGS[] = {
     { "hard", 'i', &o.hard, "0", 0, 1, "1: hard labels" },
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
-    { "helpful-iters", 'i', &o.helpful_iters, "40", 0, 1e6, "PPO iterations of helpful-only RLHF" },
-    { "rl-iters", 'i', &o.rl_iters, "32", 0, 1e6, "PPO iterations of RL-CAI" },
+    { "helpful-iters", 'i', &o.helpful_iters, "24", 0, 1e6, "PPO iterations of helpful-only RLHF" },
+    { "rl-iters", 'i', &o.rl_iters, "20", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "2", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', &o.ppo_lr, "1e-4", 0, 1e6, "PPO learning rate, linear to 0" },
+    { "ppo-lr", 'd', &o.ppo_lr, "1.5e-4", 0, 1e6, "PPO learning rate, linear to 0" },
     { "value-lr", 'd', &o.value_lr, "10", 0, 1e4, "times faster the value head learns than the policy: it starts at 0 (D7)" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.4", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
@@ -74,11 +74,9 @@ enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 /* A preset is a list of flags, nothing more. */
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "demo", "", "the defaults: minutes on two cores" },
-    { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 corpus 300 redteam 16 helpful 16 prefs 32 "
+    { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "quick", "layers 2 muon-heads 1 corpus 24000 sl-lr 2e-4 helpful-iters 24 rl-iters 20 ppo-lr 1.5e-4",
-      "half the operations, for trying an idea; its quality varies more with the seed (docs/results.md)" },
     { "lecture", "corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 rl-iters 50", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
