@@ -53,14 +53,14 @@ static const Flag FLAGS[] = {
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
     { "helpful-iters", 'i', &o.helpful_iters, "24", 0, 1e6, "PPO iterations of helpful-only RLHF" },
-    { "rl-iters", 'i', &o.rl_iters, "20", 0, 1e6, "PPO iterations of RL-CAI" },
+    { "rl-iters", 'i', &o.rl_iters, "24", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "2", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', &o.ppo_lr, "1.5e-4", 0, 1e6, "PPO learning rate, linear to 0" },
+    { "ppo-lr", 'd', &o.ppo_lr, "2e-4", 0, 1e6, "PPO learning rate, linear to 0" },
     { "value-lr", 'd', &o.value_lr, "10", 0, 1e4, "times faster the value head learns than the policy: it starts at 0 (D7)" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.4", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
-    { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
+    { "lambda-kl", 'd', &o.lambda_kl, "0.025", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
     { "eps-clip", 'd', &o.eps_clip, "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
     { "c-v", 'd', &o.c_v, "0.1", 0, 10, "value loss weight" },
@@ -77,7 +77,7 @@ static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 rl-iters 50", "more of everything" },
+    { "lecture", "corpus 48000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 helpful-iters 32 rl-iters 32", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
