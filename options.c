@@ -60,7 +60,7 @@ static const Flag FLAGS[] = {
     { "ppo-lr", 'd', &o.ppo_lr, "2e-4", 0, 1e6, "PPO learning rate, linear to 0" },
     { "value-lr", 'd', &o.value_lr, "10", 0, 1e4, "times faster the value head learns than the policy: it starts at 0 (D7)" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.4", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
-    { "lambda-kl", 'd', &o.lambda_kl, "0.025", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
+    { "lambda-kl", 'd', &o.lambda_kl, "0.05", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
     { "eps-clip", 'd', &o.eps_clip, "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
     { "c-v", 'd', &o.c_v, "0.1", 0, 10, "value loss weight" },

@@ -53,7 +53,7 @@ no  "no escape characters in a pipe: results" grep -q "$ESC" "$T/results"
 no  "no escape characters in a pipe: progress" grep -q "$ESC" "$T/progress"
 no  "no carriage returns in a pipe" grep -q "$(printf '\r')" "$T/progress"
 no  "nothing half-written stays" sh -c "find '$R' -name '*.tmp' | grep -q ."
-yes "every flag is echoed into the run's folder" sh -c "[ \$(./cai --help | grep -c '^  --[a-z-]* *[^ ]* .*') -gt 40 ] && grep -q '^lambda-kl 0.025$' '$R/flags.txt'"
+yes "every flag is echoed into the run's folder" sh -c "[ \$(./cai --help | grep -c '^  --[a-z-]* *[^ ]* .*') -gt 40 ] && grep -q '^lambda-kl 0.05$' '$R/flags.txt'"
 
 # ------------------------------------------------------------------------------------
 # the same bytes
