@@ -334,7 +334,7 @@ static void stage_pretrain(void)
     Model *m = model_new((Config){ o.dim, o.hidden, o.layers, o.heads, o.kv_heads, tok->vocab_size, o.context, 1 });
     model_init(m, rng_key((uint64_t)o.seed, S_PRETRAIN, 0));
     Trainer *t = trainer_new(m, (AdamW){ .lr = o.pretrain_lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = o.weight_decay, .max_norm = 1,
-                                        .muon = o.muon });
+                                        .muon = o.muon, .muon_heads = o.muon_heads });
     int *which = xcalloc((size_t)s.n, sizeof(int)), i = 0;
     long total = s.start[s.n] / o.pretrain_batch + 1, done = resume("pretrain", t);
     for (long step = 0; i < s.n; step++) {

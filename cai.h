@@ -299,6 +299,7 @@ typedef struct {            /* decoupled weight decay (matrices only), clipping 
     double lr, beta1, beta2, eps, weight_decay, max_norm;
     double muon;            /* momentum of Muon for the layers' matrices; 0: AdamW for them too */
     double head_lr;         /* the score head learns this many times faster; 0: as the rest */
+    int muon_heads;         /* 1: a head's rows of wq, wk, wv are a matrix of their own to Muon */
     int frozen;             /* 1: embedding and tied head stay as they are (D13) */
 } AdamW;
 
@@ -412,7 +413,7 @@ const char *town_kind_name(const Town *t, int kind);
 typedef struct {
     long seed, corpus;
     const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
-    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, pretrain_warm;
+    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, pretrain_warm, muon_heads;
     int redteam, helpful, prefs, ai_prefs, pm_batch, revisions, sl_batch, final_only;
     int plain, chains, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;

@@ -32,6 +32,7 @@ static const Flag FLAGS[] = {
     { "pretrain-batch", 'i', &o.pretrain_batch, "640", 64, 1e6, "tokens a pretraining step" },
     { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
+    { "muon-heads", 'i', &o.muon_heads, "0", 0, 1, "1: Muon takes wq, wk, wv head by head" },
     { "pretrain-warm", 'i', &o.pretrain_warm, "50", 0, 1e6, "warm-up steps" },
     { "weight-decay", 'd', &o.weight_decay, "0.01", 0, 10, "of pretraining, matrices only" },
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831; D2)" },
