@@ -146,7 +146,7 @@ void options_preset(const char *name)
         free(list);
         return;
     }
-    die(EXIT_USAGE, "--preset %s: no such preset; there are demo, smoke and lecture", name);
+    die(EXIT_USAGE, "--preset %s: no such preset; see cai --help", name);
 }
 
 int option_known(const char *name) { return find_flag(name) != NULL; }
