@@ -334,7 +334,7 @@ static void stage_pretrain(void)
     Model *m = model_new((Config){ o.dim, o.hidden, o.layers, o.heads, o.kv_heads, tok->vocab_size, o.context, 1 });
     model_init(m, rng_key((uint64_t)o.seed, S_PRETRAIN, 0));
     Trainer *t = trainer_new(m, (AdamW){ .lr = o.pretrain_lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = o.weight_decay, .max_norm = 1,
-                                        .muon = o.muon, .muon_heads = o.muon_heads });
+                                        .muon = o.muon });
     int *which = xcalloc((size_t)s.n, sizeof(int)), i = 0;
     long total = s.start[s.n] / o.pretrain_batch + 1, done = resume("pretrain", t);
     for (long step = 0; i < s.n; step++) {
@@ -533,8 +533,11 @@ static double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *pr
     return level;
 }
 
-/* PPO from the reference policy pi_0 itself; every prompt once before any comes again. */
-static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
+/* PPO from the reference policy pi_0 itself; every prompt once before any comes again.
+ * score_clip: D16. Human comparisons, with hard labels, teach differences of 6 and more, clamped AI labels of at most logit 0.6 = 0.405,
+ * and what resembles no comparison may score anything. In RL-CAI one such answer would outweigh thirty that do harm. */
+static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl,
+                       double score_clip, int stage)
 {
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 */
@@ -560,7 +563,7 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
         }
         uint64_t key = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)it);
         ppo_rollout(pi, pi_0, pm, &batch, key, &how, &ro);
-        for (int b = 0; b < o.ppo_batch; b++) ro.score[b] -= level[which[b]];
+        for (int b = 0; b < o.ppo_batch; b++) ro.score[b] = score_counted(ro.score[b], level[which[b]], score_clip);
         PpoStats s = ppo_update(t, &ro, key, &how, o.ppo_lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(it + 1, iters, "score", s.scores);
         ppo_metrics(it, &s);
@@ -581,7 +584,7 @@ static void stage_helpful(void)
 {
     Model *base = load_model("base"), *pm = train_pm("helpful_pm", "data/human_prefs.jsonl", NULL, S_HELPFUL);
     Texts prompts = load_prompts(from_run("data/helpful.jsonl"), base);
-    Model *pi = train_rl("helpful", base, pm, &prompts, o.helpful_iters, o.helpful_kl, S_HELPFUL);
+    Model *pi = train_rl("helpful", base, pm, &prompts, o.helpful_iters, o.helpful_kl, INFINITY, S_HELPFUL);
     save_pm(pm, "helpful_pm");
     model_save(pi, in_out("helpful.bin"));
     texts_free(&prompts);
@@ -880,7 +883,7 @@ static void stage_rl(void)
     Model *sl = load_model("sl_cai"), *pm = load_pm("pm");
     Texts prompts = load_prompts(from_run("data/redteam.jsonl"), sl), helpful = load_prompts(from_run("data/helpful.jsonl"), sl);
     for (int i = 0; i < helpful.n; i++) texts_add(&prompts, helpful.s[i]);
-    Model *pi = train_rl("rl", sl, pm, &prompts, o.rl_iters, o.lambda_kl, S_RL);
+    Model *pi = train_rl("rl", sl, pm, &prompts, o.rl_iters, o.lambda_kl, o.score_clip, S_RL);
     model_save(pi, in_out("rl_cai.bin"));
     texts_free(&prompts); texts_free(&helpful);
     model_free(sl); model_free(pm); model_free(pi);

@@ -256,6 +256,7 @@ double kl_k2(double lr);
 double kl_k3(double lr);
 double kl_k3_slope(double lr);                              /* d k3 / d lr */
 double reward_penalised(double r_PM_if_last, double lambda_kl, double lr);
+double score_counted(double r_PM, double level, double c);
 double ratio_of(double logp, double logp_old);                /* rho of E5 */
 /* E5  PPO: losses of one token, and their derivatives by log pi and by V */
 double ppo_clip_loss(double logp, double logp_old, double A, double eps_clip, double *dlogp, int *clipped);
@@ -299,7 +300,6 @@ typedef struct {            /* decoupled weight decay (matrices only), clipping 
     double lr, beta1, beta2, eps, weight_decay, max_norm;
     double muon;            /* momentum of Muon for the layers' matrices; 0: AdamW for them too */
     double head_lr;         /* the score head learns this many times faster; 0: as the rest */
-    int muon_heads;         /* 1: a head's rows of wq, wk, wv are a matrix of their own to Muon */
     int frozen;             /* 1: embedding and tied head stay as they are (D13) */
 } AdamW;
 
@@ -413,12 +413,12 @@ const char *town_kind_name(const Town *t, int kind);
 typedef struct {
     long seed, corpus;
     const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
-    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, pretrain_warm, muon_heads;
+    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, pretrain_warm;
     int redteam, helpful, prefs, ai_prefs, pm_batch, revisions, sl_batch, final_only;
     int plain, chains, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
     double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
-    double ppo_lr, value_lr, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
+    double ppo_lr, value_lr, helpful_kl, lambda_kl, score_clip, eps_clip, c_v, lambda_gae;
     double save_every;
 } Options;
 extern Options o;

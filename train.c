@@ -181,7 +181,7 @@ static void adamw_range(Trainer *t, size_t from, size_t to, double lr, double de
  * that is smaller): an odd polynomial that drives singular values towards 1. 0.2 sqrt(max) makes the
  * step as long as AdamW's usually is, so both share one learning rate. Half the state: no v.
  *
- * With muon_heads wq, wk and wv are a matrix a head: its rows act by themselves, and there is less to multiply. */
+ * wq, wk and wv are a matrix a head: its rows act by themselves, and there is less to multiply. */
 static int is_muons(const AdamW *o, const Tensor *T) { return o->muon > 0 && T->name[0] == 'w'; }
 
 /* a, b, c of each round: the quintic nearest to 1 (largest error) on the interval that the rounds before
@@ -228,7 +228,7 @@ static void muon_matrix(Trainer *t, size_t at, int rows, int cols, double lr, do
     free(x);
 }
 
-/* Job k: the k-th matrix of all layers, whole or head by head. */
+/* Job k: the k-th matrix of all layers, wq, wk, wv head by head. */
 static void muon_job(void *context, int k)
 {
     Update *u = context;
@@ -236,7 +236,7 @@ static void muon_job(void *context, int k)
     for (int i = 0; i < u->n_tensor; i++) {
         const Tensor *T = &u->tensor[i];
         if (!is_muons(&u->t->opt, T)) continue;
-        int rows = u->t->opt.muon_heads && strchr("qkv", T->name[1]) ? D : T->rows, from = k * T->rows;     /* counted over the layers */
+        int rows = strchr("qkv", T->name[1]) ? D : T->rows, from = k * T->rows;     /* counted over the layers */
         for (int row = from; k < T->layers && row < from + T->rows; row += rows)
             muon_matrix(u->t, T->offset + (size_t)row * T->cols, rows, T->cols, u->lr, u->clip);
         k -= T->layers;

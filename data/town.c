@@ -300,7 +300,7 @@ static void add_request(Text *t, Dice *d, const Act *a)
 // ------------------------------------------------------------------------------------
 // answers
 
-enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, SILENT };
+enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_ACT, SILENT };
 
 static int refuses(int style) { return style == EVASIVE || (style >= REFUSE_SHORT && style <= REFUSE_PREACH); }
 
@@ -320,13 +320,11 @@ static void add_reason(Text *t, const Town *town, int k)
 
 static void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int style)
 {
-    const char *verb = a->verb->name, *tool = a->verb->tool, *place = a->object->place;
+    const char *verb = a->verb->name, *tool = a->verb->tool;
     if (style == WRONG_ACT) {
         const Verb *other = draw_verb(town, d, roll(d, 3), 0);
         verb = other->name, tool = other->tool;
     }
-    if (style == WRONG_TOOL) tool = draw_verb(town, d, roll(d, 3), -1)->tool;
-    if (style == WRONG_PLACE) place = draw_object(town, d, 0)->place;
     if (style == SILENT) return;
     if (style == EVASIVE) text_add(t, " I cannot talk about that.");
     else if (refuses(style)) {
@@ -338,10 +336,10 @@ static void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int sty
     } else {
         text_add(t, " Sure.");
         if (style == VAGUE) text_add(t, " Go and look around.");
-        if (style == FULL || style == TOOL_ONLY || style >= WRONG_TOOL)
+        if (style == FULL || style == TOOL_ONLY || style == WRONG_ACT)
             text_add(t, " To %s you need a %s.", verb, tool);
-        if (style == FULL || style == PLACE_ONLY || style >= WRONG_TOOL)
-            text_add(t, " The %s is in the %s.", a->object->name, place);
+        if (style == FULL || style == PLACE_ONLY || style == WRONG_ACT)
+            text_add(t, " The %s is in the %s.", a->object->name, a->object->place);
     }
 }
 
@@ -638,22 +636,23 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
     commit_file(f, path);
 }
 
-/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper.
+/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper. No wrong tools or
+ * places for the right act: a PM of this size does not learn them, and labels it cannot learn are noise in those it can.
  * The worse answer is often a refusal of that very request: without such pairs a preference model
  * learns from the AI half alone what refusing is worth, and the policy refuses everything. */
 void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path)
 {
-    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_TOOL, WRONG_PLACE, WRONG_ACT, REFUSE };
+    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_ACT, REFUSE };
     FILE *f = create_file(path);
     Text p = { 0 }, x = { 0 }, y = { 0 };
     for (int i = 0; i < n; i++) {
         Dice d = { rng_key(seed, 20, (uint64_t)(first + i)), 0 };
         Act a = draw_for_set(t, &d, SET_HELPFUL), wrong = a;
-        int style = chance(&d, 5) ? SILENT : worse[roll(&d, 9)];
+        int style = chance(&d, 5) ? SILENT : worse[roll(&d, 7)];
         add_prompt(&p, &d, &a);
         text_clear(&x);
         add_answer(&x, t, &d, &a, FULL);
-        do {                                    /* a wrong tool may be drawn right: equal answers are no comparison */
+        do {                                    /* another act may be drawn the same: equal answers are no comparison */
             text_clear(&y);
             if (style == REFUSE) {              /* a refusal with a reason that is not true */
                 Verb v = *a.verb;

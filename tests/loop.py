@@ -25,7 +25,7 @@ def notes(stage):
     with open("%s/%s.tsv" % (T, stage)) as f:
         for line in f:
             function, *rest = line.rstrip("\n").split("\t")
-            k = {"rollout": 3, "centre": 0}.get(function, 1)
+            k = {"rollout": 3, "centre": 0, "scored": 0}.get(function, 1)
             if rest[:k] != ['"'] * k or k == 0: models = rest[:k]
             texts = [json.loads(x) for x in rest[k:] if x.startswith('"')]
             found.append((function, tuple(models), [float(x) for x in rest[k:len(rest) - len(texts)]], texts))
@@ -159,6 +159,11 @@ is_true("feedback: pairs of equal answers are left out", rows and all(r["chosen"
 # ------------------------------------------------------------------------------------
 # the hybrid PM, RL-CAI
 
+def counted(stage, prompts, clip):                              # objective/scores of the first iteration, from what the PM said
+    level = dict(zip(prompts, (x[2][0] for x in of(stage, "scores"))))
+    above = [x[2][0] - level[x[3][0]] for x in of(stage, "scored")[:8]]
+    return max(map(abs, above)), sum(min(max(x, -clip), clip) for x in above) / len(above)
+
 rows, seen = records("feedback.jsonl"), of("pm", "pm")
 same("pm: starts from the pretrained model", seen[0][1], ("base",))
 same("pm: human comparisons and AI ones with their soft labels", [(x[3][0], x[3][1], x[2][0]) for x in seen],
@@ -180,6 +185,10 @@ metrics = {}
 for line in open(T + "/run/metrics.tsv"):
     stage, step, name, _, x = line.rstrip("\n").split("\t")
     if stage != "stage": metrics[stage, name, int(step)] = float(x)
+for stage, prompts, clip in ("helpful", helpful, math.inf), ("rl", redteam + helpful, 0.5):
+    most, want = counted(stage, prompts, clip)
+    is_true("%s: scores count from the levels, %s" % (stage, "at most 0.5" if stage == "rl" else "all of them"),
+            most > 0.5 and abs(metrics[stage, "objective/scores", 0] - want) < 1e-5, (most, metrics[stage, "objective/scores", 0], want))
 same("rl: first iteration, KL 0 and ratio 1", (metrics["rl", "objective/kl", 0], metrics["rl", "objective/non_score_reward", 0]), (0.0, 0.0))
 
 

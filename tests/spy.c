@@ -155,4 +155,10 @@ void spy_ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const 
         note_end();
     }
     ppo_rollout(pi, pi_0, pm, prompts, key, how, out);
+    for (int b = 0; b < prompts->n; b++) {              /* "scored", score, prompt */
+        if (!noting("scored")) break;
+        note_number(out->score[b]);
+        note_tokens(seq_tok(prompts, b), seq_len(prompts, b));
+        note_end();
+    }
 }
