@@ -22,13 +22,13 @@ static const Flag FLAGS[] = {
     { "save-every", 'd', &o.save_every, "30", 0, 1e6, "seconds between states of a training loop, 0 = every step" },
     { "dim", 'i', &o.dim, "128", 8, 4096, "model width C" },
     { "hidden", 'i', &o.hidden, "256", 8, 16384, "feed-forward width F" },
-    { "layers", 'i', &o.layers, "3", 1, 64, "transformer layers L" },
+    { "layers", 'i', &o.layers, "4", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
     { "vocab", 'i', &o.vocab, "1336", 300, 32000, "tokenizer pieces V" },
     { "superwords", 'i', &o.superwords, "72", 0, 16000, "of these, pieces that may hold up to three words" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
-    { "corpus", 'l', &o.corpus, "26000", 10, 1e8, "pretraining documents, each seen once" },
+    { "corpus", 'l', &o.corpus, "24000", 10, 1e8, "pretraining documents, each seen once" },
     { "pretrain-batch", 'i', &o.pretrain_batch, "640", 64, 1e6, "tokens a pretraining step" },
     { "pretrain-lr", 'd', &o.pretrain_lr, "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "muon", 'd', &o.muon, "0.95", 0, 0.999, "momentum of Muon in pretraining, 0: AdamW alone" },
@@ -36,7 +36,7 @@ static const Flag FLAGS[] = {
     { "weight-decay", 'd', &o.weight_decay, "0.01", 0, 10, "of pretraining, matrices only" },
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831; D2)" },
     { "helpful", 'i', &o.helpful, "768", 8, 1e6, "helpfulness prompts (paper: 135296)" },
-    { "prefs", 'i', &o.prefs, "2048", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
+    { "prefs", 'i', &o.prefs, "3072", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
     { "ai-prefs", 'i', &o.ai_prefs, "1280", 0, 1e7, "AI harmlessness comparisons (paper: 182831)" },
     { "pm-lr", 'd', &o.pm_lr, "5e-4", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
@@ -78,7 +78,7 @@ static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "layers 4 corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 helpful-iters 24 rl-iters 24", "more of everything" },
+    { "lecture", "corpus 60000 redteam 1024 helpful 1024 prefs 4096 ai-prefs 1792 helpful-iters 24 rl-iters 24", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 

@@ -322,7 +322,7 @@ static void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int sty
 {
     const char *verb = a->verb->name, *tool = a->verb->tool;
     if (style == WRONG_ACT) {
-        const Verb *other = draw_verb(town, d, roll(d, 3), 0);
+        const Verb *other = draw_verb(town, d, roll(d, 3), -1);
         verb = other->name, tool = other->tool;
     }
     if (style == SILENT) return;
@@ -638,17 +638,17 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
 
 /* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper. No wrong tools or
  * places for the right act: a PM of this size does not learn them, and labels it cannot learn are noise in those it can.
- * The worse answer is often a refusal of that very request: without such pairs a preference model
+ * An answer about another act stands twice: that request and answer name the same act is what it learns last. The worse answer is often a refusal of that very request: without such pairs a preference model
  * learns from the AI half alone what refusing is worth, and the policy refuses everything. */
 void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path)
 {
-    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_ACT, REFUSE };
+    static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_ACT, WRONG_ACT, REFUSE };
     FILE *f = create_file(path);
     Text p = { 0 }, x = { 0 }, y = { 0 };
     for (int i = 0; i < n; i++) {
         Dice d = { rng_key(seed, 20, (uint64_t)(first + i)), 0 };
         Act a = draw_for_set(t, &d, SET_HELPFUL), wrong = a;
-        int style = chance(&d, 5) ? SILENT : worse[roll(&d, 7)];
+        int style = chance(&d, 5) ? SILENT : worse[roll(&d, 8)];
         add_prompt(&p, &d, &a);
         text_clear(&x);
         add_answer(&x, t, &d, &a, FULL);
