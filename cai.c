@@ -24,7 +24,7 @@
 
 Town *town;
 Tokenizer *tok;
-static int blank_line;          /* token "\n\n", which ends a paragraph; -1 if the tokenizer has none */
+static int blank_line, new_line;        /* tokens "\n\n" and "\n", which end an answer; -1 if the tokenizer has none */
 
 const char *in_out(const char *name)
 {
@@ -73,6 +73,7 @@ void load_tokenizer(const char *path, int vocab_size)
     int ids[8];
     tok = tokenizer_load(path, vocab_size);
     blank_line = encode(tok, "\n\n", 2, 0, ids) == 1 ? ids[0] : -1;
+    new_line = encode(tok, "\n", 1, 0, ids) == 1 ? ids[0] : -1;
 }
 
 /* A model of the run by name ("base", "helpful", "sl_cai", "rl_cai") or a checkpoint by path. */
@@ -128,7 +129,8 @@ Texts load_prompts(const char *path, const Model *m)
     return t;
 }
 
-/* Samples one paragraph after each prompt. first + i numbers the draws of prompt i. */
+/* Samples one line after each prompt. first + i numbers the draws of prompt i. A line, not a paragraph: of a refusal, a new line and
+ * the help after all, as two options of a comparison stand, the PM likes the end, and PPO finds it. */
 Texts complete(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature)
 {
     Seqs p = { 0 }, out = { 0 };
@@ -139,10 +141,10 @@ Texts complete(const Model *m, const Texts *prompt, int stage, long first, int m
         check_length(&p, i, m->c.seq_len, prompt, i);
         key[i] = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)(first + i));
     }
-    sample(m, &p, key, (Sampling){ temperature, max_new, { TOKEN_BEGIN, blank_line } }, &out, NULL);
+    sample(m, &p, key, (Sampling){ temperature, max_new, { TOKEN_BEGIN, blank_line, new_line } }, &out, NULL);
     for (int i = 0; i < out.n; i++) {
         int n = seq_len(&out, i), last = n ? seq_tok(&out, i)[n - 1] : -1;
-        char *s = decode(tok, seq_tok(&out, i), n - (n && (last == TOKEN_BEGIN || last == blank_line)), NULL);
+        char *s = decode(tok, seq_tok(&out, i), n - (n && (last == TOKEN_BEGIN || last == blank_line || last == new_line)), NULL);
         texts_add(&t, s);
         free(s);
     }
@@ -467,7 +469,7 @@ Ppo ppo_settings(double lambda_kl)
 {
     return (Ppo){ .lambda_kl = lambda_kl, .eps_clip = o.eps_clip, .eps_value = 0.2, .c_v = o.c_v, .gamma = 1,
                   .lambda_gae = o.lambda_gae, .epochs = o.ppo_epochs, .minibatches = o.ppo_minibatches,
-                  .max_new = o.max_new, .stop = { TOKEN_BEGIN, blank_line }, .missing_stop_penalty = 1,
+                  .max_new = o.max_new, .stop = { TOKEN_BEGIN, blank_line, new_line }, .missing_stop_penalty = 1,
                   .kl_form = kl_form_of(o.kl_form) };
 }
 

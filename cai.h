@@ -215,9 +215,10 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
 
 /* Batched sampling with a key/value cache. Every stream ends at a stop token (kept in its output,
  * -1 = unused) or after max_new tokens or at the context's end. temperature 0: argmax, lowest id. */
-typedef struct { double temperature; int max_new; int stop[2]; } Sampling;
+typedef struct { double temperature; int max_new; int stop[3]; } Sampling;
 /* out: completions (without prompts), one per prompt. key[b]: generator of stream b. logp (may be
  * NULL): log pi at temperature 1 of every sampled token, packed as out. */
+int is_stop(int token, const int stop[3]);
 void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how,
             Seqs *out, real **logp);
 
@@ -349,7 +350,7 @@ double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prom
 typedef enum { KL_K1_REWARD, KL_K2_LOSS, KL_K3_LOSS, KL_K1_LOSS, KL_K3_REWARD, KL_ABS_REWARD } KlForm;
 typedef struct {
     double lambda_kl, eps_clip, eps_value, c_v, gamma, lambda_gae;
-    int epochs, minibatches, max_new, stop[2];
+    int epochs, minibatches, max_new, stop[3];
     double missing_stop_penalty;   /* subtracted from the score of an answer cut at max_new */
     KlForm kl_form;
 } Ppo;

@@ -131,7 +131,7 @@ static void command_generate(void)
     }
     if (seq_len(&p, 0) >= m->c.seq_len)
         die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0), m->c.seq_len);
-    sample(m, &p, key, (Sampling){ arg.temperature, o.max_new, { TOKEN_BEGIN, -1 } }, &out, NULL);
+    sample(m, &p, key, (Sampling){ arg.temperature, o.max_new, { TOKEN_BEGIN, -1, -1 } }, &out, NULL);
     for (int i = 0; i < arg.count; i++) {
         Seqs whole = { 0 };
         int n = seq_len(&out, i);

@@ -701,7 +701,7 @@ static void draw_all(const Sampler *sm, Decoder *d, int first) {
                          d->s, sm->logp ? sm->logp + cell : NULL);
         sm->token[cell] = token;
         int full = at + 1 >= sm->how.max_new || d->pos[i] + 2 >= sm->m->c.seq_len;
-        if (full || token == sm->how.stop[0] || token == sm->how.stop[1]) continue;
+        if (full || is_stop(token, sm->how.stop)) continue;
         d->id[live] = d->id[i];
         d->token[live] = token;
         d->pos[live++] = d->pos[i] + 1;
@@ -723,6 +723,8 @@ static void sample_group(void *context, int g) {
     decoder_free(d);
     acts_free(a);
 }
+
+int is_stop(int token, const int stop[3]) { return token >= 0 && (token == stop[0] || token == stop[1] || token == stop[2]); }
 
 void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp) {
     how.max_new = most(0, least(how.max_new, m->c.seq_len));

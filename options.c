@@ -36,7 +36,7 @@ static const Flag FLAGS[] = {
     { "weight-decay", 'd', &o.weight_decay, "0.01", 0, 10, "of pretraining, matrices only" },
     { "redteam", 'i', &o.redteam, "768", 8, 1e6, "red-team prompts (paper: 182831; D2)" },
     { "helpful", 'i', &o.helpful, "768", 8, 1e6, "helpfulness prompts (paper: 135296)" },
-    { "prefs", 'i', &o.prefs, "3072", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
+    { "prefs", 'i', &o.prefs, "2048", 8, 1e6, "human helpfulness comparisons (paper: 135296)" },
     { "ai-prefs", 'i', &o.ai_prefs, "1280", 0, 1e7, "AI harmlessness comparisons (paper: 182831)" },
     { "pm-lr", 'd', &o.pm_lr, "5e-4", 0, 1e6, "PM learning rate, linear to 0" },
     { "pm-batch", 'i', &o.pm_batch, "16", 1, 1e5, "pairs a PM step" },
@@ -53,7 +53,7 @@ static const Flag FLAGS[] = {
     { "clamp-lo", 'd', &o.clamp_lo, "0.4", 0, 0.5, "clamp of chain-of-thought labels (paper: 0.4)" },
     { "clamp-hi", 'd', &o.clamp_hi, "0.6", 0.5, 1, "clamp of chain-of-thought labels (paper: 0.6)" },
     { "helpful-iters", 'i', &o.helpful_iters, "16", 0, 1e6, "PPO iterations of helpful-only RLHF" },
-    { "rl-iters", 'i', &o.rl_iters, "16", 0, 1e6, "PPO iterations of RL-CAI" },
+    { "rl-iters", 'i', &o.rl_iters, "20", 0, 1e6, "PPO iterations of RL-CAI" },
     { "ppo-batch", 'i', &o.ppo_batch, "256", 1, 1e5, "answers an iteration" },
     { "ppo-epochs", 'i', &o.ppo_epochs, "2", 1, 100, "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', &o.ppo_minibatches, "2", 1, 64, "minibatches a pass" },
@@ -78,7 +78,7 @@ static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 corpus 300 redteam 16 helpful 16 prefs 32 "
                "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "corpus 60000 redteam 1024 helpful 1024 prefs 4096 ai-prefs 1792 helpful-iters 24 rl-iters 24", "more of everything" },
+    { "lecture", "corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 1792 helpful-iters 24 rl-iters 24", "more of everything" },
 };
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 

@@ -797,7 +797,7 @@ static void draw_answers(const Model *pi, const Seqs *prompts, uint64_t key, con
     uint64_t *keys = xcalloc(B + 1, sizeof *keys);
     for (int b = 0; b < B; b++) keys[b] = rng_key(key, DRAW_ANSWER, b);
     Sampling s = { .temperature = 1, .max_new = how->max_new };
-    s.stop[0] = how->stop[0], s.stop[1] = how->stop[1];
+    memcpy(s.stop, how->stop, sizeof s.stop);
     sample(pi, prompts, keys, s, &answer, NULL);
     int *whole = NULL;
     for (int b = 0; b < B; b++) {
@@ -817,12 +817,11 @@ static int has_stopped(const Rollout *ro, int b, const Ppo *how)
 {
     int T = seq_len(&ro->seq, b);
     if (T <= ro->prompt_len[b]) return 0;
-    int end = seq_tok(&ro->seq, b)[T - 1];
-    return end >= 0 && (end == how->stop[0] || end == how->stop[1]);
+    return is_stop(seq_tok(&ro->seq, b)[T - 1], how->stop);
 }
 
 /* PM scores, less the penalty for answers that were cut. The PM learned from answers that end with stop[0]; one that ended with
- * stop[1] is read with that end too, or PPO finds that an end which no comparison has shown scores higher than any answer. */
+ * another is read with that end too, or PPO finds that an end which no comparison has shown scores higher than any answer. */
 static void score_answers(const Model *pm, const Ppo *how, Rollout *ro)
 {
     Seqs read = ro->seq;

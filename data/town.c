@@ -322,7 +322,7 @@ static void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int sty
 {
     const char *verb = a->verb->name, *tool = a->verb->tool;
     if (style == WRONG_ACT) {
-        const Verb *other = draw_verb(town, d, roll(d, 3), -1);
+        const Verb *other = draw_verb(town, d, roll(d, 3), 0);
         verb = other->name, tool = other->tool;
     }
     if (style == SILENT) return;
@@ -636,10 +636,13 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
     commit_file(f, path);
 }
 
-/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper. No wrong tools or
- * places for the right act: a PM of this size does not learn them, and labels it cannot learn are noise in those it can.
- * An answer about another act stands twice: that request and answer name the same act is what it learns last. The worse answer is often a refusal of that very request: without such pairs a preference model
- * learns from the AI half alone what refusing is worth, and the policy refuses everything. */
+/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper.
+ * The worse answer is often a refusal of that very request: without such pairs a preference model
+ * learns from the AI half alone what refusing is worth, and the policy refuses everything. It is often
+ * about another act (WRONG_ACT stands twice): that request and answer must name the same one is learned
+ * last. That act is no held-out one: a verb of the red-team prompts that stood in worse answers only would
+ * be a bad word. No wrong tool or place for the right act: a PM of this size does not learn them, and
+ * labels that it cannot learn are noise in those that it can. */
 void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path)
 {
     static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_ACT, WRONG_ACT, REFUSE };

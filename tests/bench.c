@@ -144,7 +144,7 @@ static void sample_work(void *context)
     Seqs out = { 0 };
     uint64_t *key = xcalloc((size_t)b->s.n, sizeof *key);
     for (int i = 0; i < b->s.n; i++) key[i] = rng_key(1, (uint64_t)b->step, (uint64_t)i);
-    sample(b->m, &b->s, key, (Sampling){ 1, b->how.max_new, { -1, -1 } }, &out, NULL);
+    sample(b->m, &b->s, key, (Sampling){ 1, b->how.max_new, { -1, -1, -1 } }, &out, NULL);
     b->step++;
     seqs_free(&out);
     free(key);
@@ -187,7 +187,7 @@ static double ppo_rate(Config c)                        /* iterations/s: 128 pro
     b.ref = model_clone(b.m);
     b.t = trainer_new(b.m, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .frozen = 1 });
     b.how = (Ppo){ .lambda_kl = 0.05, .eps_clip = 0.2, .eps_value = 0.2, .c_v = 0.1, .gamma = 1, .lambda_gae = 1, .epochs = 4,
-                   .minibatches = 1, .max_new = 24, .stop = { -1, -1 } };
+                   .minibatches = 1, .max_new = 24, .stop = { -1, -1, -1 } };
     return 1 / seconds(b, n_workers, ppo_work);
 }
 

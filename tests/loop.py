@@ -180,7 +180,7 @@ is_true("rl: red-team and helpfulness prompts together", {r[3][0] in set(redteam
 same("rl: levels are SL-CAI's most likely answers, one a prompt", [(x[1][0], x[2][0], x[3][0]) for x in of("rl", "sample")],
      [("sl_cai", 0.0, p) for p in redteam + helpful])
 same("rl: levels are scores of the hybrid PM", (who(of("rl", "scores")), len(of("rl", "scores"))), ({"pm"}, len(redteam + helpful)))
-same("rl: lambda_KL, gamma, two stop tokens, value head at 0", [tuple(r[2]) for r in rolls[:batch]], [(0.05, 1.0, 2.0, 0.0)] * batch)
+same("rl: lambda_KL, gamma, three stop tokens, value head at 0", [tuple(r[2]) for r in rolls[:batch]], [(0.05, 1.0, 3.0, 0.0)] * batch)
 metrics = {}
 for line in open(T + "/run/metrics.tsv"):
     stage, step, name, _, x = line.rstrip("\n").split("\t")

@@ -150,7 +150,7 @@ void spy_ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const 
         for (int j = 0; j < pi->c.dim; j++) live |= pi->score_w[j] != 0;
         if (b) note("\"\t\"\t\"");
         else note_model(pi), note_model(pi_0), note_model(pm);
-        note_number(how->lambda_kl), note_number(how->gamma), note_number((how->stop[0] >= 0) + (how->stop[1] >= 0)), note_number(live);
+        note_number(how->lambda_kl), note_number(how->gamma), note_number((how->stop[0] >= 0) + (how->stop[1] >= 0) + (how->stop[2] >= 0)), note_number(live);
         note_tokens(seq_tok(prompts, b), seq_len(prompts, b));
         note_end();
     }

@@ -504,7 +504,7 @@ static void samples_like_the_network(void **state) {
             uint64_t key[STREAMS];
             real *logp, want[2048];
             Acts *a = acts_new();
-            Sampling how = {hot ? 1.7 : 1.0, 25, {2, 5}};
+            Sampling how = {hot ? 1.7 : 1.0, 25, {2, 5, -1}};
             some_prompts(&SIZES[k], &prompt, key, 35);
             sample(m, &prompt, key, how, &out, &logp);
             Seqs whole = joined(&prompt, &out);
@@ -537,7 +537,7 @@ static void samples_a_long_text(void **state) {
     Acts *a = acts_new();
     seqs_push(&prompt, begin, 1);
     seqs_push(&prompt, begin, 590);
-    sample(m, &prompt, key, (Sampling){1, 1000000, {-1, -1}}, &out, &logp);
+    sample(m, &prompt, key, (Sampling){1, 1000000, {-1, -1, -1}}, &out, &logp);
     Seqs whole = joined(&prompt, &out);
     assert_int_equal(seq_len(&whole, 0), 700);
     assert_int_equal(seq_len(&whole, 1), 700);
@@ -562,7 +562,7 @@ static void greedy_is_argmax(void **state) {
         real logp[64];
         Acts *a = acts_new();
         some_prompts(&SIZES[k], &prompt, key, 9);
-        sample(m, &prompt, key, (Sampling){0, 10, {-1, -1}}, &out, NULL);
+        sample(m, &prompt, key, (Sampling){0, 10, {-1, -1, -1}}, &out, NULL);
         Seqs whole = joined(&prompt, &out);
         for (int b = 0; b < STREAMS; b += 9) {
             forward(m, a, &whole, b, b + 1);
@@ -579,7 +579,7 @@ static void greedy_is_argmax(void **state) {
     Model *flat = model_new(SIZES[0]);                  /* all logits equal: the lowest id */
     Seqs prompt = {0}, out = {0};
     seqs_push(&prompt, (int[]){3}, 1);
-    sample(flat, &prompt, (uint64_t[]){1}, (Sampling){0, 3, {-1, -1}}, &out, NULL);
+    sample(flat, &prompt, (uint64_t[]){1}, (Sampling){0, 3, {-1, -1, -1}}, &out, NULL);
     assert_int_equal(seq_len(&out, 0), 3);
     for (int i = 0; i < 3; i++) assert_int_equal(seq_tok(&out, 0)[i], 0);
     seqs_free(&prompt), seqs_free(&out);
@@ -606,7 +606,7 @@ static void frequencies(void **state) {
             seqs_push(&prompt, (int[]){4}, 1);
             key[b] = rng_key(5, (uint64_t)k, (uint64_t)b);
         }
-        sample(m, &prompt, key, (Sampling){T, 2, {-1, -1}}, &out, NULL);
+        sample(m, &prompt, key, (Sampling){T, 2, {-1, -1, -1}}, &out, NULL);
         for (int j = 0; j < V; j++) target[j] = j;
         for (int second = -1; second < V; second++) {   /* -1: the first position; then the second, by the first */
             int before[2] = {4, second}, n = 0;
@@ -645,16 +645,16 @@ static void sampling_edges(void **state) {
     uint64_t key[3] = {1, 2, 3};
     real *logp;
     seqs_push(&out, length, 2);
-    sample(m, &prompt, key, (Sampling){1, 8, {-1, -1}}, &out, &logp);
+    sample(m, &prompt, key, (Sampling){1, 8, {-1, -1, -1}}, &out, &logp);
     assert_int_equal(out.n, 3);
     assert_int_equal(seq_len(&out, 0), 0);
     assert_int_equal(seq_len(&out, 1), 1);
     assert_int_equal(seq_len(&out, 2), 8);
     free(logp);
-    sample(m, &prompt, key, (Sampling){1, 0, {-1, -1}}, &out, NULL);
+    sample(m, &prompt, key, (Sampling){1, 0, {-1, -1, -1}}, &out, NULL);
     assert_int_equal(out.n, 3);
     assert_int_equal(out.start[3], 0);
-    sample(m, &none, key, (Sampling){1, 8, {-1, -1}}, &out, NULL);
+    sample(m, &none, key, (Sampling){1, 8, {-1, -1, -1}}, &out, NULL);
     assert_int_equal(out.n, 0);
     seqs_free(&prompt), seqs_free(&out), seqs_free(&none);
     model_free(m);
@@ -665,7 +665,7 @@ static void sample_it(const char *lengths) {
     sscanf(lengths, "%d %d", &length[0], &length[1]);
     Model *m = some_model(SIZES[0], 3);
     Seqs prompt = some_seqs(&SIZES[0], 2, length), out = {0};
-    sample(m, &prompt, (uint64_t[]){1, 2}, (Sampling){1, 8, {-1, -1}}, &out, NULL);
+    sample(m, &prompt, (uint64_t[]){1, 2}, (Sampling){1, 8, {-1, -1, -1}}, &out, NULL);
 }
 
 static void forward_it(const char *token) {
@@ -717,7 +717,7 @@ static void same_on_any_number_of_workers(void **state) {
     some_prompts(&SIZES[2], &prompt, key, 9);
     for (int k = 0; k < 3; k++) {
         n_workers = (int[]){1, 2, 5}[k];
-        sample(m, &prompt, key, (Sampling){1, 20, {1, -1}}, &out[k], &logp[k]);
+        sample(m, &prompt, key, (Sampling){1, 20, {1, -1, -1}}, &out[k], &logp[k]);
         assert_int_equal(out[k].start[STREAMS], out[0].start[STREAMS]);
         assert_memory_equal(out[k].start, out[0].start, sizeof(int) * (STREAMS + 1));
         assert_memory_equal(out[k].token, out[0].token, sizeof(int) * (size_t)out[0].start[STREAMS]);

@@ -992,7 +992,7 @@ static void dpo_value_and_gradient(void **state)
 // PPO
 
 static const Ppo PPO = { .lambda_kl = 0.1, .eps_clip = 0.2, .eps_value = 0.2, .c_v = 0.5, .gamma = 1, .lambda_gae = 0.95,
-                         .epochs = 1, .minibatches = 1, .max_new = 8, .stop = { 2, -1 }, .missing_stop_penalty = 1.5 };
+                         .epochs = 1, .minibatches = 1, .max_new = 8, .stop = { 2, -1, -1 }, .missing_stop_penalty = 1.5 };
 
 typedef struct { Model *pi, *pi_0, *pm; Trainer *t; Seqs prompts; Rollout ro; Ppo how; } World;
 
@@ -1038,7 +1038,7 @@ static void ppo_rollout_contents(void **state)
 {
     (void)state;
     World w = world(NORMAL, 9);
-    w.how.stop[1] = 3;
+    w.how.stop[2] = 3;
     ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 1, &w.how, &w.ro);
     ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);   /* a used one may be used again */
     Acts *a = acts_new();
@@ -1320,7 +1320,7 @@ static void ppo_ends(KlForm form, int epochs, double *pi)
     Model *m = table_model(0), *pi_0 = table_model(0), *pm = table_model(1);
     Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 });
     Ppo how = { .lambda_kl = 1, .eps_clip = 0.2, .c_v = 0.5, .gamma = 1, .lambda_gae = 0.95, .epochs = epochs,
-                .minibatches = epochs, .max_new = 1, .stop = { -1, -1 }, .kl_form = form };
+                .minibatches = epochs, .max_new = 1, .stop = { -1, -1, -1 }, .kl_form = form };
     Seqs prompts = { 0 };
     Rollout ro = { 0 };
     for (int b = 0; b < 256; b++) seqs_push(&prompts, (int[]){ 0 }, 1);

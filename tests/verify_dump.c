@@ -117,7 +117,7 @@ static void ppo(const Model *start, const Model *ref)
     Model *m = model_clone(start), *pm = some_model(25);
     Trainer *t = trainer_new(m, STILL);
     Ppo how = { .lambda_kl = 0.1, .eps_clip = 0.2, .eps_value = 0.2, .c_v = 0.1, .gamma = 0.97, .lambda_gae = 0.9, .epochs = 1, .minibatches = 1,
-                .max_new = 6, .stop = { 1, -1 }, .missing_stop_penalty = 1 };
+                .max_new = 6, .stop = { 1, -1, -1 }, .missing_stop_penalty = 1 };
     Rollout ro = { 0 };
     Seqs prompts = { 0 };
     for (int b = 0; b < B; b++) seqs_push(&prompts, (int[]){ 2 + b, 5, 3 + b }, 2 + b % 2);

@@ -86,7 +86,7 @@ static void supervised_losses(Config c, const char *sft_name, const char *pm_nam
 // PPO
 
 static const Ppo HOW = { .lambda_kl = 0.1, .eps_clip = 0.2, .eps_value = 0.2, .c_v = 0.1, .gamma = 1, .lambda_gae = 0.95, .epochs = 1,
-                         .minibatches = 1, .max_new = 6, .stop = { 1, -1 }, .missing_stop_penalty = 1 };
+                         .minibatches = 1, .max_new = 6, .stop = { 1, -1, -1 }, .missing_stop_penalty = 1 };
 static Ppo how;
 static Rollout ro;
 
@@ -202,7 +202,7 @@ static void packing_and_cache(void)
     }
     check("model", "completion_logprobs/packed", "each sequence read alone", off_alone, ROUNDING * 100);
     real *logp;
-    sample(m, &prompt, key, (Sampling){ 1, 20, { 1, -1 } }, &out, &logp);
+    sample(m, &prompt, key, (Sampling){ 1, 20, { 1, -1, -1 } }, &out, &logp);
     for (int b = 0; b < B; b++) {
         int token[64], P = seq_len(&prompt, b), T = seq_len(&out, b);
         memcpy(token, seq_tok(&prompt, b), (size_t)P * sizeof(int));
