@@ -523,7 +523,7 @@ static void watch_collapse(int it, const Rollout *ro, const PpoStats *s, int *to
  * of their own. A value function that starts at 0 (D7) would have to learn those levels first; until then
  * they are noise in every advantage. So a score is counted from what pi_0's most likely answer to that
  * prompt scores: a constant of the prompt, which leaves the optimum (E11) where it is. (prompts->n) values. */
-static double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts)
+double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts)
 {
     Texts answer = complete(pi_0, prompts, 0, 0, o.max_new, 0);
     Seqs s = { 0 };

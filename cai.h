@@ -478,6 +478,7 @@ void judge_both(const Model *m, const Texts *prompt, char *const *principle, cha
 double label_of(double p_ab, double p_ba);
 AdamW finetuning(double lr);
 Ppo ppo_settings(double lambda_kl);
+double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts);
 
 enum { N_STAGES = 10 };
 typedef struct { const char *name; void (*run)(void); int oracle; const char *what; } Stage;

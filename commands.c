@@ -276,11 +276,16 @@ static void trace_ppo(const char *prompt)
     enum { ANSWERS = 4 };                       /* advantages are whitened over several answers */
     for (int i = 0; i < ANSWERS; i++) push_text(&batch, prompt, NULL, 0);
     ppo_rollout(pi, sl, pm, &batch, rng_key((uint64_t)o.seed, S_ASK, 300), &how, &ro);
+    Texts one = { 0 };
+    texts_add(&one, prompt);
+    double *level = prompt_levels(sl, pm, &one), r_PM = ro.score[0];
+    for (int i = 0; i < ANSWERS; i++) ro.score[i] = score_counted(ro.score[i], *level, o.score_clip);
     how.epochs = 1;
     ppo_update(t, &ro, 0, &how, o.ppo_lr);
     double *now = xcalloc((size_t)ro.seq.start[ro.seq.n], sizeof(double)), sum[ANSWERS];
     completion_logprobs(pi, &ro.seq, ro.prompt_len, sum, now);
-    printf("6 one PPO step (E4, E5, E6) on the first of %d answers, score %.4f, lambda_KL %g\n", ANSWERS, ro.score[0], how.lambda_kl);
+    printf("6 one PPO step (E4, E5, E6) on the first of %d answers, score %.4f counts %.4f (D15, D16), lambda_KL %g\n", ANSWERS, r_PM,
+           ro.score[0], how.lambda_kl);
     printf("    %-14s %9s %9s %8s %9s %8s %9s %8s %s\n", "token", "log pi", "log pi_0", "k1", "reward", "V", "advantage", "ratio", "clipped");
     for (int i = ro.prompt_len[0]; i < ro.seq.start[1]; i++) {
         char *s = decode(tok, ro.seq.token + i, 1, NULL);
@@ -291,6 +296,8 @@ static void trace_ppo(const char *prompt)
                ro.logp_ref[i], kl_k1(ro.logp_old[i] - ro.logp_ref[i]), ro.reward[i], ro.value[i], ro.adv[i], ratio, clipped ? "yes" : "no");
         free(s);
     }
+    texts_free(&one);
+    free(level);
     rollout_free(&ro);
     seqs_free(&batch);
     trainer_free(t);
