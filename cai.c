@@ -141,10 +141,11 @@ Texts complete(const Model *m, const Texts *prompt, int stage, long first, int m
         check_length(&p, i, m->c.seq_len, prompt, i);
         key[i] = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)(first + i));
     }
-    sample(m, &p, key, (Sampling){ temperature, max_new, { TOKEN_BEGIN, blank_line, new_line } }, &out, NULL);
+    Sampling how = { temperature, max_new, { TOKEN_BEGIN, blank_line, new_line } };
+    sample(m, &p, key, how, &out, NULL);
     for (int i = 0; i < out.n; i++) {
         int n = seq_len(&out, i), last = n ? seq_tok(&out, i)[n - 1] : -1;
-        char *s = decode(tok, seq_tok(&out, i), n - (n && (last == TOKEN_BEGIN || last == blank_line || last == new_line)), NULL);
+        char *s = decode(tok, seq_tok(&out, i), n - is_stop(last, how.stop), NULL);
         texts_add(&t, s);
         free(s);
     }
