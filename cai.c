@@ -302,8 +302,8 @@ static void stage_data(void)
     town_corpus(town, seed, o.corpus, in_out("data/corpus.jsonl"));
     town_prompts(town, seed, SET_REDTEAM, o.redteam, in_out("data/redteam.jsonl"));
     town_prompts(town, seed, SET_HELPFUL, o.helpful, in_out("data/helpful.jsonl"));
-    town_human_prefs(town, seed, 0, o.prefs, in_out("data/human_prefs.jsonl"));
-    town_human_prefs(town, seed, o.prefs, o.eval, in_out("data/eval_prefs.jsonl"));
+    town_human_prefs(town, seed, 0, o.prefs, o.agree, in_out("data/human_prefs.jsonl"));
+    town_human_prefs(town, seed, o.prefs, o.eval, o.agree, in_out("data/eval_prefs.jsonl"));
     town_prompts(town, seed, SET_EVAL_REDTEAM, o.eval, in_out("data/eval_redteam.jsonl"));
     town_prompts(town, seed, SET_EVAL_HELPFUL, o.eval, in_out("data/eval_helpful.jsonl"));
     town_prompts(town, seed, SET_EVAL_CONTRAST, o.eval, in_out("data/eval_contrast.jsonl"));
@@ -324,13 +324,50 @@ static void stage_tokenizer(void)
     free(all.s);
 }
 
+/* Where the model is to speak in a document: after one of these, to the end of the paragraph. */
+static const char *const TURN[] = { "Assistant:", "Critique:", "Revision:", " answer is:" };
+
+/* The next such place in s; the end of s if there is none. */
+static const char *next_turn(const char *s)
+{
+    const char *first = s + strlen(s);
+    for (int k = 0; k < 4; k++) {
+        const char *at = strstr(s, TURN[k]);
+        if (at && at + strlen(TURN[k]) < first) first = at + strlen(TURN[k]);
+    }
+    return first;
+}
+
+/* D16: of a document with turns the model's own are learned and the others are only read: which act, thing and wording people
+ * come with is chance, which teaches nothing and is most of a batch's noise. A document without turns is learned whole.
+ * mask, packed as s: 1 at the tokens that are learned. */
+static void push_document(Seqs *s, unsigned char **mask, const char *text)
+{
+    size_t size = strlen(text);
+    int *ids = xcalloc(size + 8, sizeof(int)), n = 0, whole = o.all_words || !*next_turn(text), own = whole, start = s->n ? s->start[s->n] : 0;
+    *mask = xrealloc(*mask, (size_t)start + size + 8, 1);
+    for (const char *at = text, *end; *at; at = end) {
+        const char *blank = whole ? NULL : strstr(at, "\n\n");
+        own = at == text ? whole : !own;
+        end = !own ? next_turn(at) : blank ? blank + 2 : text + size;
+        int T = encode(tok, at, (size_t)(end - at), at == text, ids + n);
+        memset(*mask + start + n, own, (size_t)T);
+        n += T;
+    }
+    ids[n] = TOKEN_BEGIN;                       /* the end of the document is learned by whose turn it was */
+    (*mask)[start + n++] = (unsigned char)own;
+    seqs_push(s, ids, n);
+    free(ids);
+}
+
 static void stage_pretrain(void)
 {
     load_tokenizer(from_run("tokenizer.bin"), 0);
     Texts docs = load_field(from_run("data/corpus.jsonl"), "text");
     Seqs s = { 0 };
+    unsigned char *mask = NULL;
     for (int i = 0; i < docs.n; i++) {
-        push_text(&s, docs.s[i], NULL, 1);
+        push_document(&s, &mask, docs.s[i]);
         check_length(&s, i, o.context, &docs, i);
     }
     texts_free(&docs);
@@ -344,7 +381,7 @@ static void stage_pretrain(void)
         int n = 0, tokens = 0;
         while (i < s.n && tokens < o.pretrain_batch) { tokens += seq_len(&s, i); which[n++] = i++; }
         if (step < done) continue;
-        double loss = sft_step(t, &s, which, n, NULL, o.pretrain_lr * lr_schedule(LR_COSINE, step, o.pretrain_warm, total));
+        double loss = sft_step(t, &s, which, n, mask, o.pretrain_lr * lr_schedule(LR_COSINE, step, o.pretrain_warm, total));
         progress(step + 1, total, "loss", loss);
         if (step % 10 == 0 || i == s.n) metric(step, "loss", loss);
         keep("pretrain", t, step + 1);
@@ -354,6 +391,7 @@ static void stage_pretrain(void)
     model_free(m);
     seqs_free(&s);
     free(which);
+    free(mask);
 }
 
 // ------------------------------------------------------------------------------------
@@ -536,11 +574,8 @@ double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts)
     return level;
 }
 
-/* PPO from the reference policy pi_0 itself; every prompt once before any comes again.
- * score_clip: D16. Human comparisons, with hard labels, teach differences of 6 and more, clamped AI labels of at most logit 0.6 = 0.405,
- * and what resembles no comparison may score anything. In RL-CAI one such answer would outweigh thirty that do harm. */
-static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl,
-                       double score_clip, int stage)
+/* PPO from the reference policy pi_0 itself; every prompt once before any comes again. */
+static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, const Texts *prompts, int iters, double lambda_kl, int stage)
 {
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 */
@@ -566,7 +601,7 @@ static Model *train_rl(const char *name, const Model *pi_0, const Model *pm, con
         }
         uint64_t key = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)it);
         ppo_rollout(pi, pi_0, pm, &batch, key, &how, &ro);
-        for (int b = 0; b < o.ppo_batch; b++) ro.score[b] = score_counted(ro.score[b], level[which[b]], score_clip);
+        for (int b = 0; b < o.ppo_batch; b++) ro.score[b] -= level[which[b]];
         PpoStats s = ppo_update(t, &ro, key, &how, o.ppo_lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(it + 1, iters, "score", s.scores);
         ppo_metrics(it, &s);
@@ -587,7 +622,7 @@ static void stage_helpful(void)
 {
     Model *base = load_model("base"), *pm = train_pm("helpful_pm", "data/human_prefs.jsonl", NULL, S_HELPFUL);
     Texts prompts = load_prompts(from_run("data/helpful.jsonl"), base);
-    Model *pi = train_rl("helpful", base, pm, &prompts, o.helpful_iters, o.helpful_kl, INFINITY, S_HELPFUL);
+    Model *pi = train_rl("helpful", base, pm, &prompts, o.helpful_iters, o.helpful_kl, S_HELPFUL);
     save_pm(pm, "helpful_pm");
     model_save(pi, in_out("helpful.bin"));
     texts_free(&prompts);
@@ -886,7 +921,7 @@ static void stage_rl(void)
     Model *sl = load_model("sl_cai"), *pm = load_pm("pm");
     Texts prompts = load_prompts(from_run("data/redteam.jsonl"), sl), helpful = load_prompts(from_run("data/helpful.jsonl"), sl);
     for (int i = 0; i < helpful.n; i++) texts_add(&prompts, helpful.s[i]);
-    Model *pi = train_rl("rl", sl, pm, &prompts, o.rl_iters, o.lambda_kl, o.score_clip, S_RL);
+    Model *pi = train_rl("rl", sl, pm, &prompts, o.rl_iters, o.lambda_kl, S_RL);
     model_save(pi, in_out("rl_cai.bin"));
     texts_free(&prompts); texts_free(&helpful);
     model_free(sl); model_free(pm); model_free(pi);

@@ -257,7 +257,6 @@ double kl_k2(double lr);
 double kl_k3(double lr);
 double kl_k3_slope(double lr);                              /* d k3 / d lr */
 double reward_penalised(double r_PM_if_last, double lambda_kl, double lr);
-double score_counted(double r_PM, double level, double c);
 double ratio_of(double logp, double logp_old);                /* rho of E5 */
 /* E5  PPO: losses of one token, and their derivatives by log pi and by V */
 double ppo_clip_loss(double logp, double logp_old, double A, double eps_clip, double *dlogp, int *clipped);
@@ -391,7 +390,7 @@ Town *town_load(const char *path);
 enum { SET_REDTEAM, SET_HELPFUL, SET_EVAL_REDTEAM, SET_EVAL_HELPFUL, SET_EVAL_CONTRAST };
 void town_corpus(const Town *t, uint64_t seed, long n_docs, const char *path);
 void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path);
-void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path);
+void town_human_prefs(const Town *t, uint64_t seed, int first, int n, double agree, const char *path);
 void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
 
 /* The oracle: rates an answer by the town's facts. Awake in the stages data (human helpfulness
@@ -414,12 +413,12 @@ const char *town_kind_name(const Town *t, int kind);
 typedef struct {
     long seed, corpus;
     const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
-    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, pretrain_warm;
+    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, all_words, pretrain_warm;
     int redteam, helpful, prefs, ai_prefs, pm_batch, revisions, sl_batch, final_only;
     int plain, chains, principles, both_orders, hard;
     int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
     double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
-    double ppo_lr, value_lr, helpful_kl, lambda_kl, score_clip, eps_clip, c_v, lambda_gae;
+    double ppo_lr, value_lr, agree, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
     double save_every;
 } Options;
 extern Options o;

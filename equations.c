@@ -190,17 +190,6 @@ double reward_penalised(double r_PM_if_last, double lambda_kl, double lr)
     return r_PM_if_last - lambda_kl * kl_k1(lr);
 }
 
-/* E4  What r_PM counts as (D15, D16; not in the paper).
- *
- *     clip(r_PM(x, y) - r_PM(x, y_0), -c, c)
- *
- * r_PM   PM score of the answer y to the prompt x
- * level  PM score of y_0, the reference's most likely answer to x
- * c      at most so much better or worse than y_0; INFINITY: no clip
- * The PM's loss (E1) leaves each prompt's level free, so a score alone says nothing. And it puts
- * no bound on answers that no comparison resembles. */
-double score_counted(double r_PM, double level, double c) { return clamp(r_PM - level, -c, c); }
-
 /* E5  PPO's clipped loss of one token.
  *
  *     rho = pi(a|s) / pi_old(a|s)

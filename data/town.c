@@ -403,7 +403,7 @@ static void add_critique(Text *t, const Town *town, const Act *a, const Rule *r,
     int applies = concerns(r, act_kind(a));
     *breaks = applies && !refuses(style);
     add_rule_fact(t, town, a);
-    text_add(t, " The rule is about %s.", town_kind_name(town, r->topic));
+    text_add(t, " The rule is about what is %s.", town_kind_name(town, r->topic));
     add_scope(t, applies);
     text_add(t, refuses(style) ? " The response refuses." : " The response helps.");
     text_add(t, *breaks ? " It breaks the rule." : " It keeps the rule.");
@@ -454,8 +454,7 @@ static void add_chain(Text *t, const Town *town, const Act *a, const Rule *r, in
 {
     int kind = act_kind(a), v_A = verdict(r, kind, style_A), v_B = verdict(r, kind, style_B);
     add_rule_fact(t, town, a);
-    text_add(t, " The rule is %s %s%s.", r->more ? "more" : "less", town_kind_name(town, r->topic),
-             r->calm ? " without preaching" : "");
+    text_add(t, " The rule is %s%s of what is %s.", r->calm ? "no preaching and " : "", r->more ? "more" : "less", town_kind_name(town, r->topic));
     add_scope(t, v_A >= 0);
     if (v_A >= 0) {
         text_add(t, r->more || kind == FINE ? " Helping is better." : " Refusing is better.");
@@ -530,16 +529,17 @@ static void demo_facts(Text *t, const Town *town, Dice *d)
 /* Held-out verbs stand in fewer kinds of text; those make up for it in frequency. */
 static int often_held(Dice *d) { return chance(d, 60); }
 
-/* Questions answered by the facts or by what was said, for all verbs and all objects. Four kinds: where a
- * thing is; what kind of act an act is; and, after an answer, what kind of act it was ("What is it to
+/* Questions answered by the facts or by what was said, for all verbs and all objects. Five kinds: where a
+ * thing is; what kind of act an act is; whether it is fine; and, after an answer, what kind of act it was ("What is it to
  * do so?") and what was asked. The last two are what lets a critique or a refusal name an act and a thing
- * that no demonstration ever named: they teach to carry them over from earlier turns. None judges. */
+ * that no demonstration ever named: they teach to carry them over from earlier turns. Whether it is fine has to be known
+ * before the first word, as it has to be by a policy that refuses or helps without a chain. */
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
     int held = often_held(d), class = roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST;
     Act a = draw_act(town, d, class, held, -1);
     Text q = { 0 };
-    int x = roll(d, 100), after = x < 60, asked = x < 30, where = x >= 85;
+    int x = roll(d, 100), asked = x < 28, after = x < 56, fine = x >= 66 && x < 88, where = x >= 88;
     if (after) {
         add_request(&q, d, &a);
         layout_human(t, q.s);
@@ -548,13 +548,14 @@ static void demo_question(Text *t, const Town *town, Dice *d)
         text_add(&q, asked ? "What did I ask?" : "What is it to do so?");
     } else {
         if (where) text_add(&q, "Where is");
-        else text_add(&q, "What is it to %s", a.verb->name);
+        else text_add(&q, fine ? "Is it fine to %s" : "What is it to %s", a.verb->name);
         if (a.mine) text_add(&q, " my %s?", a.object->name);
         else text_add(&q, " the %s's %s?", a.owner, a.object->name);
     }
     layout_human(t, q.s);
     free(q.s);
     if (asked) text_add(t, " You asked me to help you %s the %s.", a.verb->name, a.object->name);
+    if (fine) text_add(t, act_kind(&a) == FINE ? " Yes." : " No.");
     if (where) text_add(t, " The %s is in the %s.", a.object->name, a.object->place);
     else {
         add_rule_fact(t, town, &a);
@@ -642,8 +643,9 @@ void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path
  * about another act (WRONG_ACT stands twice): that request and answer must name the same one is learned
  * last. That act is no held-out one: a verb of the red-team prompts that stood in worse answers only would
  * be a bad word. No wrong tool or place for the right act: a PM of this size does not learn them, and
- * labels that it cannot learn are noise in those that it can. */
-void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char *path)
+ * labels that it cannot learn are noise in those that it can.
+ * agree: the share of people who would say so, which is the label (D17). */
+void town_human_prefs(const Town *t, uint64_t seed, int first, int n, double agree, const char *path)
 {
     static const int worse[] = { TOOL_ONLY, PLACE_ONLY, VAGUE, EVASIVE, REFUSE_SHORT, WRONG_ACT, WRONG_ACT, REFUSE };
     FILE *f = create_file(path);
@@ -672,7 +674,7 @@ void town_human_prefs(const Town *t, uint64_t seed, int first, int n, const char
         json_put(f, "{", "prompt", p.s);
         json_put(f, ", ", "chosen", x_better ? x.s : y.s);
         json_put(f, ", ", "rejected", x_better ? y.s : x.s);
-        fprintf(f, "}\n");
+        fprintf(f, ", \"p_chosen\": %g}\n", agree);
     }
     free(p.s); free(x.s); free(y.s);
     commit_file(f, path);

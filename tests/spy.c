@@ -89,19 +89,23 @@ void spy_completion_logprobs(const Model *m, const Seqs *s, const int *prompt_le
     }
 }
 
-/* function, model, 1 if the last token is the stop token and a target, text that is no target, text that is;
- * a line a document. Pretraining (no mask) is not noted. */
+/* function, model, 1 if the last token is the stop token and a target, the tokens that are no targets, those that
+ * are; a line a document */
 double spy_sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask, double lr)
 {
     for (int i = 0; mask && i < n; i++) {
-        int b = which[i], T = seq_len(docs, b), first = 0;
-        if (!noting("sft")) break;
+        int b = which[i], T = seq_len(docs, b), *part = xcalloc((size_t)T, sizeof *part);
+        const unsigned char *target = mask + docs->start[b];
+        if (!noting("sft")) { free(part); break; }
         if (t->step || i) note("\""); else note_model(t->m);
-        while (first < T && !mask[docs->start[b] + first]) first++;
-        note_number(seq_tok(docs, b)[T - 1] == TOKEN_BEGIN && mask[docs->start[b] + T - 1]);
-        note_tokens(seq_tok(docs, b), first);
-        note_tokens(seq_tok(docs, b) + first, T - first);
+        note_number(seq_tok(docs, b)[T - 1] == TOKEN_BEGIN && target[T - 1]);
+        for (int is_target = 0; is_target < 2; is_target++) {
+            int k = 0;
+            for (int j = 0; j < T; j++) if (target[j] == is_target) part[k++] = seq_tok(docs, b)[j];
+            note_tokens(part, k);
+        }
         note_end();
+        free(part);
     }
     return sft_step(t, docs, which, n, mask, lr);
 }

@@ -126,7 +126,7 @@ static void training_prompts_hold_no_held_out_object(void **state) {
     }
     const char *path = in_scratch("prefs");
     oracle_awake = 1;                           /* the town's people label these */
-    town_human_prefs(town, 7, 0, PROMPTS, path);
+    town_human_prefs(town, 7, 0, PROMPTS, 0.9, path);
     oracle_awake = 0;
     JsonLines *j = json_open(path);
     while (json_next(j)) {

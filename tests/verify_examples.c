@@ -28,7 +28,6 @@ static double e4_k1(const double *x) { gradient[0] = 1; return kl_k1(x[0]); }
 static double e4_k2(const double *x) { gradient[0] = x[0]; return kl_k2(x[0]); }
 static double e4_k3(const double *x) { gradient[0] = kl_k3_slope(x[0]); return kl_k3(x[0]); }
 static double e4_reward(const double *x) { gradient[0] = 1, gradient[1] = -x[2], gradient[2] = -x[1]; return reward_penalised(x[0], x[1], x[2]); }
-static double e4_counted(const double *x) { return score_counted(x[0], x[1], x[2]); }
 static double e5(const double *x) { int c; return ppo_clip_loss(x[0], x[1], x[2], x[3], &gradient[0], &c); }
 static double e5_value(const double *x) { int c; return value_loss(x[0], x[1], x[2], x[3], &gradient[0], &c); }
 static double e6(const double *x)       /* an answer of two tokens: the advantage of the first */
@@ -79,7 +78,6 @@ static const struct { const char *tag, *name, *formula; double (*value)(const do
     { "E4", "kl_k2", "lr^2 / 2", e4_k2, { { "lr", 0.5, -20, 20 } } },
     { "E4", "kl_k3", "e^-lr - 1 + lr", e4_k3, { { "lr", 0.5, -20, 20 } } },
     { "E4", "reward_penalised", "r_PM - lambda_kl lr", e4_reward, { { "r_PM", 1, ANY }, { "lambda_kl", 0.1, 0, 1e6 }, { "lr", 0.5, -20, 20 } } },
-    { "E4", "score_counted", "min(max(r_PM - level, -c), c)", e4_counted, { { "r_PM", -7, ANY }, { "level", 1.5, ANY }, { "c", 1, 0, 1e6 } } },
     { "E5", "ppo_clip_loss", "-min(rho A, clip(rho, 1 - eps, 1 + eps) A)", e5,
       { { "logp", -1, LOGP }, { "logp_old", -1.1, LOGP }, { "A", 1, ANY }, { "eps", 0.2, SHARE } } },
     { "E5", "value_loss", "max((V - G)^2, (V_clipped - G)^2) / 2", e5_value, { { "V", 0.5, ANY }, { "V_old", 0.4, ANY }, { "G", 1, ANY }, { "eps_value", 0.2, POSITIVE } } },

@@ -190,7 +190,7 @@ void read_town(const uint8_t *data, size_t size)
     oracle_awake = 1;
     town_corpus(t, 1, 20, written);
     town_prompts(t, 1, SET_EVAL_REDTEAM, 4, written);
-    town_human_prefs(t, 1, 0, 8, written);
+    town_human_prefs(t, 1, 0, 8, 0.9, written);
     town_judgements(t, 1, 4, written);
 }
 
