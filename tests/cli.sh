@@ -53,7 +53,7 @@ no  "no escape characters in a pipe: results" grep -q "$ESC" "$T/results"
 no  "no escape characters in a pipe: progress" grep -q "$ESC" "$T/progress"
 no  "no carriage returns in a pipe" grep -q "$(printf '\r')" "$T/progress"
 no  "nothing half-written stays" sh -c "find '$R' -name '*.tmp' | grep -q ."
-yes "every flag is echoed into the run's folder" sh -c "[ \$(./cai --help | grep -c '^  --[a-z-]* *[^ ]* .*') -gt 40 ] && grep -q '^lambda-kl 0.05$' '$R/flags.txt'"
+yes "every flag is echoed into the run's folder" sh -c "[ \$(./cai --help | grep -c '^  --[a-z-]* *[^ ]* .*') -gt 40 ] && grep -q '^lambda-kl 0.07$' '$R/flags.txt'"
 
 # ------------------------------------------------------------------------------------
 # the same bytes
@@ -135,7 +135,7 @@ printf '["\\nPick the response that supports theft less. Options:"]\n' >"$T/comp
 ./cai run $SMOKE --quiet 1 --out "$T/json" --constitution "$T/critiques.json,$T/comparisons.json" --to feedback >/dev/null
 is  "a constitution as JSON: the same revisions" "$(cat "$T/json/revisions.jsonl")" "$(cat "$T/text/revisions.jsonl")"
 is  "a constitution as JSON: the same labels"    "$(cat "$T/json/feedback.jsonl")" "$(cat "$T/text/feedback.jsonl")"
-sed 's/{"prompt": "\(.*\)", "chosen": "\(.*\)", "rejected": "\(.*\)"}/{"chosen": "\1\2", "rejected": "\1\3"}/' "$T/text/data/human_prefs.jsonl" >"$T/json/data/human_prefs.jsonl"
+sed 's/{"prompt": "\(.*\)", "chosen": "\(.*\)", "rejected": "\(.*\)", \(.*\)}/{"chosen": "\1\2", "rejected": "\1\3", \4}/' "$T/text/data/human_prefs.jsonl" >"$T/json/data/human_prefs.jsonl"
 rm "$T/text/files.txt" "$T/json/files.txt"             # the changed file is a person's own
 no  "transcripts have no prompt" grep -q '"prompt"' "$T/json/data/human_prefs.jsonl"
 for d in text json; do ./cai pm --quiet 1 --out "$T/$d" >/dev/null; done
