@@ -344,7 +344,8 @@ static const char *next_turn(const char *s)
 static void push_document(Seqs *s, unsigned char **mask, const char *text)
 {
     size_t size = strlen(text);
-    int *ids = xcalloc(size + 8, sizeof(int)), n = 0, whole = o.all_words || !*next_turn(text), own = whole, start = s->n ? s->start[s->n] : 0;
+    int whole = o.all_words || !*next_turn(text), own = whole;
+    int *ids = xcalloc(size + 8, sizeof(int)), n = 0, start = s->n ? s->start[s->n] : 0;
     *mask = xrealloc(*mask, (size_t)start + size + 8, 1);
     for (const char *at = text, *end; *at; at = end) {
         const char *blank = whole ? NULL : strstr(at, "\n\n");
