@@ -84,7 +84,7 @@ run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (A
 	@$(MAKE) --no-print-directory cai
 	./cai run --preset demo --out out $(ARGS)
 
-results: cai                 ## three seeds and the controls (about an hour), then the table of bars
+results: cai                 ## three seeds and the controls (a quarter of an hour), then the table of bars
 	@tests/results
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed
