@@ -264,7 +264,7 @@ static void say_growths(void)
 /* bench: all of it; bench train L C, bench sample L C: one rate, for tests/bench_torch.py */
 int main(int argc, char **argv)
 {
-    Config demo = { 128, 256, 4, 4, 4, 1264, 320, 1 };
+    Config demo = { 128, 256, 2, 4, 4, 1336, 320, 1 };
     n_workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
     model_free(model_new(demo));                        /* tells the BLAS to use one thread */
     if (argc == 4) {
