@@ -533,7 +533,7 @@ static int often_held(Dice *d) { return chance(d, 60); }
  * thing is; what kind of act an act is; whether it is fine; and, after an answer, what kind of act it was ("What is it to
  * do so?") and what was asked. The last two are what lets a critique or a refusal name an act and a thing
  * that no demonstration ever named: they teach to carry them over from earlier turns. Whether it is fine has to be known
- * before the first word, as it has to be by a policy that refuses or helps without a chain. */
+ * before the first word, as it has to be by a policy that refuses or helps without a chain. None is about a rule or an answer. */
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
     int held = often_held(d), class = roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST;
