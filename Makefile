@@ -105,7 +105,7 @@ mutants:                     ## known mistakes planted one at a time; each must 
 	@tests/mutants $(ONLY)
 
 # ./cai with a witness between its stages and the training (tests/spy.c says how): what tests/loop.sh looks at.
-SPIED := sample completion_logprobs sft_step pm_step pm_centre pm_scores ppo_rollout
+SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm_scores ppo_rollout
 $(B)/spied/%.o: %.c cai.h Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<

@@ -130,19 +130,21 @@ Texts load_prompts(const char *path, const Model *m)
 }
 
 /* Samples one line after each prompt. first + i numbers the draws of prompt i. A line, not a paragraph: of a refusal, a new line and
- * the help after all, as two options of a comparison stand, the PM likes the end, and PPO finds it. */
-Texts complete(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature)
+ * the help after all, as two options of a comparison stand, the PM likes the end, and PPO finds it. If q asks a question, it
+ * follows each line, and answer (n, 2) receives the log-probabilities of what it asks for. */
+static Texts complete_and_ask(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature, Question q, double *answer)
 {
     Seqs p = { 0 }, out = { 0 };
     Texts t = { 0 };
     uint64_t *key = xcalloc((size_t)prompt->n, sizeof *key);
     for (int i = 0; i < prompt->n; i++) {
         push_text(&p, prompt->s[i], NULL, 0);
-        check_length(&p, i, m->c.seq_len, prompt, i);
+        check_length(&p, i, m->c.seq_len - (q.n ? q.n + 1 : 0), prompt, i);
         key[i] = rng_key((uint64_t)o.seed, (uint64_t)stage, (uint64_t)(first + i));
     }
     Sampling how = { temperature, max_new, { TOKEN_BEGIN, blank_line, new_line } };
-    sample(m, &p, key, how, &out, NULL);
+    if (q.n) sample_and_ask(m, &p, key, how, q, &out, answer);
+    else sample(m, &p, key, how, &out, NULL);
     for (int i = 0; i < out.n; i++) {
         int n = seq_len(&out, i), last = n ? seq_tok(&out, i)[n - 1] : -1;
         char *s = decode(tok, seq_tok(&out, i), n - is_stop(last, how.stop), NULL);
@@ -153,6 +155,11 @@ Texts complete(const Model *m, const Texts *prompt, int stage, long first, int m
     seqs_free(&out);
     free(key);
     return t;
+}
+
+Texts complete(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature)
+{
+    return complete_and_ask(m, prompt, stage, first, max_new, temperature, (Question){ 0 }, NULL);
 }
 
 /* A random order of 0..n-1 (Fisher and Yates). */
@@ -764,32 +771,41 @@ static void stage_sl(void)
 // ------------------------------------------------------------------------------------
 // stage: AI feedback
 
-/* l_A = log P(" (A)" | context), l_B likewise, summed over the letters' tokens (E2). */
-static void letters(const Model *m, const Texts *context, double *l_A, double *l_B)
+/* l[2 i] = log P(" (A)" | context i), l[2 i + 1] likewise for (B), summed over the letters' tokens (E2). */
+static void letters(const Model *m, const Texts *context, double *l)
 {
     int n = context->n, *prompt_len = xcalloc(2 * (size_t)n, sizeof(int));
-    double *sum = xcalloc(2 * (size_t)n, sizeof(double));
     Seqs s = { 0 };
     for (int i = 0; i < n; i++) {
         prompt_len[2 * i] = push_text(&s, context->s[i], " (A)", 0);
         prompt_len[2 * i + 1] = push_text(&s, context->s[i], " (B)", 0);
         check_length(&s, 2 * i + 1, m->c.seq_len, context, i);
     }
-    completion_logprobs(m, &s, prompt_len, sum, NULL);
-    for (int i = 0; i < n; i++) { l_A[i] = sum[2 * i]; l_B[i] = sum[2 * i + 1]; }
+    completion_logprobs(m, &s, prompt_len, l, NULL);
     seqs_free(&s);
     free(prompt_len);
-    free(sum);
+}
+
+/* The question after a chain: which of the pieces at which " (A)" and " (B)" part. What they begin with is the
+ * same for both, and E2 divides by their sum. then: room for its tokens. */
+static Question which_letter(int then[64])
+{
+    int A[16], B[16], n = encode(tok, THOUGHT_END, strlen(THOUGHT_END), 0, then), k = 0;
+    encode(tok, " (A)", 4, 0, A);
+    encode(tok, " (B)", 4, 0, B);
+    for (; A[k] == B[k]; k++) then[n++] = A[k];
+    return (Question){ then, n, { A[k], B[k] } };
 }
 
 /* p[i] = P(a[i] is better) with a shown first, under the given principle. Plain: the letter right after the
  * multiple-choice layout. Otherwise a chain of thought is sampled first and the letter read in the second
- * human turn, as in the released few-shot file. chain (may be NULL) receives the chains. */
+ * human turn, as in the released few-shot file, while the sampler still holds all that stands before it. chain (may be NULL) receives the chains. */
 void judge(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
            int plain, long first, double *p, Texts *chain)
 {
-    int n = prompt->n;
+    int n = prompt->n, then[64];
     Texts context = { .from = prompt }, thought = { 0 };
+    double *l = xcalloc(2 * (size_t)n, sizeof(double));
     for (int i = 0; i < n; i++) {
         Text t = { 0 };
         if (law.comparison_examples.s) text_add(&t, "%s", law.comparison_examples.s);
@@ -798,22 +814,12 @@ void judge(const Model *m, const Texts *prompt, char *const *principle, char *co
         texts_add(&context, t.s);
         free(t.s);
     }
-    if (!plain) {
-        thought = complete(m, &context, S_THOUGHT, first, MAX_THOUGHT, 1);
-        for (int i = 0; i < n; i++) {
-            Text t = { 0 };
-            text_add(&t, "%s%s%s", context.s[i], thought.s[i], THOUGHT_END);
-            free(context.s[i]);
-            context.s[i] = t.s;
-        }
-    }
-    double *l_A = xcalloc((size_t)n, sizeof(double)), *l_B = xcalloc((size_t)n, sizeof(double));
-    letters(m, &context, l_A, l_B);
-    for (int i = 0; i < n; i++) p[i] = p_A_of(l_A[i], l_B[i]);
+    if (plain) letters(m, &context, l);
+    else thought = complete_and_ask(m, &context, S_THOUGHT, first, MAX_THOUGHT, 1, which_letter(then), l);
+    for (int i = 0; i < n; i++) p[i] = p_A_of(l[2 * i], l[2 * i + 1]);
     if (chain) *chain = thought; else texts_free(&thought);
     texts_free(&context);
-    free(l_A);
-    free(l_B);
+    free(l);
 }
 
 /* Averages over K chains in both orders; p_ab and p_ba are P(a better) with a shown first and second. */

@@ -221,6 +221,11 @@ typedef struct { double temperature; int max_new; int stop[3]; } Sampling;
 int is_stop(int token, const int stop[3]);
 void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how,
             Seqs *out, real **logp);
+/* The same, and a question: when completion b has ended, the n tokens `then` follow in place of its stop token, and
+ * answer[2 b + k] = log pi(ask[k] | all of that). Prompts must leave room for it: max_new is cut to what fits. */
+typedef struct { const int *then; int n, ask[2]; } Question;
+void sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q,
+                    Seqs *out, double *answer);
 
 /* Counter-based random numbers: no state, no shared stream, any thread, any order. */
 uint64_t rng_key(uint64_t seed, uint64_t stage, uint64_t item);

@@ -509,9 +509,11 @@ typedef struct {            /* one call of sample; streams write to their own ro
     const Seqs *prompt;
     const uint64_t *key;
     Sampling how;
+    Question q;             /* q.n = 0: none */
     Packed w;
     int *token;             /* (B, max_new) */
     real *logp;             /* (B, max_new) or NULL */
+    double *answer;         /* (B, 2) */
     int *length;            /* (B) */
 } Sampler;
 
@@ -521,6 +523,7 @@ typedef struct {            /* one group: its cache, and one row per live stream
     real *v;                /* (L, GROUP, K, T, D) */
     int n, id[GROUP];       /* live streams: number within the group */
     int token[GROUP], pos[GROUP];               /* the newest token of each, and where it stands */
+    int told[GROUP];        /* by stream: tokens of the question it has got; -1 before its completion has ended */
     const real *rope;       /* (T, D) */
     real *x, *xn, *q, *o;   /* (n, C) */
     real *kn, *vn;          /* (n, K D) keys and values of the newest token */
@@ -690,18 +693,35 @@ static int draw(const real *logits, double temperature, double u, int V, real *e
     return chosen;
 }
 
-/* Draws a token for every live stream from its logits; streams that end drop out. first: the
- * stream number of the group's stream 0. */
-static void draw_all(const Sampler *sm, Decoder *d, int first) {
-    int V = sm->m->c.vocab_size, live = 0;
-    for (int i = 0; i < d->n; i++) {
-        int b = first + d->id[i], at = sm->length[b]++;
+/* The next token of live stream i, number b of all: drawn until its completion has ended, then the question's; -1: the
+ * stream has ended, its answer has been read. */
+static int next_token(const Sampler *sm, Decoder *d, int i, int b) {
+    int V = sm->m->c.vocab_size, *told = &d->told[d->id[i]];
+    real *logits = d->logits + (size_t)i * V;
+    if (*told < 0) {
+        int at = sm->length[b]++;
         size_t cell = (size_t)b * (size_t)sm->how.max_new + (size_t)at;
-        int token = draw(d->logits + (size_t)i * V, sm->how.temperature, rng_uniform(sm->key[b], (uint64_t)at), V,
-                         d->s, sm->logp ? sm->logp + cell : NULL);
+        int token = draw(logits, sm->how.temperature, rng_uniform(sm->key[b], (uint64_t)at), V, d->s, sm->logp ? sm->logp + cell : NULL);
         sm->token[cell] = token;
-        int full = at + 1 >= sm->how.max_new || d->pos[i] + 2 >= sm->m->c.seq_len;
-        if (full || is_stop(token, sm->how.stop)) continue;
+        int stopped = is_stop(token, sm->how.stop), full = at + 1 >= sm->how.max_new || d->pos[i] + 2 + sm->q.n >= sm->m->c.seq_len;
+        if (!stopped && !full) return token;
+        *told = 0;
+        if (!stopped && sm->q.n > 0) return token;
+    }
+    if (*told < sm->q.n) return sm->q.then[(*told)++];
+    for (int k = 0; sm->q.n > 0 && k < 2; k++) {
+        real top = max_of(logits, V);
+        sm->answer[2 * (size_t)b + k] = logits[sm->q.ask[k]] - top - log((double)exp_sum(d->s, logits, 1, top, V));
+    }
+    return -1;
+}
+
+/* A token for every live stream; streams that end drop out. first: the stream number of the group's stream 0. */
+static void draw_all(const Sampler *sm, Decoder *d, int first) {
+    int live = 0;
+    for (int i = 0; i < d->n; i++) {
+        int token = next_token(sm, d, i, first + d->id[i]);
+        if (token < 0) continue;
         d->id[live] = d->id[i];
         d->token[live] = token;
         d->pos[live++] = d->pos[i] + 1;
@@ -715,7 +735,8 @@ static void sample_group(void *context, int g) {
     int first = g * GROUP, last = least(first + GROUP, sm->prompt->n), T = 0;
     for (int b = first; b < last; b++) T = most(T, seq_len(sm->prompt, b));
     Acts *a = acts_new();
-    Decoder *d = decoder_new(&sm->m->c, least(sm->m->c.seq_len, T + sm->how.max_new));
+    Decoder *d = decoder_new(&sm->m->c, least(sm->m->c.seq_len, T + sm->how.max_new + sm->q.n));
+    memset(d->told, -1, sizeof d->told);
     for (int b = first; b < last; b += 4) prefill(sm, d, a, b, least(b + 4, last), b - first);
     decode_logits(sm, d);
     d->rope = rope_rows(a, d->T, head_size(&sm->m->c));
@@ -726,24 +747,33 @@ static void sample_group(void *context, int g) {
 
 int is_stop(int token, const int stop[3]) { return token >= 0 && (token == stop[0] || token == stop[1] || token == stop[2]); }
 
-void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp) {
-    how.max_new = most(0, least(how.max_new, m->c.seq_len));
-    size_t B = (size_t)prompt->n, row = (size_t)how.max_new, n = 0;
-    Sampler sm = {.m = m, .prompt = prompt, .key = key, .how = how, .w = packed_new(m)};
-    sm.token = xcalloc(B * row + 1, sizeof(int));
-    sm.length = xcalloc(B + 1, sizeof(int));
-    if (logp) sm.logp = xcalloc(B * row + 1, sizeof(real));
-    parallel((prompt->n + GROUP - 1) / GROUP, sample_group, &sm);
+static void run_sampler(Sampler *sm, Seqs *out, real **logp) {
+    size_t B = (size_t)sm->prompt->n, row, n = 0;
+    sm->how.max_new = most(0, least(sm->how.max_new, sm->m->c.seq_len));
+    row = (size_t)sm->how.max_new;
+    sm->w = packed_new(sm->m);
+    sm->token = xcalloc(B * row + 1, sizeof(int));
+    sm->length = xcalloc(B + 1, sizeof(int));
+    if (logp) sm->logp = xcalloc(B * row + 1, sizeof(real));
+    parallel((sm->prompt->n + GROUP - 1) / GROUP, sample_group, sm);
     seqs_clear(out);
     for (size_t b = 0; b < B; b++) {
-        seqs_push(out, sm.token + b * row, sm.length[b]);
-        if (logp) memmove(sm.logp + n, sm.logp + b * row, sizeof(real) * (size_t)sm.length[b]);
-        n += (size_t)sm.length[b];
+        seqs_push(out, sm->token + b * row, sm->length[b]);
+        if (logp) memmove(sm->logp + n, sm->logp + b * row, sizeof(real) * (size_t)sm->length[b]);
+        n += (size_t)sm->length[b];
     }
-    if (logp) *logp = sm.logp;
-    free(sm.token);
-    free(sm.length);
-    packed_free(&sm.w);
+    if (logp) *logp = sm->logp;
+    free(sm->token);
+    free(sm->length);
+    packed_free(&sm->w);
+}
+
+void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp) {
+    run_sampler(&(Sampler){.m = m, .prompt = prompt, .key = key, .how = how}, out, logp);
+}
+
+void sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q, Seqs *out, double *answer) {
+    run_sampler(&(Sampler){.m = m, .prompt = prompt, .key = key, .how = how, .q = q, .answer = answer}, out, NULL);
 }
 
 // ------------------------------------------------------------------------------------

@@ -127,10 +127,13 @@ def question(r, a, b, plain):
 def judged(seen, r, a, b, plain):
     """p(the first option), and the chain, of the one question in which a stands first."""
     start, end = question(r, a, b, plain), "" if plain else "\n\nHuman:\nSo the answer is:"
-    found = [(x, y) for x, y in zip(seen[::2], seen[1::2]) if x[3][0].startswith(start) and x[3][0].endswith(end)]
+    found = [(x, y) for x, y in zip(seen[::2], seen[1::2]) if x[3][0].startswith(start) and end in x[3][0][len(start):]]
     (x, y), = found                                             # an error if it was not asked, or twice
-    assert x[3] == [x[3][0], " (A)"] and y[3] == [x[3][0], " (B)"]
-    return sigmoid(x[2][0] - y[2][0]), x[3][0][len(start):len(x[3][0]) - len(end)]
+    chain = x[3][0][len(start):]
+    chain = chain[:chain.index(end)]
+    read = [note[3][0][len(start + chain + end):] + note[3][1] for note in (x, y)]
+    assert y[3][0] == x[3][0] and (read == [" (A)", " (B)"] or not plain and read == [" (A", " (B"])    # the pieces at which they part
+    return sigmoid(x[2][0] - y[2][0]), chain
 
 for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
     stage, tag = "plain" if plain else "feedback", "feedback, plain: " if plain else "feedback: "

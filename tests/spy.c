@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp);
+void spy_sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q, Seqs *out, double *answer);
 void spy_completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, double *sum, double *per_token);
 double spy_sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask, double lr);
 PmStats spy_pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr);
@@ -63,7 +64,7 @@ static void note_model(const Model *m)
 }
 
 /* function, model, temperature, prompt; a line a prompt */
-void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp)
+static void note_prompts(const Model *m, const Seqs *prompt, Sampling how)
 {
     for (int b = 0; b < prompt->n; b++) {
         if (!noting("sample")) break;
@@ -72,7 +73,33 @@ void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Samplin
         note_tokens(seq_tok(prompt, b), seq_len(prompt, b));
         note_end();
     }
+}
+
+void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp)
+{
+    note_prompts(m, prompt, how);
     sample(m, prompt, key, how, out, logp);
+}
+
+/* What spy_sample notes of the drawing; of each question what spy_completion_logprobs notes. */
+void spy_sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q, Seqs *out, double *answer)
+{
+    note_prompts(m, prompt, how);
+    sample_and_ask(m, prompt, key, how, q, out, answer);
+    for (int i = 0; i < 2 * prompt->n; i++) {
+        int b = i / 2, P = seq_len(prompt, b), T = seq_len(out, b), *whole = xcalloc((size_t)(P + T + q.n), sizeof(int));
+        if (T && is_stop(seq_tok(out, b)[T - 1], how.stop)) T--;
+        memcpy(whole, seq_tok(prompt, b), (size_t)P * sizeof(int));
+        memcpy(whole + P, seq_tok(out, b), (size_t)T * sizeof(int));
+        memcpy(whole + P + T, q.then, (size_t)q.n * sizeof(int));
+        if (!noting("letters")) { free(whole); break; }
+        if (i) note("\""); else note_model(m);
+        note_number(answer[i]);
+        note_tokens(whole, P + T + q.n);
+        note_tokens(&q.ask[i % 2], 1);
+        note_end();
+        free(whole);
+    }
 }
 
 /* function, model, sum, prompt, completion; a line a sequence */

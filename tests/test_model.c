@@ -525,6 +525,63 @@ static void samples_like_the_network(void **state) {
         }
 }
 
+/* A question after each completion changes nothing of it, and the answers are what the network without cache says of the whole
+ * text, the stop token left out. */
+static void a_question_after_samples(void **state) {
+    (void)state;
+    int stopped = 0, cut = 0;
+    for (int k = 0; k < N_SIZES; k++) {
+        Model *m = some_model(SIZES[k], 3);
+        Seqs prompt, alone = {0}, out = {0}, whole = {0};
+        uint64_t key[STREAMS];
+        double answer[2 * STREAMS];
+        real want[64];
+        Acts *a = acts_new();
+        Sampling how = {1, 12, {2, 5, -1}};
+        Question q = {(int[]){6, 2, 3}, 3, {4, 1}};
+        some_prompts(&SIZES[k], &prompt, key, 20);
+        sample(m, &prompt, key, how, &alone, NULL);
+        sample_and_ask(m, &prompt, key, how, q, &out, answer);
+        for (int b = 0; b < STREAMS; b++) {
+            int n = seq_len(&out, b), P = seq_len(&prompt, b), stops = is_stop(seq_tok(&out, b)[n - 1], how.stop), token[64];
+            assert_int_equal(n, seq_len(&alone, b));
+            assert_memory_equal(seq_tok(&out, b), seq_tok(&alone, b), sizeof(int) * (size_t)n);
+            stopped += stops, cut += !stops, n -= stops;
+            memcpy(token, seq_tok(&prompt, b), sizeof(int) * (size_t)P);
+            memcpy(token + P, seq_tok(&out, b), sizeof(int) * (size_t)n);
+            memcpy(token + P + n, q.then, sizeof(int) * 3);
+            for (int i = 0; i < 2; i++) {
+                token[P + n + 3] = q.ask[i];
+                seqs_clear(&whole);
+                seqs_push(&whole, token, P + n + 4);
+                int last = all_logp(m, a, &whole, 0, 1, want) - 1;
+                expect_near(answer[2 * b + i], want[last], NEAR);
+            }
+        }
+        acts_free(a);
+        seqs_free(&prompt), seqs_free(&alone), seqs_free(&out), seqs_free(&whole);
+        model_free(m);
+    }
+    assert_true(stopped > 20 && cut > 20);
+}
+
+/* Without room for the completion it would have made, a shorter one: the question stands in the context to its end. */
+static void a_question_at_the_contexts_end(void **state) {
+    (void)state;
+    Model *m = some_model(SIZES[0], 3);
+    Seqs prompt = {0}, out = {0};
+    int begin[40] = {1}, then[] = {6, 2, 3};
+    double answer[4] = {1, 1, 1, 1};
+    seqs_push(&prompt, begin, 36);                      /* of 40: one token, and the question */
+    seqs_push(&prompt, begin, 34);
+    sample_and_ask(m, &prompt, (uint64_t[]){1, 2}, (Sampling){1, 30, {-1, -1, -1}}, (Question){then, 3, {4, 1}}, &out, answer);
+    assert_int_equal(seq_len(&out, 0), 1);
+    assert_int_equal(seq_len(&out, 1), 3);
+    for (int i = 0; i < 4; i++) assert_true(answer[i] < 0);
+    seqs_free(&prompt), seqs_free(&out);
+    model_free(m);
+}
+
 /* Far beyond one panel of the cache and one block of the products. */
 static void samples_a_long_text(void **state) {
     (void)state;
@@ -916,6 +973,7 @@ int main(int argc, char **argv) {       /* an argument: the name of the one test
         cmocka_unit_test(shared_beginnings),
         cmocka_unit_test(extremes),                 cmocka_unit_test(products),
         cmocka_unit_test(samples_like_the_network), cmocka_unit_test(samples_a_long_text),
+        cmocka_unit_test(a_question_after_samples), cmocka_unit_test(a_question_at_the_contexts_end),
         cmocka_unit_test(greedy_is_argmax),         cmocka_unit_test(frequencies),
         cmocka_unit_test(sampling_edges),           cmocka_unit_test(bad_input),
         cmocka_unit_test(block_and_init),           cmocka_unit_test(saves_and_loads),
