@@ -115,10 +115,12 @@ $(B)/spy: tests/spy.c $(PROGRAM:%.c=$(B)/spied/%.o) $(LIBRARY:%.c=$(B)/%.o)
 $(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
+# what ./cai sets for itself (start_again in commands.c)
+AS_CAI := OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=4294967296 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 bench: cai $(B)/bench        ## speed: shares of the matrix-product peak, growth, plain C, PyTorch if it is there, the demo by stages (minutes)
-	@OPENBLAS_NUM_THREADS=1 $(B)/bench
+	@$(AS_CAI) $(B)/bench
 	@$(MAKE) --no-print-directory -s B=build/none BLAS=none build/none/bench
-	@for k in 1 2 3; do echo `$(B)/bench train 4 128` `build/none/bench train 4 128`; done | awk '{ print $$2 / $$1 }' | sort -n \
+	@for k in 1 2 3; do echo `$(AS_CAI) $(B)/bench train 4 128` `$(AS_CAI) build/none/bench train 4 128`; done | awk '{ print $$2 / $$1 }' | sort -n \
 		| sed -n '2s/^/BLAS=none, training, 4 of 128, times the speed above: /p'
 	@tests/bench_torch.py $(B)/bench 2>/dev/null || echo "no PyTorch (Debian: python3-torch): nothing to compare with"
 	@rm -rf $(B)/demo && ./cai run --quiet 1 --out $(B)/demo 2>/dev/null | sed -n 's/^Seconds: /the demo, seconds: /p'

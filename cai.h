@@ -140,7 +140,7 @@ void rope_backward(real *dx, const real *table, const int *pos, int N, int heads
 void attention_forward(real *o, real *p, const real *q, const real *k, const real *v, int T, int H, int K, int D);
 void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o, const real *p,
                         const real *q, const real *k, const real *v, int T, int H, int K, int D);
-void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int D);
+void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int H, int K, int D);
 void swiglu_forward(real *s, const real *g, const real *u, size_t n);
 void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g, const real *u, size_t n);
 void embed_forward(real *x, const real *E, const int *token, int N, int C);

@@ -333,15 +333,16 @@ static void command_trace(void)
 // main
 
 /* What libraries read when they are loaded is set before: the program starts itself once more. One BLAS thread, under the
- * workers of its own. And glibc keeps what was freed: by default it gives large blocks back and gets them zeroed page
- * by page at the next call, a tenth of PPO's time with two workers. */
+ * workers of its own. And glibc keeps what was freed, by default it gives large blocks back and gets them zeroed page
+ * by page at the next call, and asks for large pages, so that the sampler's walks through its cache need few of them. */
 static void start_again(char **argv)
 {
-    static const char *const setting[][2] = { { "OPENBLAS_NUM_THREADS", "1" }, { "OMP_NUM_THREADS", "1" }, { "VECLIB_MAXIMUM_THREADS", "1" },
-                                              { "MALLOC_MMAP_THRESHOLD_", "33554432" }, { "MALLOC_TRIM_THRESHOLD_", "4294967296" } };
+    static const char *const setting[][2] = {
+        { "OPENBLAS_NUM_THREADS", "1" }, { "OMP_NUM_THREADS", "1" }, { "VECLIB_MAXIMUM_THREADS", "1" }, { "MALLOC_MMAP_THRESHOLD_", "33554432" },
+        { "MALLOC_TRIM_THRESHOLD_", "4294967296" }, { "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1" } };
     const char *v = getenv(setting[0][0]);
     if (v && strcmp(v, "1") == 0) return;
-    for (int i = 0; i < 5; i++) setenv(setting[i][0], setting[i][1], 1);
+    for (int i = 0; i < 6; i++) setenv(setting[i][0], setting[i][1], 1);
     execvp(argv[0], argv);
     fprintf(stderr, "cai: cannot start itself again: %s; BLAS threads may get in the workers' way\n", strerror(errno));
 }

@@ -27,7 +27,7 @@
 // ------------------------------------------------------------------------------------
 // Products. All the arithmetic that counts is here: about 95 % of the operations of a step.
 
-enum { ROWS = 4 };                  /* a tile of the result, ROWS by COLS: its sums stay in registers */
+enum { ROWS = COLS / 4 };           /* a tile of the result, ROWS by COLS: its sums stay in registers, half of them */
 enum { BLOCK_K = 512 };             /* of the inner dimension at a time: a panel of 32 KB */
 
 /* Packs columns 0..n-1 of b (k, n) into panels (n / COLS rounded up, k, COLS): what a tile reads lies
@@ -46,25 +46,30 @@ static inline void store(real *c, const real *sum, int n, int add) {
     else for (int j = 0; j < n; j++) c[j] = sum[j];
 }
 
-/* c (m, n) (+)= a b, m <= ROWS, n <= COLS, b a panel (k, COLS). Element (i, p) of a is at
- * a[i * row + p * col]. Four named rows, not an array of them: compilers keep these in registers. */
-static void tile(int m, int n, int k, const real *a, int row, int col, const real *panel,
-                 int add, real *c, int ldc) {
-    const real *a0 = a, *a1 = m > 1 ? a0 + row : a0, *a2 = m > 2 ? a1 + row : a0, *a3 = m > 3 ? a2 + row : a0;
-    real c0[COLS] = {0}, c1[COLS] = {0}, c2[COLS] = {0}, c3[COLS] = {0}, sum[ROWS][COLS];
-    for (int p = 0; p < k; p++, panel += COLS, a0 += col, a1 += col, a2 += col, a3 += col)
-        #pragma omp simd
-        for (int j = 0; j < COLS; j++) {
-            c0[j] += *a0 * panel[j];
-            c1[j] += *a1 * panel[j];
-            c2[j] += *a2 * panel[j];
-            c3[j] += *a3 * panel[j];
-        }
-    for (int j = 0; j < COLS; j++) sum[0][j] = c0[j], sum[1][j] = c1[j], sum[2][j] = c2[j], sum[3][j] = c3[j];
+/* c (m, n) (+)= a b, m <= R, n <= COLS, b a panel (k, COLS). Element (i, p) of a is at a[i * row + p * col]. Where this
+ * is inlined R is a constant and the loop over rows is written out: without that the sums would be in memory. */
+static inline void tile_of(int R, int m, int n, int k, const real *a, int row, int col, const real *panel,
+                           int add, real *c, int ldc) {
+    real sum[ROWS][COLS] = {{0}};
+    const real *x[ROWS];
+    for (int i = 0; i < R; i++) x[i] = a + (i < m ? (size_t)i * row : 0);
+    for (int p = 0; p < k; p++, panel += COLS)
+        #pragma GCC unroll 8
+        for (int i = 0; i < R; i++)
+            #pragma omp simd
+            for (int j = 0; j < COLS; j++) sum[i][j] += x[i][(size_t)p * col] * panel[j];
     for (int i = 0; i < m; i++, c += ldc) {
         if (n == COLS) store(c, sum[i], COLS, add);     /* a constant: no loop is left of it */
         else store(c, sum[i], n, add);
     }
+}
+
+/* The same for m <= ROWS: rows that are not there cost as much as others. */
+static void tile(int m, int n, int k, const real *a, int row, int col, const real *panel,
+                 int add, real *c, int ldc) {
+    if (m > 4) tile_of(ROWS, m, n, k, a, row, col, panel, add, c, ldc);
+    else if (m > 1) tile_of(4, m, n, k, a, row, col, panel, add, c, ldc);
+    else tile_of(1, m, n, k, a, row, col, panel, add, c, ldc);
 }
 
 /* Half of attention's square matrices is zero, the future: tiles that lie in it are skipped. */
@@ -333,24 +338,26 @@ void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o,
     }
 }
 
-/* o (D) = softmax(q k / sqrt(D)) v over positions 0..n-1; k (T/COLS, D, COLS), v (T, D), s (T) scratch.
- * Reading the cache takes most of the time: it is too large for the processor's own. */
-void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int D) {
-    for (int t = 0; t < n; t += COLS, k += D * COLS) {
-        real sum[COLS] = {0};
-        for (int j = 0; j < D; j++)
-            #pragma omp simd
-            for (int i = 0; i < COLS; i++) sum[i] += q[j] * k[j * COLS + i];
-        memcpy(s + t, sum, sizeof sum);
+/* The same for one position from a cache: o (H, D) over positions 0..n-1; q (H, D), k (T/COLS, K, D, COLS), v (T, K, D),
+ * s (H, whole_panels(n)) scratch. Reading the cache takes most of the time, it is too large for the processor's own: hence
+ * all heads at once, from end to end. */
+void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int H, int K, int D) {
+    int P = whole_panels(n), KD = K * D;
+    for (int t = 0; t < n; t += COLS, k += KD * COLS)
+        for (int h = 0; h < H; h++) tile(1, COLS, D, q + h * D, 0, 1, k + h / (H / K) * D * COLS, 0, s + h * P + t, P);
+    for (int h = 0; h < H; h++) {
+        real *p = s + h * P;
+        for (int t = n; t < P; t++) p[t] = -INFINITY;
+        real inv = 1 / exp_sum(p, p, 1 / (real)sqrt(D), max_of(p, n), P);
+        for (int t = 0; t < P; t++) p[t] *= inv;
     }
-    for (int t = n; t % COLS; t++) s[t] = -INFINITY;
-    real inv = 1 / exp_sum(s, s, 1 / (real)sqrt(D), max_of(s, n), whole_panels(n));
-    memset(o, 0, sizeof(real) * (size_t)D);
-    for (int t = 0; t < n; t += 4, v += 4 * D)          /* four at a time: o is loaded and stored less */
-        #pragma omp simd
-        for (int j = 0; j < D; j++)
-            o[j] += s[t] * v[j] + s[t + 1] * v[D + j] + s[t + 2] * v[2 * D + j] + s[t + 3] * v[3 * D + j];
-    for (int j = 0; j < D; j++) o[j] *= inv;
+    memset(o, 0, sizeof(real) * (size_t)(H * D));
+    for (int t = 0; t < n; t++, v += KD)
+        for (int h = 0; h < H; h++) {
+            const real p = s[h * P + t], *vh = v + h / (H / K) * D;
+            #pragma omp simd
+            for (int j = 0; j < D; j++) o[h * D + j] += p * vh[j];
+        }
 }
 
 // ------------------------------------------------------------------------------------

@@ -498,9 +498,10 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
 
 // ------------------------------------------------------------------------------------
 // Sampling. Streams go in groups of a fixed size, whatever the number of workers: a product's
-// rounding may depend on its number of rows, so the groups must not depend on the machine.
+// rounding may depend on its number of rows, so the groups must not depend on the machine. Of 16
+// streams, because the caches of two such groups mostly fit into a processor's.
 
-enum { GROUP = 32 };
+enum { GROUP = 16 };
 
 typedef struct { real *wq, *wk, *wv, *wo, *w1, *w2, *w3, *head; } Packed;    /* panels, (L) of each */
 
@@ -519,8 +520,8 @@ typedef struct {            /* one call of sample; streams write to their own ro
 
 typedef struct {            /* one group: its cache, and one row per live stream */
     int T;                  /* positions there is room for, whole panels */
-    real *k;                /* (L, GROUP, K, T/COLS, D, COLS) panels of positions: scored side by side */
-    real *v;                /* (L, GROUP, K, T, D) */
+    real *k;                /* (L, GROUP, T/COLS, K, D, COLS) panels of positions: scored side by side */
+    real *v;                /* (L, GROUP, T, K, D) */
     int n, id[GROUP];       /* live streams: number within the group */
     int token[GROUP], pos[GROUP];               /* the newest token of each, and where it stands */
     int told[GROUP];        /* by stream: tokens of the question it has got; -1 before its completion has ended */
@@ -529,7 +530,7 @@ typedef struct {            /* one group: its cache, and one row per live stream
     real *kn, *vn;          /* (n, K D) keys and values of the newest token */
     real *g, *u;            /* (n, F) */
     real *logits;           /* (n, V) */
-    real *s;                /* (max(T, V)) scratch */
+    real *s;                /* (H T) or (V) scratch */
     real inv[GROUP];
 } Decoder;
 
@@ -563,7 +564,7 @@ static Decoder *decoder_new(const Config *c, int T) {
     d->T = whole_panels(T);
     d->k = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)d->T);
     d->v = xcalloc((size_t)c->n_layers * GROUP * KD, sizeof(real) * (size_t)d->T);
-    real *p = xcalloc(GROUP * (4 * C + 2 * KD + 2 * F + V) + V + (size_t)d->T, sizeof(real));
+    real *p = xcalloc(GROUP * (4 * C + 2 * KD + 2 * F + V) + V + (size_t)(c->n_heads * d->T), sizeof(real));
     d->x = p, p += GROUP * C;
     d->xn = p, p += GROUP * C;
     d->q = p, p += GROUP * C;
@@ -584,21 +585,17 @@ static void decoder_free(Decoder *d) {
     free(d);
 }
 
-/* Where the cache of layer l, stream i, key/value head h begins, in d->k as in d->v. */
-static size_t cache_at(const Decoder *d, const Config *c, int l, int i, int h) {
-    size_t head = ((size_t)l * GROUP + (size_t)i) * (size_t)c->n_kv_heads + (size_t)h;
-    return head * (size_t)head_size(c) * (size_t)d->T;
+/* Where the cache of layer l, stream i begins, in d->k as in d->v. */
+static size_t cache_at(const Decoder *d, const Config *c, int l, int i) {
+    return ((size_t)l * GROUP + (size_t)i) * (size_t)kv_dim(c) * (size_t)d->T;
 }
 
 /* Stores keys and values (K, D) of one token of stream i. */
 static void cache_store(Decoder *d, const Config *c, int l, int i, int pos, const real *k, const real *v) {
-    int D = head_size(c);
-    for (int h = 0; h < c->n_kv_heads; h++, k += D, v += D) {
-        size_t at = cache_at(d, c, l, i, h);
-        real *panel = d->k + at + (size_t)(pos / COLS) * D * COLS + pos % COLS;
-        for (int j = 0; j < D; j++) panel[j * COLS] = k[j];
-        memcpy(d->v + at + (size_t)pos * D, v, sizeof(real) * (size_t)D);
-    }
+    size_t at = cache_at(d, c, l, i), KD = (size_t)kv_dim(c);
+    real *panel = d->k + at + (size_t)(pos / COLS) * KD * COLS + pos % COLS;
+    for (size_t j = 0; j < KD; j++) panel[j * COLS] = k[j];
+    memcpy(d->v + at + (size_t)pos * KD, v, sizeof(real) * KD);
 }
 
 /* x += wo attention(norm(x)) for the newest token of every live stream */
@@ -614,10 +611,8 @@ static void decode_attention(const Sampler *sm, Decoder *d, int l) {
     rope_forward(d->kn, d->rope, d->pos, n, K, D);
     for (int i = 0; i < n; i++) {
         cache_store(d, c, l, d->id[i], d->pos[i], d->kn + i * KD, d->vn + i * KD);
-        for (int h = 0; h < H; h++) {
-            size_t at = cache_at(d, c, l, d->id[i], h / (H / K)), row = (size_t)i * C + (size_t)h * D;
-            attention_cached(d->o + row, d->s, d->q + row, d->k + at, d->v + at, d->pos[i] + 1, D);
-        }
+        size_t at = cache_at(d, c, l, d->id[i]), row = (size_t)i * C;
+        attention_cached(d->o + row, d->s, d->q + row, d->k + at, d->v + at, d->pos[i] + 1, H, K, D);
     }
     matmul_packed(d->x, d->o, sm->w.wo + l * cc, n, C, C, 1);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The shapes of tests/bench.c in PyTorch, with the settings that were fastest on the machines we have:
-two threads, passive waiting, large allocations kept. Prints training and sampling rates in tokens/s, and ours
+two threads, passive waiting, large allocations kept, large pages. Prints training and sampling rates in tokens/s, and ours
 (build/bench, measured in turn with them, five times) as a ratio, pair by pair.
 `make bench` runs it if the system's Python has torch (Debian: python3-torch).
 SPDX-License-Identifier: MIT
@@ -9,7 +9,7 @@ import os
 import sys
 
 FAST = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(os.cpu_count()), "MALLOC_MMAP_THRESHOLD_": "4294967296",
-        "MALLOC_TRIM_THRESHOLD_": "8589934592", "MALLOC_TOP_PAD_": "1073741824"}
+        "MALLOC_TRIM_THRESHOLD_": "8589934592", "MALLOC_TOP_PAD_": "1073741824", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 if any(os.environ.get(k) != v for k, v in FAST.items()):    # these count only if they are there from the start
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **FAST})
 

@@ -469,7 +469,7 @@ static void products(void **state) {
 // ------------------------------------------------------------------------------------
 // Sampling
 
-enum { STREAMS = 70 };                                  /* three groups, the last one ragged */
+enum { STREAMS = 70 };                                  /* five groups, the last one ragged */
 
 static void some_prompts(const Config *c, Seqs *prompt, uint64_t *key, int longest) {
     int length[STREAMS];

@@ -126,7 +126,7 @@ static double attend(void) { attention_forward(y, kept, x, w, u, T, H, K, D); re
 
 static void attention(void)
 {
-    static real ds[ROOM], o[ROOM], scratch[64];
+    static real ds[ROOM], o[ROOM], scratch[H * COLS];
     double value = 0, cached = 0;
     start();
     attend();
@@ -152,11 +152,11 @@ static void attention(void)
             }
         }
     check("layer", "attention/value", "softmax(q k / sqrt D) v, loops over the past", value, ROUNDING * 10);
-    static real keys[COLS * D], values[COLS * D], out[D];       /* the last position, head 3, from a cache */
+    static real keys[K * D * COLS], out[H * D];             /* the last position from a cache */
     for (int s = 0; s < T; s++)
-        for (int j = 0; j < D; j++) keys[j * COLS + s] = w[(s * K + 1) * D + j], values[s * D + j] = u[(s * K + 1) * D + j];
-    attention_cached(out, scratch, x + ((T - 1) * H + 3) * D, keys, values, T, D);
-    for (int j = 0; j < D; j++) cached = fmax(cached, fabs(out[j] - o[((T - 1) * H + 3) * D + j]));
+        for (int j = 0; j < K * D; j++) keys[j * COLS + s] = w[s * K * D + j];
+    attention_cached(out, scratch, x + (T - 1) * H * D, keys, u, T, H, K, D);
+    for (int j = 0; j < H * D; j++) cached = fmax(cached, fabs(out[j] - o[(T - 1) * H * D + j]));
     check("layer", "attention_cached/value", "the same loops", cached, ROUNDING * 10);
 }
 
