@@ -287,6 +287,10 @@ static void trace_ppo(const char *prompt)
     printf("6 one PPO step (E4, E5, E6) on the first of %d answers, score %.4f counts %.4f (D15), lambda_KL %g\n", ANSWERS, r_PM,
            ro.score[0], how.lambda_kl);
     printf("    %-14s %9s %9s %8s %9s %8s %9s %8s %s\n", "token", "log pi", "log pi_0", "k1", "reward", "V", "advantage", "ratio", "clipped");
+    int alike = 1;
+    for (int i = 1; i < ANSWERS; i++)
+        alike = alike && seq_len(&ro.seq, i) == seq_len(&ro.seq, 0) && memcmp(seq_tok(&ro.seq, i), seq_tok(&ro.seq, 0), sizeof(int) * (size_t)seq_len(&ro.seq, 0)) == 0;
+    if (alike) printf("    the %d answers are the same: none is better than their mean, so no advantage is left to learn from\n", ANSWERS);
     for (int i = ro.prompt_len[0]; i < ro.seq.start[1]; i++) {
         char *s = decode(tok, ro.seq.token + i, 1, NULL);
         double d, ratio = exp(now[i] - ro.logp_old[i]);
