@@ -87,18 +87,19 @@ void spy_sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key,
     note_prompts(m, prompt, how);
     sample_and_ask(m, prompt, key, how, q, out, answer);
     for (int i = 0; i < 2 * prompt->n; i++) {
-        int b = i / 2, P = seq_len(prompt, b), T = seq_len(out, b), *whole = xcalloc((size_t)(P + T + q.n), sizeof(int));
+        int b = i / 2, T = seq_len(out, b);
+        if (!noting("letters")) break;
         if (T && is_stop(seq_tok(out, b)[T - 1], how.stop)) T--;
-        memcpy(whole, seq_tok(prompt, b), (size_t)P * sizeof(int));
-        memcpy(whole + P, seq_tok(out, b), (size_t)T * sizeof(int));
-        memcpy(whole + P + T, q.then, (size_t)q.n * sizeof(int));
-        if (!noting("letters")) { free(whole); break; }
+        char *part[] = { decode(tok, seq_tok(prompt, b), seq_len(prompt, b), NULL), decode(tok, seq_tok(out, b), T, NULL), decode(tok, q.then, q.n, NULL) };
+        Text whole = { 0 };                             /* part by part, as a byte 0 ends a text */
+        for (int k = 0; k < 3; k++) { text_add(&whole, "%s", part[k]); free(part[k]); }
         if (i) note("\""); else note_model(m);
         note_number(answer[i]);
-        note_tokens(whole, P + T + q.n);
+        fputc('\t', notes);
+        json_put_str(notes, whole.s);
         note_tokens(&q.ask[i % 2], 1);
         note_end();
-        free(whole);
+        free(whole.s);
     }
 }
 
