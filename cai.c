@@ -786,8 +786,8 @@ static void letters(const Model *m, const Texts *context, double *l)
     free(prompt_len);
 }
 
-/* The question after a chain: which of the pieces at which " (A)" and " (B)" part. What they begin with is the
- * same for both, and E2 divides by their sum. then: room for its tokens. */
+/* The question after a chain (D11): which of the pieces at which " (A)" and " (B)" part. What they begin with is
+ * the same for both, and E2 divides by their sum. then: room for its tokens. */
 static Question which_letter(int then[64])
 {
     int A[16], B[16], n = encode(tok, THOUGHT_END, strlen(THOUGHT_END), 0, then), k = 0;
@@ -799,7 +799,8 @@ static Question which_letter(int then[64])
 
 /* p[i] = P(a[i] is better) with a shown first, under the given principle. Plain: the letter right after the
  * multiple-choice layout. Otherwise a chain of thought is sampled first and the letter read in the second
- * human turn, as in the released few-shot file, while the sampler still holds all that stands before it. chain (may be NULL) receives the chains. */
+ * human turn, as in the released few-shot file, while the sampler still holds what stands before it. chain (may
+ * be NULL) receives the chains. */
 void judge(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
            int plain, long first, double *p, Texts *chain)
 {
