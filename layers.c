@@ -29,6 +29,7 @@
 
 enum { ROWS = COLS / 4 };           /* a tile of the result, ROWS by COLS: its sums stay in registers, half of them */
 enum { BLOCK_K = 512 };             /* of the inner dimension at a time: a panel of 32 KB */
+enum { LINE = 64 / sizeof(real) };  /* what memory is fetched in */
 
 /* Packs columns 0..n-1 of b (k, n) into panels (n / COLS rounded up, k, COLS): what a tile reads lies
  * end to end, filled up with zeros. Element (p, j) of b is at b[p * row + j * col]. */
@@ -47,17 +48,20 @@ static inline void store(real *c, const real *sum, int n, int add) {
 }
 
 /* c (m, n) (+)= a b, m <= R, n <= COLS, b a panel (k, COLS). Element (i, p) of a is at a[i * row + p * col]. Where this
- * is inlined R is a constant and the loop over rows is written out: without that the sums would be in memory. */
+ * is inlined R is a constant and the loop over rows is written out: without that the sums would be in memory. What lies
+ * behind the panel, of packed weights the next one, is fetched meanwhile. */
 static inline void tile_of(int R, int m, int n, int k, const real *a, int row, int col, const real *panel,
                            int add, real *c, int ldc) {
     real sum[ROWS][COLS] = {{0}};
     const real *x[ROWS];
     for (int i = 0; i < R; i++) x[i] = a + (i < m ? (size_t)i * row : 0);
-    for (int p = 0; p < k; p++, panel += COLS)
+    for (int p = 0; p < k; p++, panel += COLS) {
+        for (int j = 0; j < COLS; j += LINE) __builtin_prefetch(panel + (size_t)k * COLS + j, 0, 2);
         #pragma GCC unroll 8
         for (int i = 0; i < R; i++)
             #pragma omp simd
             for (int j = 0; j < COLS; j++) sum[i][j] += x[i][(size_t)p * col] * panel[j];
+    }
     for (int i = 0; i < m; i++, c += ldc) {
         if (n == COLS) store(c, sum[i], COLS, add);     /* a constant: no loop is left of it */
         else store(c, sum[i], n, add);
@@ -338,26 +342,55 @@ void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o,
     }
 }
 
+typedef struct { const real *x, *panel; real *y; } Row;         /* of a product: x (k), panel (k, n) with rows ld apart, y (n) */
+
+/* y = x panel for R rows, each with a panel of its own, n <= COLS. Side by side: every sum waits for its own last term, and
+ * a single row has few of them. */
+static inline void rows_of(int R, int n, int k, const Row *row, int ld) {
+    real sum[ROWS][COLS] = {{0}};
+    for (int p = 0; p < k; p++)
+        #pragma GCC unroll 8
+        for (int i = 0; i < R; i++)
+            #pragma omp simd
+            for (int j = 0; j < n; j++) sum[i][j] += row[i].x[p] * row[i].panel[(size_t)p * ld + j];
+    for (int i = 0; i < R; i++) store(row[i].y, sum[i], n, 0);
+}
+
+/* The same for m <= ROWS. */
+static void rows(int m, int n, int k, const Row *row, int ld) {
+    if (n == COLS && m == ROWS) rows_of(ROWS, COLS, k, row, ld);
+    else if (n == COLS && m == 4) rows_of(4, COLS, k, row, ld);
+    else for (int i = 0; i < m; i++) rows_of(1, n, k, row + i, ld);
+}
+
 /* The same for one position from a cache: o (H, D) over positions 0..n-1; q (H, D), k (T/COLS, K, D, COLS), v (T, K, D),
  * s (H, whole_panels(n)) scratch. Reading the cache takes most of the time, it is too large for the processor's own: hence
  * all heads at once, from end to end. */
 void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int H, int K, int D) {
-    int P = whole_panels(n), KD = K * D;
+    int P = whole_panels(n), KD = K * D, W = COLS;
     for (int t = 0; t < n; t += COLS, k += KD * COLS)
-        for (int h = 0; h < H; h++) tile(1, COLS, D, q + h * D, 0, 1, k + h / (H / K) * D * COLS, 0, s + h * P + t, P);
+        for (int h = 0; h < H; h += ROWS) {
+            Row row[ROWS];
+            int m = least(ROWS, H - h);
+            for (int i = 0; i < m; i++) row[i] = (Row){q + (h + i) * D, k + (h + i) / (H / K) * D * COLS, s + (h + i) * P + t};
+            rows(m, COLS, D, row, COLS);
+        }
     for (int h = 0; h < H; h++) {
         real *p = s + h * P;
         for (int t = n; t < P; t++) p[t] = -INFINITY;
         real inv = 1 / exp_sum(p, p, 1 / (real)sqrt(D), max_of(p, n), P);
         for (int t = 0; t < P; t++) p[t] *= inv;
     }
-    memset(o, 0, sizeof(real) * (size_t)(H * D));
-    for (int t = 0; t < n; t++, v += KD)
-        for (int h = 0; h < H; h++) {
-            const real p = s[h * P + t], *vh = v + h / (H / K) * D;
-            #pragma omp simd
-            for (int j = 0; j < D; j++) o[h * D + j] += p * vh[j];
+    while (D % W) W--;              /* a row is W columns of a head */
+    for (int j = 0; j < H * D; j += ROWS * W) {
+        Row row[ROWS];
+        int m = least(ROWS, (H * D - j) / W);
+        for (int i = 0; i < m; i++) {
+            int at = j + i * W, h = at / D;
+            row[i] = (Row){s + h * P, v + h / (H / K) * D + at % D, o + at};
         }
+        rows(m, W, n, row, KD);
+    }
 }
 
 // ------------------------------------------------------------------------------------

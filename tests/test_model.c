@@ -466,10 +466,44 @@ static void products(void **state) {
     }
 }
 
+/* Attention of one position from a cache against loops: heads and their sizes around a panel's, positions beyond it. What
+ * no token has stored may be anything. */
+static void cached_attention(void **state) {
+    (void)state;
+    const int sizes[][3] = {{1, 1, 6}, {4, 4, COLS}, {4, 2, 2 * COLS}, {8, 8, COLS}, {9, 3, COLS + 2}, {6, 1, COLS}};     /* H K D */
+    const int past[] = {1, COLS, COLS + 1, 2 * COLS + 5};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes * 4; k++) {
+        int H = sizes[k / 4][0], K = sizes[k / 4][1], D = sizes[k / 4][2], n = past[k % 4], P = whole_panels(n), KD = K * D;
+        real *q = xcalloc((size_t)(H * D), sizeof *q), *o = xcalloc((size_t)(H * D), sizeof *o), *s = xcalloc((size_t)(H * P), sizeof *s);
+        real *keys = xcalloc((size_t)(P * KD), sizeof *keys), *v = xcalloc((size_t)(n * KD), sizeof *v);
+        for (int i = 0; i < P * KD; i++) keys[i] = NAN;
+        for (int i = 0; i < H * D; i++) q[i] = (real)rng_normal(1, (uint64_t)i);
+        for (int i = 0; i < n * KD; i++) {
+            int t = i / KD, j = i % KD;
+            keys[(t / COLS * KD + j) * COLS + t % COLS] = (real)rng_normal(2, (uint64_t)i);
+            v[i] = (real)rng_normal(3, (uint64_t)i);
+        }
+        attention_cached(o, s, q, keys, v, n, H, K, D);
+        for (int h = 0; h < H; h++)
+            for (int d = 0; d < D; d++) {
+                double sum = 0, out = 0;
+                for (int t = 0; t < n; t++) {
+                    double score = 0;
+                    for (int j = 0, kv = h / (H / K) * D; j < D; j++)
+                        score += q[h * D + j] * rng_normal(2, (uint64_t)(t * KD + kv + j)) / sqrt(D);
+                    sum += exp(score);
+                    out += exp(score) * rng_normal(3, (uint64_t)(t * KD + h / (H / K) * D + d));
+                }
+                expect_near(o[h * D + d], out / sum, NEAR);
+            }
+        free(q), free(o), free(s), free(keys), free(v);
+    }
+}
+
 // ------------------------------------------------------------------------------------
 // Sampling
 
-enum { STREAMS = 70 };                                  /* five groups, the last one ragged */
+enum { STREAMS = 70 };                                  /* five groups, of a large model three, the last one ragged */
 
 static void some_prompts(const Config *c, Seqs *prompt, uint64_t *key, int longest) {
     int length[STREAMS];
@@ -497,15 +531,17 @@ static Seqs joined(const Seqs *prompt, const Seqs *out) {
  * cache; streams end where they must. */
 static void samples_like_the_network(void **state) {
     (void)state;
-    for (int k = 0; k < N_SIZES; k++)
+    const Config large = {32, 10, 1, 2, 1, 65536, 40, 1};       /* its groups are larger */
+    for (int k = 0; k <= N_SIZES; k++)
         for (int hot = 0; hot < 2; hot++) {
-            Model *m = some_model(SIZES[k], 3);
+            Config c = k < N_SIZES ? SIZES[k] : large;
+            Model *m = some_model(c, 3);
             Seqs prompt, out = {0};
             uint64_t key[STREAMS];
             real *logp, want[2048];
             Acts *a = acts_new();
             Sampling how = {hot ? 1.7 : 1.0, 25, {2, 5, -1}};
-            some_prompts(&SIZES[k], &prompt, key, 35);
+            some_prompts(&c, &prompt, key, 35);
             sample(m, &prompt, key, how, &out, &logp);
             Seqs whole = joined(&prompt, &out);
             assert_int_equal(out.n, STREAMS);
@@ -514,7 +550,7 @@ static void samples_like_the_network(void **state) {
                 all_logp(m, a, &whole, b, b + 1, want);
                 for (int i = 0; i < n; i++) expect_near(logp[at + i], want[before - 1 + i], NEAR);
                 for (int i = 0; i < n - 1; i++) assert_true(token[i] != 2 && token[i] != 5);
-                int room = SIZES[k].seq_len - before, stopped = token[n - 1] == 2 || token[n - 1] == 5;
+                int room = c.seq_len - before, stopped = token[n - 1] == 2 || token[n - 1] == 5;
                 assert_true(stopped ? n <= 25 && n <= room : n == (room < 25 ? room : 25));
                 at += n;
             }
@@ -971,7 +1007,7 @@ int main(int argc, char **argv) {       /* an argument: the name of the one test
 #endif
         cmocka_unit_test(gradients_add_up),         cmocka_unit_test(neighbours_do_not_matter),
         cmocka_unit_test(shared_beginnings),
-        cmocka_unit_test(extremes),                 cmocka_unit_test(products),
+        cmocka_unit_test(extremes),                 cmocka_unit_test(products), cmocka_unit_test(cached_attention),
         cmocka_unit_test(samples_like_the_network), cmocka_unit_test(samples_a_long_text),
         cmocka_unit_test(a_question_after_samples), cmocka_unit_test(a_question_at_the_contexts_end),
         cmocka_unit_test(greedy_is_argmax),         cmocka_unit_test(frequencies),
