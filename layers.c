@@ -49,14 +49,14 @@ static inline void store(real *c, const real *sum, int n, int add) {
 
 /* c (m, n) (+)= a b, m <= R, n <= COLS, b a panel (k, COLS). Element (i, p) of a is at a[i * row + p * col]. Where this
  * is inlined R is a constant and the loop over rows is written out: without that the sums would be in memory. What lies
- * behind the panel, of packed weights the next one, is fetched meanwhile. */
+ * behind the panel, of packed weights the next one, is fetched meanwhile; with few rows there would be no meanwhile. */
 static inline void tile_of(int R, int m, int n, int k, const real *a, int row, int col, const real *panel,
                            int add, real *c, int ldc) {
     real sum[ROWS][COLS] = {{0}};
     const real *x[ROWS];
     for (int i = 0; i < R; i++) x[i] = a + (i < m ? (size_t)i * row : 0);
     for (int p = 0; p < k; p++, panel += COLS) {
-        for (int j = 0; j < COLS; j += LINE) __builtin_prefetch(panel + (size_t)k * COLS + j, 0, 2);
+        for (int j = 0; R == ROWS && j < COLS; j += LINE) __builtin_prefetch(panel + (size_t)k * COLS + j, 0, 2);
         #pragma GCC unroll 8
         for (int i = 0; i < R; i++)
             #pragma omp simd
