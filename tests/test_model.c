@@ -531,7 +531,7 @@ static Seqs joined(const Seqs *prompt, const Seqs *out) {
  * cache; streams end where they must. */
 static void samples_like_the_network(void **state) {
     (void)state;
-    const Config large = {32, 10, 1, 2, 1, 65536, 40, 1};       /* its groups are larger */
+    const Config large = {32, 10, 2, 2, 1, 65536, 40, 1};       /* its groups are larger */
     for (int k = 0; k <= N_SIZES; k++)
         for (int hot = 0; hot < 2; hot++) {
             Config c = k < N_SIZES ? SIZES[k] : large;
