@@ -37,7 +37,8 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LIBRARY := layers.c model.c tokenizer.c equations.c train.c $(wildcard data/*.c)   # the rest brings a main or needs one
+LIBRARY := model.c tokenizer.c equations.c train.c $(wildcard lib/*.c engine/*.c data/*.c)   # the rest brings a main or needs one
+HEADERS := cai.h $(wildcard lib/*.h engine/*.h data/*.h cli/*.h)
 PROGRAM := $(filter-out $(LIBRARY),$(wildcard *.c))
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
@@ -54,10 +55,10 @@ $(B)/cai: $(PROGRAM:%.c=$(B)/%.o) $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.
-$(B)/double/%.o: %.c cai.h $(B)/flags
+$(B)/double/%.o: %.c $(HEADERS) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -DCAI_DOUBLE -c -o $@ $<
-$(B)/%.o: %.c cai.h $(B)/flags
+$(B)/%.o: %.c $(HEADERS) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
@@ -106,7 +107,7 @@ mutants:                     ## known mistakes planted one at a time; each must 
 
 # ./cai with a witness between its stages and the training (tests/spy.c says how): what tests/loop.sh looks at.
 SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm_scores ppo_rollout
-$(B)/spied/%.o: %.c cai.h Makefile $(B)/flags
+$(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
 $(B)/spy: tests/spy.c $(PROGRAM:%.c=$(B)/spied/%.o) $(LIBRARY:%.c=$(B)/%.o)
@@ -152,8 +153,8 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 READERS := tokenizer checkpoint head state town constitution json flags records
 FUZZ_S  := 60
 RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
-$(B)/fuzz_%: tests/fuzz/fuzz.c run.c cai.h $(B)/cai.o $(B)/options.o $(B)/eval.o $(LIBRARY:%.c=$(B)/%.o)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out run.c cai.h,$^) $(LDLIBS)
+$(B)/fuzz_%: tests/fuzz/fuzz.c run.c $(HEADERS) $(B)/cai.o $(B)/options.o $(B)/eval.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out run.c %.h,$^) $(LDLIBS)
 
 fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \

@@ -26,57 +26,14 @@
 #ifndef CAI_H
 #define CAI_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#ifdef CAI_DOUBLE           /* the verifier's build: the same sources in double precision */
-typedef double real;
-#else
-typedef float real;
-#endif
-
-// ------------------------------------------------------------------------------------
-// data/files.c -- errors, memory, files, JSON lines
-
-enum { EXIT_FINE = 0, EXIT_CHECK = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_NUMERICS = 4,
-       EXIT_STOPPED = 130 };        /* by Ctrl-C or a request to end */
-
-/* Prints "cai: <message>" as one line on standard error and exits. Every message says what is
- * wrong and what to do, "FILE:LINE: what; what to do" where a file is concerned. */
-_Noreturn void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-void *xcalloc(size_t n, size_t size);              /* zeroed; dies when out of memory */
-void *xrealloc(void *p, size_t n, size_t size);    /* n*size checked for overflow */
-char *xstrdup(const char *s);
-const char *shown(const char *text);               /* a copy for the terminal: control characters as '?'; eight live at a time */
-
-char *read_file(const char *path, size_t *size);   /* whole file, NUL added; dies if unreadable or above 1 GiB */
-char *read_text(const char *path);                 /* the same; dies at the line that is not UTF-8 text */
-
-/* A file is written under a temporary name and takes its real one in commit_file, so that a
- * crash or a full disk never leaves half a file: FILE *f = create_file(p); ...; commit_file(f, p). */
-FILE *create_file(const char *path);
-void commit_file(FILE *f, const char *path);       /* flush, check, fsync, rename; dies on failure */
-int committed_files(char ***path);                 /* what commit_file was given since the last call; yours to free */
-
-long utf8_bad(const char *s);      /* 0: well-formed UTF-8; else the first bad byte, counted from 1 */
-uint64_t checksum(const void *data, size_t size, uint64_t seed);   /* FNV-1a, 64 bits */
-
-/* JSON lines: one flat object a line, strings and numbers only (nested values are skipped). */
-typedef struct JsonLines JsonLines;
-JsonLines *json_open(const char *path);
-int json_next(JsonLines *j);                            /* 1 a record, 0 the end; dies on a broken line */
-const char *json_str(JsonLines *j, const char *key);    /* dies if the field is missing */
-const char *json_str_or(JsonLines *j, const char *key, const char *otherwise);
-double json_num(JsonLines *j, const char *key);
-double json_num_or(JsonLines *j, const char *key, double otherwise);
-/* For files that are one JSON value: its strings in order, NULL at the end. depth: brackets around it. */
-const char *json_walk(JsonLines *j, int *depth, int *is_name);
-int json_line(const JsonLines *j);
-void json_close(JsonLines *j);
-void json_put_str(FILE *f, const char *text);           /* writes "text" quoted and escaped */
-void json_put(FILE *f, const char *before, const char *key, const char *value);   /* a field, strings only */
+#include "lib/real.h"
+#include "lib/files.h"
+#include "lib/json.h"
+#include "lib/random.h"
+#include "lib/text.h"
+#include "lib/threads.h"
+#include "lib/gemm.h"
+#include "lib/vector.h"
 
 // ------------------------------------------------------------------------------------
 // tokenizer.c -- byte-level BPE in llama2.c's tokenizer.bin form
@@ -108,29 +65,7 @@ int encode(const Tokenizer *t, const char *text, size_t size, int with_begin, in
 char *decode(const Tokenizer *t, const int *ids, int n, size_t *size);
 
 // ------------------------------------------------------------------------------------
-// layers.c -- the layers, forward and backward side by side; row-major arrays, shapes at the functions
-
-static inline int least(int a, int b) { return a < b ? a : b; }
-static inline int most(int a, int b) { return a > b ? a : b; }
-
-const char *blas_name(void);       /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels" or "plain C" */
-void blas_use_one_thread(void);
-/* The three products of a linear layer: x (n, c_in), w (c_out, c_in), y (n, c_out). */
-void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out);         /* y  = x w^T   */
-void matmul_add(real *y, const real *x, const real *w, int n, int c_in, int c_out);     /* y += x w^T   */
-void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out, int add);  /* dx (+)= dy w */
-void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out);    /* dw += dy^T x */
-/* The same with w packed beforehand into panels of COLS columns, for the few rows of sampling. */
-#ifdef __AVX512F__
-enum { COLS = 32 };                 /* as many as the registers hold beside the rest of a tile */
-#else
-enum { COLS = 16 };
-#endif
-static inline int whole_panels(int n) { return (n + COLS - 1) / COLS * COLS; }
-void pack(real *panel, const real *b, int row, int col, int k, int n);
-void matmul_packed(real *y, const real *x, const real *panel, int n, int c_in, int c_out, int add);
-real max_of(const real *x, int n);
-real exp_sum(real *e, const real *x, real scale, real shift, int n);    /* e = exp(scale (x - shift)); its sum */
+// model.c -- the layers, forward and backward side by side; row-major arrays, shapes at the functions
 
 void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, int C);
 void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const real *inv, const real *w, int N, int C);
@@ -173,6 +108,11 @@ typedef struct {            /* learned: one block, the tensors are offsets into 
 
 typedef struct { const char *name; size_t offset, size; int layers, rows, cols; } Tensor;
 
+static inline int head_size(const Config *c) { return c->dim / c->n_heads; }
+static inline int kv_dim(const Config *c) { return c->n_kv_heads * head_size(c); }
+
+const char *config_error(const Config *c);         /* what is wrong with these sizes, or NULL */
+
 enum { MAX_TENSORS = 16 };
 int model_tensors(const Config *c, Tensor *out);   /* table of the block in order; returns count */
 Model *model_new(Config c);                        /* all zero */
@@ -201,6 +141,10 @@ void acts_free(Acts *a);
 /* Runs sequences first..last-1 of s through the transformer; keeps what backward needs. A sequence that begins as an
  * earlier one is encoded from where they part. Token i below means packed token i counted from s->start[first]. */
 void forward(const Model *m, Acts *a, const Seqs *s, int first, int last);
+/* What sampling takes over from forward: key and value (K D) of layer l, final state (C), at token t of sequence b. */
+const real *acts_key(const Model *m, const Acts *a, int l, int b, int t);
+const real *acts_value(const Model *m, const Acts *a, int l, int b, int t);
+const real *acts_state(const Model *m, const Acts *a, int b, int t);
 int acts_rows(const Acts *a);       /* tokens that were encoded, less than there are if beginnings were shared */
 /* logp[i] = log pi(target[i] | tokens up to token[i]); logits are computed for these rows only.
  * entropy (may be NULL): of the whole next-token distribution, in nats. */
@@ -227,15 +171,6 @@ typedef struct { const int *then; int n, ask[2]; } Question;
 void sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q,
                     Seqs *out, double *answer);
 
-/* Counter-based random numbers: no state, no shared stream, any thread, any order. */
-uint64_t rng_key(uint64_t seed, uint64_t stage, uint64_t item);
-double rng_uniform(uint64_t key, uint64_t position);                    /* [0, 1) */
-double rng_normal(uint64_t key, uint64_t position);
-int rng_below(uint64_t key, uint64_t position, int n);                  /* 0..n-1 */
-
-/* Workers: job(context, i) for i = 0..n-1 on n_workers threads; returns when all are done. */
-extern int n_workers;
-void parallel(int n, void (*job)(void *context, int i), void *context);
 // ------------------------------------------------------------------------------------
 // equations.c -- the paper's equations, one function each: scalars in double, pure
 
@@ -331,6 +266,9 @@ long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes);
 enum { LR_CONSTANT, LR_LINEAR, LR_COSINE };
 double lr_schedule(int kind, long step, long warm, long total);
 
+void check_loss(const Trainer *t, const char *name, double loss, double blind);    /* dies if it has exploded */
+void trainer_step(Trainer *t, double lr);          /* adds the shards' gradients, clips, updates, zeroes */
+
 /* One AdamW step on E13's loss, mean over the trained tokens of docs[which[0..n)]; mask (packed as
  * docs->token, may be NULL = all): 1 where a token is a target. Returns the mean loss in nats. */
 double sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask, double lr);
@@ -376,10 +314,6 @@ void rollout_free(Rollout *ro);
 
 // ------------------------------------------------------------------------------------
 // data/town.c -- the toy world: sampler of texts, and the oracle that stands in for people
-
-typedef struct { char *s; size_t n, cap; } Text;      /* a string that grows; s is NUL-terminated */
-void text_add(Text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_clear(Text *t);
 
 /* The paper's layouts, byte for byte (Bai et al., released prompts). Each appends to t. */
 void layout_human(Text *t, const char *request);                         /* one human turn, assistant's turn opened */

@@ -22,14 +22,210 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RMS_EPS ((real)1e-5)       /* under the root of RMSNorm, as llama2.c has it */
+#define ROPE_BASE 10000.0          /* wavelengths of the rotary positions go from 2 pi to 2 pi BASE */
+
+// ------------------------------------------------------------------------------------
+// RMSNorm.  y = w * x * inv,  inv = 1 / sqrt(mean(x^2) + eps), row by row
+
+/* y (N, C), inv (N), x (N, C), w (C) */
+void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, int C) {
+    for (int i = 0; i < N; i++, x += C, y += C) {
+        real sum = 0;
+        #pragma omp simd reduction(+ : sum)
+        for (int j = 0; j < C; j++) sum += x[j] * x[j];
+        real s = 1 / (real)sqrt(sum / C + RMS_EPS);
+        #pragma omp simd
+        for (int j = 0; j < C; j++) y[j] = w[j] * (x[j] * s);
+        inv[i] = s;
+    }
+}
+
+/* Adds to dx (N, C) and dw (C). With g = dy * w:
+ * dx += inv * (g - x * inv^2 * mean(g x)),  dw += dy * x * inv: every x_j also moves inv. */
+void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const real *inv,
+                             const real *w, int N, int C) {
+    for (int i = 0; i < N; i++, x += C, dx += C, dy += C) {
+        real dot = 0, s = inv[i];
+        #pragma omp simd reduction(+ : dot)
+        for (int j = 0; j < C; j++) dot += dy[j] * w[j] * x[j];
+        real pull = dot / C * s * s;
+        #pragma omp simd
+        for (int j = 0; j < C; j++) {
+            dx[j] += s * (dy[j] * w[j] - x[j] * pull);
+            dw[j] += dy[j] * (x[j] * s);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// Rotary positions: pair (2j, 2j+1) of each head turns by the angle pos * BASE^(-2j/D)
+
+/* table (T, D): of each position, cos for j = 0..D/2-1, then sin for the same j */
+void rope_table(real *table, int T, int D) {
+    for (int t = 0; t < T; t++)
+        for (int j = 0; j < D / 2; j++) {
+            double angle = t * pow(ROPE_BASE, -2.0 * j / D);
+            table[(size_t)t * D + j] = (real)cos(angle);
+            table[(size_t)t * D + D / 2 + j] = (real)sin(angle);
+        }
+}
+
+/* Turns x (N, heads, D) in place, row i by position pos[i]; sign -1 turns it back. */
+static void rotate(real *x, const real *table, const int *pos, real sign, int N, int heads, int D) {
+    for (int i = 0; i < N; i++) {
+        const real *cosine = table + (size_t)pos[i] * D, *sine = cosine + D / 2;
+        for (int h = 0; h < heads; h++, x += D)
+            #pragma omp simd
+            for (int j = 0; j < D / 2; j++) {
+                real a = x[2 * j], b = x[2 * j + 1], c = cosine[j], s = sign * sine[j];
+                x[2 * j] = a * c - b * s;
+                x[2 * j + 1] = a * s + b * c;
+            }
+    }
+}
+
+void rope_forward(real *x, const real *table, const int *pos, int N, int heads, int D) {
+    rotate(x, table, pos, 1, N, heads, D);
+}
+
+/* The transpose of a rotation is the rotation back. */
+void rope_backward(real *dx, const real *table, const int *pos, int N, int heads, int D) {
+    rotate(dx, table, pos, -1, N, heads, D);
+}
+
+// ------------------------------------------------------------------------------------
+// Softmax over the past:  p_t = exp(scale s_t) / sum over u <= row
+
+/* s (T, whole_panels(T)) in place, zero beyond the diagonal to the end of its panel; panels wholly in
+ * the future are neither written nor read. Whole panels, since ends of odd length cost most of the time. */
+static void causal_softmax_forward(real *s, real scale, int T) {
+    for (int t = 0, ld = whole_panels(T); t < T; t++, s += ld) {
+        int n = whole_panels(t + 1);
+        for (int u = t + 1; u < n; u++) s[u] = -INFINITY;
+        real inv = 1 / exp_sum(s, s, scale, max_of(s, n), n);
+        for (int u = 0; u < n; u++) s[u] *= inv;
+        for (int u = t + 1; u < n; u++) s[u] = 0;
+    }
+}
+
+/* ds = scale * p * (dp - sum(dp * p)), in place on dp, sizes as above: one pass per row. The double
+ * loop over pairs that the Jacobian suggests would make attention cubic in T. */
+static void causal_softmax_backward(real *dp, const real *p, real scale, int T) {
+    for (int t = 0, ld = whole_panels(T); t < T; t++, dp += ld, p += ld) {
+        int n = whole_panels(t + 1);
+        real dot = 0;
+        for (int u = t + 1; u < n; u++) dp[u] = 0;      /* what the product left there; p is 0 */
+        #pragma omp simd reduction(+ : dot)
+        for (int u = 0; u < n; u++) dot += dp[u] * p[u];
+        #pragma omp simd
+        for (int u = 0; u < n; u++) dp[u] = scale * p[u] * (dp[u] - dot);
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// Attention of one sequence.  o = p v,  p = softmax(q k^T / sqrt(D)), head by head
+// Query head h reads key/value head h / (H/K). Rows of q hold all heads: hence the row strides.
+
+/* o (T, H, D), p (H, T, P) kept for backward, q (T, H, D), k v (T, K, D); P = whole_panels(T) */
+void attention_forward(real *o, real *p, const real *q, const real *k, const real *v,
+                              int T, int H, int K, int D) {
+    real scale = 1 / (real)sqrt(D);
+    int P = whole_panels(T), HD = H * D, KD = K * D;
+    for (int h = 0; h < H; h++, p += (size_t)T * P) {
+        const real *kh = k + h / (H / K) * D, *vh = v + h / (H / K) * D;
+        product(LOWER_RESULT, 0, 1, T, T, D, q + h * D, HD, kh, KD, 0, p, P);           /* s = q k^T */
+        causal_softmax_forward(p, scale, T);
+        product(LOWER_LEFT, 0, 0, T, D, T, p, P, vh, KD, 0, o + h * D, HD);             /* o = p v */
+    }
+}
+
+/* dq (T, H, D); adds to dk dv (T, K, D), as query heads share them; ds (T, P) is scratch */
+void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o, const real *p,
+                               const real *q, const real *k, const real *v, int T, int H, int K, int D) {
+    real scale = 1 / (real)sqrt(D);
+    int P = whole_panels(T), HD = H * D, KD = K * D;
+    for (int h = 0; h < H; h++, p += (size_t)T * P) {
+        int kv = h / (H / K) * D;
+        const real *qh = q + h * D, *doh = d_o + h * D;
+        product(UPPER_LEFT, 1, 0, T, D, T, p, P, doh, HD, 1, dv + kv, KD);              /* dv += p^T do */
+        product(LOWER_RESULT, 0, 1, T, T, D, doh, HD, v + kv, KD, 0, ds, P);            /* dp = do v^T */
+        causal_softmax_backward(ds, p, scale, T);
+        product(LOWER_LEFT, 0, 0, T, D, T, ds, P, k + kv, KD, 0, dq + h * D, HD);       /* dq = ds k */
+        product(UPPER_LEFT, 1, 0, T, D, T, ds, P, qh, HD, 1, dk + kv, KD);              /* dk += ds^T q */
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// SwiGLU.  s = silu(g) * u,  silu(g) = g sigma(g)
+
+/* s g u (n): n = N F */
+void swiglu_forward(real *s, const real *g, const real *u, size_t n) {
+    #pragma omp simd
+    for (size_t i = 0; i < n; i++) s[i] = g[i] / (1 + fast_exp(-g[i])) * u[i];
+}
+
+/* dg = ds u sigma(g) (1 + g (1 - sigma(g))),  du = ds silu(g). Also s, again: keeping it from the
+ * forward pass would cost more than this multiplication. */
+void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g, const real *u,
+                            size_t n) {
+    #pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        real sigma = 1 / (1 + fast_exp(-g[i])), silu = g[i] * sigma;
+        s[i] = silu * u[i];
+        du[i] = ds[i] * silu;
+        dg[i] = ds[i] * u[i] * sigma * (1 + g[i] * (1 - sigma));
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// Embedding.  x_i = E[token_i]
+
+/* x (N, C), E (V, C) */
+void embed_forward(real *x, const real *E, const int *token, int N, int C) {
+    for (int i = 0; i < N; i++, x += C) memcpy(x, E + (size_t)token[i] * C, sizeof(real) * (size_t)C);
+}
+
+/* Adds to dE, token after token: a token seen twice gets both. */
+void embed_backward(real *dE, const real *dx, const int *token, int N, int C) {
+    for (int i = 0; i < N; i++, dx += C)
+        for (int j = 0; j < C; j++) dE[(size_t)token[i] * C + j] += dx[j];
+}
+
+// ------------------------------------------------------------------------------------
+// Softmax over the vocabulary.  log pi(target) = logit[target] - log sum exp(logit)
+
+/* logp (n), entropy (n) or NULL; logits (n, V) become probabilities, which is all backward needs */
+void logsoftmax_forward(real *logp, real *entropy, real *logits, const int *target, int n, int V) {
+    for (int i = 0; i < n; i++, logits += V) {
+        real top = max_of(logits, V), chosen = logits[target[i]] - top, sum = 0, mean = 0;
+        #pragma omp simd reduction(+ : sum, mean)
+        for (int j = 0; j < V; j++) {
+            real z = logits[j] - top, e = fast_exp(z);
+            sum += e;
+            mean += e * z;
+            logits[j] = e;
+        }
+        real log_sum = (real)log(sum), inv = 1 / sum;
+        logp[i] = chosen - log_sum;
+        if (entropy) entropy[i] = log_sum - mean * inv;         /* -sum p log p */
+        for (int j = 0; j < V; j++) logits[j] *= inv;
+    }
+}
+
+/* dlogits = dlogp (onehot(target) - p), in place on p (n, V) */
+void logsoftmax_backward(real *p, const real *dlogp, const int *target, int n, int V) {
+    for (int i = 0; i < n; i++, p += V) {
+        for (int j = 0; j < V; j++) p[j] *= -dlogp[i];
+        p[target[i]] += dlogp[i];
+    }
+}
+
 // ------------------------------------------------------------------------------------
 // The parameter block: one allocation, one table of what lies where
 
-static int head_size(const Config *c) { return c->dim / c->n_heads; }
-static int kv_dim(const Config *c) { return c->n_kv_heads * head_size(c); }
-
 /* What is wrong with these sizes, or NULL. The bounds keep every product below within 64 bits. */
-static const char *config_error(const Config *c) {
+const char *config_error(const Config *c) {
     if (c->dim < 1 || c->dim > 1 << 14) return "dim is not within 1..16384";
     if (c->hidden_dim < 1 || c->hidden_dim > 1 << 16) return "hidden_dim is not within 1..65536";
     if (c->n_layers < 1 || c->n_layers > 1 << 8) return "n_layers is not within 1..256";
@@ -267,6 +463,18 @@ static void acts_take(Acts *a, const Config *c, const Seqs *s, int first, int la
 
 int acts_rows(const Acts *a) { return a->N; }
 
+const real *acts_key(const Model *m, const Acts *a, int l, int b, int t) {
+    return a->k.p + ((size_t)l * a->N + row_at(a, b, t)) * kv_dim(&m->c);
+}
+
+const real *acts_value(const Model *m, const Acts *a, int l, int b, int t) {
+    return a->v.p + ((size_t)l * a->N + row_at(a, b, t)) * kv_dim(&m->c);
+}
+
+const real *acts_state(const Model *m, const Acts *a, int b, int t) {
+    return a->h.p + (size_t)row_at(a, b, t) * m->c.dim;
+}
+
 /* The rows of sequence b in x (N, width), from its first token on: where they lie, or a copy if they lie in two places. */
 static const real *rows_of(const Acts *a, Buf *copy, const real *x, int b, int width) {
     int T = seq_len(a->s, b);
@@ -494,516 +702,4 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         attention_block_backward(m, grad, a, l, x -= nc);
     }
     if (grad->tok_emb) embed_backward(grad->tok_emb, a->dx.p, a->token.p, a->N, c->dim);
-}
-
-// ------------------------------------------------------------------------------------
-// Sampling. Streams go in groups of a fixed size, whatever the number of workers: a product's
-// rounding may depend on its number of rows, so the groups must not depend on the machine.
-
-enum { GROUP = 32 };        /* at most */
-
-/* Streams of a group. Of 16 the caches of two workers mostly fit into a processor's own cache; where the weights alone fill
- * that, they are better read for 32 (measured at 0.9 and 5.1 million parameters). */
-static int group_size(const Model *m) { return m->n_param < 2000000 ? 16 : GROUP; }
-
-typedef struct { real *wq, *wk, *wv, *wo, *w1, *w2, *w3, *head; } Packed;    /* panels, (L) of each */
-
-typedef struct {            /* one call of sample; streams write to their own rows */
-    const Model *m;
-    const Seqs *prompt;
-    const uint64_t *key;
-    Sampling how;
-    Question q;             /* q.n = 0: none */
-    Packed w;
-    int *token;             /* (B, max_new) */
-    real *logp;             /* (B, max_new) or NULL */
-    double *answer;         /* (B, 2) */
-    int *length;            /* (B) */
-} Sampler;
-
-typedef struct {            /* one group: its cache, and one row per live stream */
-    int G, T;               /* streams; positions there is room for, whole panels */
-    real *k;                /* (L, G, T/COLS, K, D, COLS) panels of positions: scored side by side */
-    real *v;                /* (L, G, T, K, D) */
-    int n, id[GROUP];       /* live streams: number within the group */
-    int token[GROUP], pos[GROUP];               /* the newest token of each, and where it stands */
-    int told[GROUP];        /* by stream: tokens of the question it has got; -1 before its completion has ended */
-    const real *rope;       /* (T, D) */
-    real *x, *xn, *q, *o;   /* (n, C) */
-    real *kn, *vn;          /* (n, K D) keys and values of the newest token */
-    real *g, *u;            /* (n, F) */
-    real *logits;           /* (n, V) */
-    real *s;                /* (H T) or (V) scratch */
-    real inv[GROUP];
-} Decoder;
-
-/* Panels of one matrix of a layer, in reals. */
-static size_t packed_size(int c_in, int c_out) { return (size_t)whole_panels(c_out) * (size_t)c_in; }
-
-static real *pack_layers(const real *w, int L, int c_in, int c_out) {
-    size_t size = packed_size(c_in, c_out);
-    real *panel = xcalloc((size_t)L * size, sizeof(real));
-    for (int l = 0; l < L; l++) pack(panel + l * size, w + (size_t)l * c_out * c_in, 1, c_in, c_in, c_out);
-    return panel;
-}
-
-static Packed packed_new(const Model *m) {
-    int L = m->c.n_layers, C = m->c.dim, F = m->c.hidden_dim, KD = kv_dim(&m->c);
-    return (Packed){
-        pack_layers(m->wq, L, C, C), pack_layers(m->wk, L, C, KD), pack_layers(m->wv, L, C, KD), pack_layers(m->wo, L, C, C),
-        pack_layers(m->w1, L, C, F), pack_layers(m->w2, L, F, C), pack_layers(m->w3, L, C, F),
-        pack_layers(m->head, 1, C, m->c.vocab_size)};
-}
-
-static void packed_free(Packed *w) {
-    real *all[] = {w->wq, w->wk, w->wv, w->wo, w->w1, w->w2, w->w3, w->head};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
-}
-
-/* Room for a group whose longest stream has T positions. */
-static Decoder *decoder_new(const Model *m, int T) {
-    Decoder *d = xcalloc(1, sizeof *d);
-    const Config *c = &m->c;
-    size_t C = (size_t)c->dim, F = (size_t)c->hidden_dim, KD = (size_t)kv_dim(c), V = (size_t)c->vocab_size;
-    d->G = group_size(m);
-    d->T = whole_panels(T);
-    d->k = xcalloc((size_t)(c->n_layers * d->G) * KD, sizeof(real) * (size_t)d->T);
-    d->v = xcalloc((size_t)(c->n_layers * d->G) * KD, sizeof(real) * (size_t)d->T);
-    real *p = xcalloc(GROUP * (4 * C + 2 * KD + 2 * F + V) + V + (size_t)(c->n_heads * d->T), sizeof(real));
-    d->x = p, p += GROUP * C;
-    d->xn = p, p += GROUP * C;
-    d->q = p, p += GROUP * C;
-    d->o = p, p += GROUP * C;
-    d->kn = p, p += GROUP * KD;
-    d->vn = p, p += GROUP * KD;
-    d->g = p, p += GROUP * F;
-    d->u = p, p += GROUP * F;
-    d->logits = p, p += GROUP * V;
-    d->s = p;
-    return d;
-}
-
-static void decoder_free(Decoder *d) {
-    free(d->k);
-    free(d->v);
-    free(d->x);
-    free(d);
-}
-
-/* Where the cache of layer l, stream i begins, in d->k as in d->v. */
-static size_t cache_at(const Decoder *d, const Config *c, int l, int i) {
-    return ((size_t)l * (size_t)d->G + (size_t)i) * (size_t)kv_dim(c) * (size_t)d->T;
-}
-
-/* Stores keys and values (K, D) of one token of stream i. */
-static void cache_store(Decoder *d, const Config *c, int l, int i, int pos, const real *k, const real *v) {
-    size_t at = cache_at(d, c, l, i), KD = (size_t)kv_dim(c);
-    real *panel = d->k + at + (size_t)(pos / COLS) * KD * COLS + pos % COLS;
-    for (size_t j = 0; j < KD; j++) panel[j * COLS] = k[j];
-    memcpy(d->v + at + (size_t)pos * KD, v, sizeof(real) * KD);
-}
-
-/* x += wo attention(norm(x)) for the newest token of every live stream */
-static void decode_attention(const Sampler *sm, Decoder *d, int l) {
-    const Config *c = &sm->m->c;
-    int n = d->n, C = c->dim, KD = kv_dim(c), H = c->n_heads, K = c->n_kv_heads, D = head_size(c);
-    size_t cc = packed_size(C, C), kc = packed_size(C, KD);
-    rmsnorm_forward(d->xn, d->inv, d->x, sm->m->rms_att + l * C, n, C);
-    matmul_packed(d->q, d->xn, sm->w.wq + l * cc, n, C, C, 0);
-    matmul_packed(d->kn, d->xn, sm->w.wk + l * kc, n, C, KD, 0);
-    matmul_packed(d->vn, d->xn, sm->w.wv + l * kc, n, C, KD, 0);
-    rope_forward(d->q, d->rope, d->pos, n, H, D);
-    rope_forward(d->kn, d->rope, d->pos, n, K, D);
-    for (int i = 0; i < n; i++) {
-        cache_store(d, c, l, d->id[i], d->pos[i], d->kn + i * KD, d->vn + i * KD);
-        size_t at = cache_at(d, c, l, d->id[i]), row = (size_t)i * C;
-        attention_cached(d->o + row, d->s, d->q + row, d->k + at, d->v + at, d->pos[i] + 1, H, K, D);
-    }
-    matmul_packed(d->x, d->o, sm->w.wo + l * cc, n, C, C, 1);
-}
-
-/* x += w2 (silu(w1 n) * w3 n), n = norm(x) */
-static void decode_ffn(const Sampler *sm, Decoder *d, int l) {
-    int n = d->n, C = sm->m->c.dim, F = sm->m->c.hidden_dim;
-    size_t up = packed_size(C, F), down = packed_size(F, C);
-    rmsnorm_forward(d->xn, d->inv, d->x, sm->m->rms_ffn + l * C, n, C);
-    matmul_packed(d->g, d->xn, sm->w.w1 + l * up, n, C, F, 0);
-    matmul_packed(d->u, d->xn, sm->w.w3 + l * up, n, C, F, 0);
-    swiglu_forward(d->g, d->g, d->u, (size_t)n * F);
-    matmul_packed(d->x, d->g, sm->w.w2 + l * down, n, F, C, 1);
-}
-
-/* logits (n, V) from the normed states */
-static void decode_logits(const Sampler *sm, Decoder *d) {
-    matmul_packed(d->logits, d->xn, sm->w.head, d->n, sm->m->c.dim, sm->m->c.vocab_size, 0);
-}
-
-/* Logits after the newest token of each live stream: forward, one position at a time. */
-static void decode_step(const Sampler *sm, Decoder *d) {
-    const Model *m = sm->m;
-    embed_forward(d->x, m->tok_emb, d->token, d->n, m->c.dim);
-    for (int l = 0; l < m->c.n_layers; l++) {
-        decode_attention(sm, d, l);
-        decode_ffn(sm, d, l);
-    }
-    rmsnorm_forward(d->xn, d->inv, d->x, m->rms_final, d->n, m->c.dim);
-    decode_logits(sm, d);
-}
-
-/* Runs the prompts first..last-1 through forward and takes its keys, values and last states, to be
- * streams at.. of the group. Streams without room for one more token never become live. */
-static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last, int at) {
-    const Config *c = &sm->m->c;
-    int C = c->dim, KD = kv_dim(c);
-    forward(sm->m, a, sm->prompt, first, last);
-    for (int b = first; b < last; b++, at++) {
-        int T = seq_len(sm->prompt, b);
-        if (T == 0) die(EXIT_INPUT, "an empty prompt; give at least the begin token");
-        for (int l = 0; l < c->n_layers; l++)
-            for (int t = 0; t < T; t++) {
-                size_t from = ((size_t)l * a->N + row_at(a, b, t)) * (size_t)KD;
-                cache_store(d, c, l, at, t, a->k.p + from, a->v.p + from);
-            }
-        if (T == c->seq_len || sm->how.max_new < 1) continue;
-        memcpy(d->xn + d->n * C, a->h.p + (size_t)row_at(a, b, T - 1) * C, sizeof(real) * (size_t)C);
-        d->id[d->n] = at;
-        d->pos[d->n++] = T - 1;
-    }
-}
-
-/* One draw from softmax(logits / temperature) by walking up the cumulative sum to u in [0, 1):
- * no sort. logp (may be NULL): log probability at temperature 1. e (V) is scratch. */
-static int draw(const real *logits, double temperature, double u, int V, real *e, real *logp) {
-    int chosen = 0;
-    real top = max_of(logits, V), sum = 0;
-    if (temperature > 0) {
-        sum = exp_sum(e, logits, (real)(1 / temperature), top, V);
-        real goal = (real)u * sum, so_far = 0;
-        for (int j = 0; j < V; j++) {
-            if (e[j] > 0) chosen = j;           /* rounding may leave goal just above the last sum */
-            so_far += e[j];
-            if (goal < so_far) break;
-        }
-    } else
-        while (chosen < V - 1 && logits[chosen] < top) chosen++;
-    if (logp) {
-        if (temperature != 1) sum = exp_sum(e, logits, 1, top, V);
-        *logp = logits[chosen] - top - (real)log(sum);
-    }
-    return chosen;
-}
-
-/* The next token of live stream i, number b of all: drawn until its completion has ended, then the question's; -1: the
- * stream has ended, its answer has been read. */
-static int next_token(const Sampler *sm, Decoder *d, int i, int b) {
-    int V = sm->m->c.vocab_size, *told = &d->told[d->id[i]];
-    real *logits = d->logits + (size_t)i * V;
-    if (*told < 0) {
-        int at = sm->length[b]++;
-        size_t cell = (size_t)b * (size_t)sm->how.max_new + (size_t)at;
-        int token = draw(logits, sm->how.temperature, rng_uniform(sm->key[b], (uint64_t)at), V, d->s, sm->logp ? sm->logp + cell : NULL);
-        sm->token[cell] = token;
-        int stopped = is_stop(token, sm->how.stop), full = at + 1 >= sm->how.max_new || d->pos[i] + 2 + sm->q.n >= sm->m->c.seq_len;
-        if (!stopped && !full) return token;
-        *told = 0;
-        if (!stopped && sm->q.n > 0) return token;
-    }
-    if (*told < sm->q.n) return sm->q.then[(*told)++];
-    for (int k = 0; sm->q.n > 0 && k < 2; k++) {
-        real top = max_of(logits, V);
-        sm->answer[2 * (size_t)b + k] = logits[sm->q.ask[k]] - top - log((double)exp_sum(d->s, logits, 1, top, V));
-    }
-    return -1;
-}
-
-/* A token for every live stream; streams that end drop out. first: the stream number of the group's stream 0. */
-static void draw_all(const Sampler *sm, Decoder *d, int first) {
-    int live = 0;
-    for (int i = 0; i < d->n; i++) {
-        int token = next_token(sm, d, i, first + d->id[i]);
-        if (token < 0) continue;
-        d->id[live] = d->id[i];
-        d->token[live] = token;
-        d->pos[live++] = d->pos[i] + 1;
-    }
-    d->n = live;
-}
-
-/* Job of one worker: group g from prompts to completions. */
-static void sample_group(void *context, int g) {
-    const Sampler *sm = context;
-    int G = group_size(sm->m), first = g * G, last = least(first + G, sm->prompt->n), T = 0;
-    for (int b = first; b < last; b++) T = most(T, seq_len(sm->prompt, b));
-    int at_once = most(4, 1024 / most(T, 1));           /* prompts of about so many tokens together: activations take room */
-    Acts *a = acts_new();
-    Decoder *d = decoder_new(sm->m, least(sm->m->c.seq_len, T + sm->how.max_new + sm->q.n));
-    memset(d->told, -1, sizeof d->told);
-    for (int b = first; b < last; b += at_once) prefill(sm, d, a, b, least(b + at_once, last), b - first);
-    decode_logits(sm, d);
-    d->rope = rope_rows(a, d->T, head_size(&sm->m->c));
-    for (draw_all(sm, d, first); d->n > 0; draw_all(sm, d, first)) decode_step(sm, d);
-    decoder_free(d);
-    acts_free(a);
-}
-
-int is_stop(int token, const int stop[3]) { return token >= 0 && (token == stop[0] || token == stop[1] || token == stop[2]); }
-
-static void run_sampler(Sampler *sm, Seqs *out, real **logp) {
-    int G = group_size(sm->m);
-    size_t B = (size_t)sm->prompt->n, row, n = 0;
-    sm->how.max_new = most(0, least(sm->how.max_new, sm->m->c.seq_len));
-    row = (size_t)sm->how.max_new;
-    sm->w = packed_new(sm->m);
-    sm->token = xcalloc(B * row + 1, sizeof(int));
-    sm->length = xcalloc(B + 1, sizeof(int));
-    if (logp) sm->logp = xcalloc(B * row + 1, sizeof(real));
-    parallel((sm->prompt->n + G - 1) / G, sample_group, sm);
-    seqs_clear(out);
-    for (size_t b = 0; b < B; b++) {
-        seqs_push(out, sm->token + b * row, sm->length[b]);
-        if (logp) memmove(sm->logp + n, sm->logp + b * row, sizeof(real) * (size_t)sm->length[b]);
-        n += (size_t)sm->length[b];
-    }
-    if (logp) *logp = sm->logp;
-    free(sm->token);
-    free(sm->length);
-    packed_free(&sm->w);
-}
-
-void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp) {
-    run_sampler(&(Sampler){.m = m, .prompt = prompt, .key = key, .how = how}, out, logp);
-}
-
-void sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q, Seqs *out, double *answer) {
-    run_sampler(&(Sampler){.m = m, .prompt = prompt, .key = key, .how = how, .q = q, .answer = answer}, out, NULL);
-}
-
-// ------------------------------------------------------------------------------------
-// Checkpoints: llama2.c's version 0. Little-endian machines only, as that program.
-// Seven int32 (vocab_size negative: head not tied), then float32 in the block's order, with two
-// tables that nobody reads any more between the final norm and the head.
-
-static size_t dead_tables(const Config *c) { return (size_t)c->seq_len * (size_t)head_size(c); }
-
-/* Numbers of the file's body in the block's order: before and after the dead tables. */
-static void body_sizes(const Model *m, size_t *before, size_t *after) {
-    *before = (size_t)(m->rms_final - m->w) + (size_t)m->c.dim;
-    *after = m->c.tied ? 0 : (size_t)m->c.vocab_size * (size_t)m->c.dim;
-}
-
-/* Reads n float32 into reals. */
-static void read_floats(FILE *f, real *to, size_t n, const char *path) {
-    float part[1024];
-    while (n > 0) {
-        size_t k = n < 1024 ? n : 1024;
-        if (fread(part, sizeof(float), k, f) != k) die(EXIT_INPUT, "%s: cannot be read to its end; copy it anew", path);
-        for (size_t i = 0; i < k; i++) {
-            if (!isfinite(part[i])) die(EXIT_INPUT, "%s: holds a weight that is no finite number; make it anew", path);
-            *to++ = part[i];
-        }
-        n -= k;
-    }
-}
-
-/* Errors show in commit_file, which checks the stream. */
-static void write_floats(FILE *f, const real *from, size_t n) {
-    float part[1024];
-    while (n > 0) {
-        size_t k = n < 1024 ? n : 1024;
-        for (size_t i = 0; i < k; i++) part[i] = (float)from[i];
-        fwrite(part, sizeof(float), k, f);
-        from += k, n -= k;
-    }
-}
-
-/* Reads and judges the header; dies unless the file has exactly the length its sizes imply, so
- * that nothing is allocated on the word of a broken file. */
-static Config read_header(FILE *f, const char *path) {
-    int32_t h[7];
-    if (fread(h, sizeof *h, 7, f) != 7) die(EXIT_INPUT, "%s: too short for a checkpoint; give a model file", path);
-    if (h[5] == INT32_MIN) h[5] = 0;
-    Config c = {h[0], h[1], h[2], h[3], h[4], h[5] < 0 ? -h[5] : h[5], h[6], h[5] > 0};
-    const char *wrong = config_error(&c);
-    if (wrong) die(EXIT_INPUT, "%s: %s; this is no llama2.c checkpoint (version 0)", path, wrong);
-    Tensor t[MAX_TENSORS];
-    int n = model_tensors(&c, t);
-    size_t numbers = dead_tables(&c);
-    for (int i = 0; i < n; i++)
-        if (strncmp(t[i].name, "score", 5) != 0) numbers += t[i].size;
-    uint64_t implied = sizeof h + (uint64_t)numbers * sizeof(float);
-    if (fseek(f, 0, SEEK_END) != 0) die(EXIT_INPUT, "%s: is not a plain file; give a model file", path);
-    long length = ftell(f);
-    if (length < 0 || (uint64_t)length != implied)
-        die(EXIT_INPUT, "%s: has %ld bytes where its header implies %llu; copy it anew", path, length,
-            (unsigned long long)implied);
-    fseek(f, sizeof h, SEEK_SET);
-    return c;
-}
-
-Model *model_load(const char *path) {
-    FILE *f = fopen(path, "rb");
-    if (!f) die(EXIT_INPUT, "%s: cannot be opened; check the path", path);
-    Model *m = model_new(read_header(f, path));
-    size_t before, after;
-    body_sizes(m, &before, &after);
-    read_floats(f, m->w, before, path);
-    fseek(f, (long)(dead_tables(&m->c) * sizeof(float)), SEEK_CUR);
-    read_floats(f, m->head, after, path);
-    fclose(f);
-    return m;
-}
-
-void model_save(const Model *m, const char *path) {
-    const Config *c = &m->c;
-    int32_t h[7] = {c->dim, c->hidden_dim, c->n_layers, c->n_heads, c->n_kv_heads,
-                    c->tied ? c->vocab_size : -c->vocab_size, c->seq_len};
-    size_t before, after;
-    body_sizes(m, &before, &after);
-    FILE *f = create_file(path);
-    fwrite(h, sizeof *h, 7, f);
-    write_floats(f, m->w, before);
-    const real nothing = 0;
-    for (size_t i = 0; i < dead_tables(c); i++) write_floats(f, &nothing, 1);
-    write_floats(f, m->head, after);
-    commit_file(f, path);
-}
-
-// ------------------------------------------------------------------------------------
-// The score head's file: magic, version, dim; score_w and score_b as float32; checksum of it all
-
-typedef struct { char magic[4]; int32_t version, dim; } ScoreHeader;
-static const ScoreHeader SCORE_HEADER = {{'C', 'A', 'I', 's'}, 1, 0};
-
-void score_head_save(const Model *m, const char *path) {
-    size_t n = (size_t)m->c.dim + 1;                    /* score_b follows score_w in the block */
-    float *data = xcalloc(n, sizeof(float));
-    for (size_t i = 0; i < n; i++) data[i] = (float)m->score_w[i];
-    ScoreHeader h = SCORE_HEADER;
-    h.dim = m->c.dim;
-    uint64_t sum = checksum(data, n * sizeof(float), checksum(&h, sizeof h, 0));
-    FILE *f = create_file(path);
-    fwrite(&h, sizeof h, 1, f);
-    fwrite(data, sizeof(float), n, f);
-    fwrite(&sum, sizeof sum, 1, f);
-    commit_file(f, path);
-    free(data);
-}
-
-void score_head_load(Model *m, const char *path) {
-    size_t size, n = (size_t)m->c.dim + 1, body = sizeof(ScoreHeader) + n * sizeof(float);
-    char *file = read_file(path, &size);
-    ScoreHeader h;
-    uint64_t sum;
-    if (size < sizeof h || memcmp(file, &SCORE_HEADER, offsetof(ScoreHeader, dim)) != 0)
-        die(EXIT_INPUT, "%s: is no score head of version 1; train the preference model again", path);
-    memcpy(&h, file, sizeof h);
-    if (h.dim != m->c.dim)
-        die(EXIT_INPUT, "%s: belongs to a model of width %d, not %d; use the pair that was saved together", path, h.dim, m->c.dim);
-    if (size != body + sizeof sum) die(EXIT_INPUT, "%s: has %zu bytes, not %zu; copy it anew", path, size, body + sizeof sum);
-    memcpy(&sum, file + body, sizeof sum);
-    if (sum != checksum(file + sizeof h, n * sizeof(float), checksum(&h, sizeof h, 0)))
-        die(EXIT_INPUT, "%s: its checksum is wrong; copy it anew", path);
-    for (size_t i = 0; i < n; i++) {
-        float w;
-        memcpy(&w, file + sizeof h + i * sizeof w, sizeof w);
-        m->score_w[i] = w;
-    }
-    free(file);
-}
-
-// ------------------------------------------------------------------------------------
-// Random numbers from a counter: the number at (key, position) is a hash of both. Nothing is
-// carried from draw to draw, so any thread may draw anything in any order and get the same.
-
-/* A bijection of 64 bits in which every input bit moves every output bit: two rounds of shift,
- * xor and multiply (the finaliser of splitmix64; Steele, Lea, Flood 2014). */
-static uint64_t mix(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static uint64_t rng_bits(uint64_t key, uint64_t position) {
-    return mix(key + (position + 1) * 0x9e3779b97f4a7c15u);     /* 2^64 / golden ratio, odd */
-}
-
-uint64_t rng_key(uint64_t seed, uint64_t stage, uint64_t item) {
-    return rng_bits(rng_bits(rng_bits(0, seed), stage), item);
-}
-
-double rng_uniform(uint64_t key, uint64_t position) {
-    return (double)(rng_bits(key, position) >> 11) * 0x1p-53;
-}
-
-/* Box and Muller: the radius from one uniform in (0, 1], the angle from another. */
-double rng_normal(uint64_t key, uint64_t position) {
-    double u = 1 - rng_uniform(key, 2 * position), v = rng_uniform(key, 2 * position + 1);
-    return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
-}
-
-/* Biased by at most n / 2^53. */
-int rng_below(uint64_t key, uint64_t position, int n) {
-    return (int)(rng_uniform(key, position) * n);
-}
-
-// ------------------------------------------------------------------------------------
-// Workers: threads that live as long as the program and take job numbers from a common counter
-
-int n_workers = 1;
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t start, done;
-    int threads;                        /* started so far; the caller is a worker too, not counted */
-    int allowed;                        /* of these, how many may join the current round */
-    int n, next, running;               /* jobs, next to take, being run */
-    void (*job)(void *context, int i);
-    void *context;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .start = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
-
-static _Thread_local int inside_job;    /* a job that calls parallel runs its own jobs itself */
-
-/* Takes and runs jobs until none is left. The lock is held on entry and on return. */
-static void run_jobs(void) {
-    while (pool.next < pool.n) {
-        int i = pool.next++;
-        pool.running++;
-        pthread_mutex_unlock(&pool.lock);
-        inside_job = 1;
-        pool.job(pool.context, i);
-        inside_job = 0;
-        pthread_mutex_lock(&pool.lock);
-        pool.running--;
-    }
-    if (pool.running == 0) pthread_cond_signal(&pool.done);
-}
-
-static void *worker(void *number) {
-    int me = (int)(intptr_t)number;
-    pthread_mutex_lock(&pool.lock);
-    for (;;) {
-        if (me < pool.allowed) run_jobs();
-        pthread_cond_wait(&pool.start, &pool.lock);
-    }
-    return NULL;
-}
-
-void parallel(int n, void (*job)(void *context, int i), void *context) {
-    if (n_workers <= 1 || n <= 1 || inside_job) {
-        for (int i = 0; i < n; i++) job(context, i);
-        return;
-    }
-    pthread_mutex_lock(&pool.lock);
-    pool.n = n, pool.next = 0, pool.job = job, pool.context = context;
-    pool.allowed = n_workers - 1;
-    while (pool.threads < pool.allowed) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, worker, (void *)(intptr_t)pool.threads) != 0) break;
-        pthread_detach(thread);
-        pool.threads++;
-    }
-    pthread_cond_broadcast(&pool.start);
-    run_jobs();
-    while (pool.running > 0) pthread_cond_wait(&pool.done, &pool.lock);
-    pthread_mutex_unlock(&pool.lock);
 }

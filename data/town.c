@@ -22,28 +22,6 @@
 // ------------------------------------------------------------------------------------
 // text and dice
 
-void text_add(Text *t, const char *format, ...)
-{
-    va_list ap, again;
-    va_start(ap, format);
-    va_copy(again, ap);
-    size_t need = (size_t)vsnprintf(NULL, 0, format, ap);
-    if (t->n + need + 1 > t->cap) {
-        t->cap = 2 * (t->n + need + 1);
-        t->s = xrealloc(t->s, t->cap, 1);
-    }
-    vsnprintf(t->s + t->n, need + 1, format, again);
-    t->n += need;
-    va_end(ap);
-    va_end(again);
-}
-
-void text_clear(Text *t)
-{
-    t->n = 0;
-    text_add(t, "%s", "");
-}
-
 typedef struct { uint64_t key, position; } Dice;
 
 /* One draw a statement wherever there are several: C leaves the order of a call's arguments to the compiler. */

@@ -1,0 +1,18 @@
+/* lib/text.h -- strings that grow, UTF-8, what may go to a terminal.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CAI_TEXT_H
+#define CAI_TEXT_H
+
+#include <stddef.h>
+
+typedef struct { char *s; size_t n, cap; } Text;      /* a string that grows; s is NUL-terminated */
+void text_add(Text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_clear(Text *t);
+
+const char *shown(const char *text);  /* a copy for the terminal: control characters as '?'; eight live */
+int utf8_length(const char *s);       /* bytes of the well-formed character at s; 0: none */
+char *utf8_put(char *to, unsigned code);
+long utf8_bad(const char *s);         /* 0: well-formed UTF-8; else the first bad byte, counted from 1 */
+
+#endif
