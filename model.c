@@ -694,7 +694,7 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
         Kept k = a->layer[l];
         real *x_next = a->layer[l + 1].x;
 
-        /* The first half: attention.  n = norm(x);  q = n wq^T,  k = n wk^T,  v = n wv^T */
+        /* The first half: attention. xn = norm(x);  q = xn wq^T,  k = xn wk^T,  v = xn wv^T */
         rmsnorm_forward(a->xn, a->inv, k.x, w.rms_att, N, C);
         matmul(k.q, a->xn, w.wq, N, C, C);
         matmul(k.k, a->xn, w.wk, N, C, KD);
@@ -716,7 +716,7 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
         memcpy(k.x_mid, k.x, NC * sizeof(real));
         matmul_add(k.x_mid, k.o, w.wo, N, C, C);
 
-        /* The second half: feed-forward.  n = norm(x_mid);  g = n w1^T,  u = n w3^T */
+        /* The second half: feed-forward. xn = norm(x_mid);  g = xn w1^T,  u = xn w3^T */
         rmsnorm_forward(a->xn, a->inv, k.x_mid, w.rms_ffn, N, C);
         matmul(k.g, a->xn, w.w1, N, C, F);
         matmul(k.u, a->xn, w.w3, N, C, F);
@@ -770,14 +770,14 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         swiglu_backward(dg, du, a->s, ds, k.g, k.u, NF);
         matmul_dw(d.w2, dx, a->s, N, F, C);
 
-        /* g = n w1^T,  u = n w3^T:  dw1 += dg^T n,  dw3 += du^T n,  dn = dg w1 + du w3 */
+        /* g = xn w1^T,  u = xn w3^T:  dw1 += dg^T xn,  dw3 += du^T xn,  dxn = dg w1 + du w3 */
         rmsnorm_forward(a->xn, a->inv, k.x_mid, w.rms_ffn, N, C);
         matmul_dw(d.w1, dg, a->xn, N, C, F);
         matmul_dw(d.w3, du, a->xn, N, C, F);
         matmul_dx(dxn, dg, w.w1, N, C, F, 0);
         matmul_dx(dxn, du, w.w3, N, C, F, 1);
 
-        /* n = norm(x_mid) */
+        /* xn = norm(x_mid) */
         rmsnorm_backward(dx, d.rms_ffn, dxn, k.x_mid, a->inv, w.rms_ffn, N, C);
 
         /* x_mid = x + o wo^T:  do = dx wo,  dwo += dx^T o */
@@ -798,8 +798,8 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         rope_backward(dq, a->rope, a->pos, N, H, D);
         rope_backward(dk, a->rope, a->pos, N, K, D);
 
-        /* q = n wq^T,  k = n wk^T,  v = n wv^T:  dwq += dq^T n and so on,
-         * dn = dq wq + dk wk + dv wv */
+        /* q = xn wq^T,  k = xn wk^T,  v = xn wv^T:  dwq += dq^T xn and so on,
+         * dxn = dq wq + dk wk + dv wv */
         rmsnorm_forward(a->xn, a->inv, k.x, w.rms_att, N, C);
         matmul_dw(d.wq, dq, a->xn, N, C, C);
         matmul_dw(d.wk, dk, a->xn, N, C, KD);
@@ -808,7 +808,7 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         matmul_dx(dxn, dk, w.wk, N, C, KD, 1);
         matmul_dx(dxn, dv, w.wv, N, C, KD, 1);
 
-        /* n = norm(x) */
+        /* xn = norm(x) */
         rmsnorm_backward(dx, d.rms_att, dxn, k.x, a->inv, w.rms_att, N, C);
     }
 

@@ -1,9 +1,10 @@
 /* engine/checkpoint.c -- models and score heads in files.
  *
- * Numbers are little-endian, as llama2.c writes them on the machines it runs on. Every file is read with
- * its length checked first, and every number in it must be finite: a broken file ends the program with
- * status 3 and a line that names it.
+ * Numbers are little-endian, as llama2.c writes them on the machines it runs on. Every file is read
+ * with its length checked first, and every number in it must be finite: a broken file ends the
+ * program with status 3 and a line that names it.
  * SPDX-License-Identifier: MIT
+ *
  */
 #include "cai.h"
 #include "lib/files.h"
@@ -23,10 +24,7 @@
 //
 // The score head is not in this file.
 
-static size_t rotary_tables(const Config *c)
-{
-    return (size_t)c->seq_len * (size_t)head_size(c);
-}
+static size_t rotary_tables(const Config *c) { return (size_t)c->seq_len * (size_t)head_size(c); }
 
 /* How many of the file's numbers stand before the rotary tables, and how many after them. */
 static void body_sizes(const Model *m, size_t *before, size_t *after)
@@ -64,18 +62,17 @@ static void write_floats(FILE *f, const real *from, size_t n)
     }
 }
 
-/* Reads and judges the header. Dies unless the file has exactly the length that its sizes imply, so that
- * nothing is allocated on the word of a broken file. */
+/* Reads and judges the header. Dies unless the file has exactly the length that its sizes imply, so
+ * that nothing is allocated on the word of a broken file. */
 static Config read_header(FILE *f, const char *path)
 {
     int32_t h[7];
     if (fread(h, sizeof *h, 7, f) != 7)
         die(EXIT_INPUT, "%s: too short for a checkpoint; give a model file", path);
-    if (h[5] == INT32_MIN) h[5] = 0;                    /* it has no positive counterpart */
+    if (h[5] == INT32_MIN) h[5] = 0; /* it has no positive counterpart */
     Config c = { h[0], h[1], h[2], h[3], h[4], h[5] < 0 ? -h[5] : h[5], h[6], h[5] > 0 };
     const char *wrong = config_error(&c);
-    if (wrong)
-        die(EXIT_INPUT, "%s: %s; this is no llama2.c checkpoint (version 0)", path, wrong);
+    if (wrong) die(EXIT_INPUT, "%s: %s; this is no llama2.c checkpoint (version 0)", path, wrong);
 
     Tensor t[MAX_TENSORS];
     int n = model_tensors(&c, t);
@@ -102,7 +99,8 @@ Model *model_load(const char *path)
     size_t before, after;
     body_sizes(m, &before, &after);
     read_floats(f, m->w, before, path);
-    fseek(f, (long)(rotary_tables(&m->c) * sizeof(float)), SEEK_CUR);   /* less than the length above */
+    fseek(f, (long)(rotary_tables(&m->c) * sizeof(float)),
+          SEEK_CUR); /* less than the length above */
     read_floats(f, m->head, after, path);
     fclose(f);
     return m;
@@ -111,8 +109,9 @@ Model *model_load(const char *path)
 void model_save(const Model *m, const char *path)
 {
     const Config *c = &m->c;
-    int32_t h[7] = { c->dim, c->hidden_dim, c->n_layers, c->n_heads, c->n_kv_heads,
-                     c->tied ? c->vocab_size : -c->vocab_size, c->seq_len };
+    int32_t h[7] = { c->dim,     c->hidden_dim, c->n_layers,
+                     c->n_heads, c->n_kv_heads, c->tied ? c->vocab_size : -c->vocab_size,
+                     c->seq_len };
     size_t before, after;
     body_sizes(m, &before, &after);
     FILE *f = create_file(path);
@@ -127,12 +126,15 @@ void model_save(const Model *m, const char *path)
 // ------------------------------------------------------------------------------------
 // The score head's file: ScoreHeader; float32 score_w (dim), score_b (1); checksum of all before it
 
-typedef struct { char magic[4]; int32_t version, dim; } ScoreHeader;
+typedef struct {
+    char magic[4];
+    int32_t version, dim;
+} ScoreHeader;
 static const ScoreHeader SCORE_HEADER = { { 'C', 'A', 'I', 's' }, 1, 0 };
 
 void score_head_save(const Model *m, const char *path)
 {
-    size_t n = (size_t)m->c.dim + 1;                    /* score_b follows score_w in the block */
+    size_t n = (size_t)m->c.dim + 1; /* score_b follows score_w in the block */
     float *data = xcalloc(n, sizeof(float));
     for (size_t i = 0; i < n; i++) data[i] = (float)m->score_w[i];
     ScoreHeader h = SCORE_HEADER;
@@ -153,11 +155,14 @@ void score_head_load(Model *m, const char *path)
     ScoreHeader h;
     uint64_t sum;
     if (size < sizeof h || memcmp(file, &SCORE_HEADER, offsetof(ScoreHeader, dim)) != 0)
-        die(EXIT_INPUT, "%s: is no score head of version 1; train the preference model again", path);
+        die(EXIT_INPUT, "%s: is no score head of version 1; train the preference model again",
+            path);
     memcpy(&h, file, sizeof h);
     if (h.dim != m->c.dim)
-        die(EXIT_INPUT, "%s: belongs to a model of width %d, not %d; use the pair that was saved "
-            "together", path, h.dim, m->c.dim);
+        die(EXIT_INPUT,
+            "%s: belongs to a model of width %d, not %d; use the pair that was saved "
+            "together",
+            path, h.dim, m->c.dim);
     if (size != body + sizeof sum)
         die(EXIT_INPUT, "%s: has %zu bytes, not %zu; copy it anew", path, size, body + sizeof sum);
     memcpy(&sum, file + body, sizeof sum);
@@ -167,8 +172,10 @@ void score_head_load(Model *m, const char *path)
         float w;
         memcpy(&w, file + sizeof h + i * sizeof w, sizeof w);
         if (!isfinite(w))
-            die(EXIT_INPUT, "%s: holds a weight that is no finite number; train the preference "
-                "model again", path);
+            die(EXIT_INPUT,
+                "%s: holds a weight that is no finite number; train the preference "
+                "model again",
+                path);
         m->score_w[i] = w;
     }
     free(file);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TOKENS = 1 << 29 };      /* of a list: twice as many still fit into an int */
+enum { MAX_TOKENS = 1 << 29 }; /* of a list: twice as many still fit into an int */
 
 void seqs_push(Seqs *s, const int *token, int n)
 {
@@ -27,10 +27,7 @@ void seqs_push(Seqs *s, const int *token, int n)
     s->start[++s->n] = end + n;
 }
 
-void seqs_clear(Seqs *s)
-{
-    s->n = 0;
-}
+void seqs_clear(Seqs *s) { s->n = 0; }
 
 void seqs_free(Seqs *s)
 {
