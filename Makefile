@@ -37,9 +37,10 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LIBRARY := model.c tokenizer.c equations.c train.c $(wildcard lib/*.c engine/*.c data/*.c)   # the rest brings a main or needs one
+LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
+LIBRARY := $(LOOP) $(wildcard data/*.c)
 HEADERS := cai.h $(wildcard lib/*.h engine/*.h data/*.h cli/*.h)
-PROGRAM := $(filter-out $(LIBRARY),$(wildcard *.c))
+PROGRAM := $(wildcard cli/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
