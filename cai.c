@@ -285,6 +285,7 @@ AdamW finetuning(double lr)
     return (AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
 }
 
+/* Adds one example. Only the answer is trained on, never the prompt (the paper does not say; D8). */
 void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer)
 {
     Seqs *s = &e->seq;

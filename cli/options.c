@@ -189,15 +189,6 @@ void options_help(FILE *f)
         fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value, FLAGS[i].what);
 }
 
-static const char *const KL_FORMS[] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss", "k3-reward", "abs-reward" };
-
-int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
-{
-    for (int k = 0; k < 6; k++)
-        if (strcmp(name, KL_FORMS[k]) == 0) return k;
-    return -1;
-}
-
 /* Flags that may differ between two calls on the same folder: they do not change its bytes. */
 static int free_flag(const Flag *f)
 {

@@ -184,7 +184,7 @@ static void record_flags(Run *run)
 static double run_stage(Run *run, int k)
 {
     Report *r = &run->report;
-    double start = seconds();
+    double start = now_seconds();
     r->stage = STAGES[k].name;
     r->started = r->drawn = start;
     r->first = 0;
@@ -198,12 +198,12 @@ static double run_stage(Run *run, int k)
     remove_states(run, k);
     end_line(r);
     if (!run->quiet)
-        fprintf(stderr, "[%d/%d] %-9s done in %.1f s: %s\n", r->k, r->n, r->stage, seconds() - start,
+        fprintf(stderr, "[%d/%d] %-9s done in %.1f s: %s\n", r->k, r->n, r->stage, now_seconds() - start,
                 STAGES[k].what);
     if (r->stop)
         die(EXIT_STOPPED, "stopped after the stage %s; the same cai run (without --from) goes on from there",
             r->stage);
-    return seconds() - start;
+    return now_seconds() - start;
 }
 
 static void say_finished(const Run *run, int to)
@@ -219,7 +219,7 @@ static void say_finished(const Run *run, int to)
 
 void run_stages(Run *run, int from, int to, int anew)
 {
-    double start = seconds(), spent[N_STAGES] = { 0 };
+    double start = now_seconds(), spent[N_STAGES] = { 0 };
     Report *r = &run->report;
     Path metrics = run_path(run, "metrics");
     if (mkdir(metrics.s, 0777) && errno != EEXIST)
@@ -244,6 +244,6 @@ void run_stages(Run *run, int from, int to, int anew)
     else if (to == N_STAGES - 1) {
         printf("\nSeconds:");
         for (int k = first; k <= to; k++) printf(" %s %.1f", STAGES[k].name, spent[k]);
-        printf("; in all %.1f. Files: %s/\n", seconds() - start, run->folder);
+        printf("; in all %.1f. Files: %s/\n", now_seconds() - start, run->folder);
     }
 }

@@ -23,7 +23,7 @@ long resume(Report *r, const char *loop, Trainer *t)
     if (!r) return 0;
     char *metrics;
     long done = trainer_load(t, state_file(r, loop).s, r->belongs, &metrics);
-    r->started = r->saved = seconds();
+    r->started = r->saved = now_seconds();
     r->first = done > 0 ? done : 0;
     r->in_loop = 1;
     if (done < 0) return 0;
@@ -37,9 +37,9 @@ long resume(Report *r, const char *loop, Trainer *t)
 
 void keep(Report *r, const char *loop, Trainer *t, long done)
 {
-    if (!r || (!r->stop && seconds() - r->saved < r->save_every)) return;
+    if (!r || (!r->stop && now_seconds() - r->saved < r->save_every)) return;
     trainer_save(t, state_file(r, loop).s, r->belongs, done, r->metrics.n ? r->metrics.s : "");
-    r->saved = seconds();
+    r->saved = now_seconds();
     if (!r->stop) return;
     if (r->line_open) fputc('\n', stderr);
     die(EXIT_STOPPED, "stage %s stopped after step %ld, which is saved; the same cai run (without --from) "

@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-double seconds(void)
+double now_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -28,7 +28,7 @@ static int columns(void)
  * plain line every few seconds. No colour, so NO_COLOR needs nothing. */
 void progress(Report *r, long i, long n, const char *metric, double value)
 {
-    double t = seconds();
+    double t = now_seconds();
     if (!r || r->quiet || (i < n && t - r->drawn < (r->live ? 0.2 : 5))) return;
     r->drawn = t;
     double spent = t - r->started, left = 0;

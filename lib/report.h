@@ -24,7 +24,7 @@ typedef struct {
     volatile sig_atomic_t line_open, in_loop, stop;   /* written or read by the signal handler */
 } Report;
 
-double seconds(void);
+double now_seconds(void);
 /* Step i of n and the one metric that matters; draws at most every few seconds. */
 void progress(Report *r, long i, long n, const char *metric, double value);
 void end_line(Report *r);
