@@ -802,6 +802,20 @@ static void add_document(Examples *e, const Tokenizer *tok, const char *text, in
     free(ids);
 }
 
+/* Cuts the documents into steps of about `tokens` tokens, whole documents in the corpus's order: step k takes
+ * first[k] .. first[k + 1] - 1. Returns first (steps + 1). */
+static int *cut_steps(const Seqs *s, int tokens, int *steps)
+{
+    int *first = xcalloc((size_t)s->n + 1, sizeof(int)), n = 0;
+    for (int i = 0, in_step; i < s->n; n++) {
+        first[n] = i;
+        for (in_step = 0; i < s->n && in_step < tokens; i++) in_step += seq_len(s, i);
+    }
+    first[n] = s->n;
+    *steps = n;
+    return first;
+}
+
 void stage_pretrain(Run *run)
 {
     const PretrainSettings *set = &run->pretrain;
@@ -809,10 +823,9 @@ void stage_pretrain(Run *run)
     load_tokenizer(run, 0);
     Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
     Examples e = { 0 };
-    Seqs *s = &e.seq;
     for (int i = 0; i < docs.n; i++) {
         add_document(&e, run->tok, docs.s[i], set->all_words);
-        check_length(s, i, c->context, &docs, i);
+        check_length(&e.seq, i, c->context, &docs, i);
     }
     texts_free(&docs);
     Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads, run->tok->vocab_size,
@@ -821,21 +834,19 @@ void stage_pretrain(Run *run)
     model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
     Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .max_norm = 1,
                                          .weight_decay = set->weight_decay, .muon = set->muon });
-    int *which = xcalloc((size_t)s->n, sizeof(int)), i = 0;
-    long total = s->start[s->n] / set->batch + 1, done = resume(&run->report, "pretrain", t);
-    for (long step = 0; i < s->n; step++) {
-        int n = 0, tokens = 0;
-        while (i < s->n && tokens < set->batch) { tokens += seq_len(s, i); which[n++] = i++; }
-        if (step < done) continue;
-        double lr = set->lr * lr_schedule(LR_COSINE, step, set->warm, total);
-        double loss = sft_step(t, s, which, n, e.mask, lr);
-        progress(&run->report, step + 1, total, "loss", loss);
-        if (step % 10 == 0 || i == s->n) metric(&run->report, step, "loss", loss);
-        keep(&run->report, "pretrain", t, step + 1);
+    int steps, *first = cut_steps(&e.seq, set->batch, &steps), *order = xcalloc((size_t)e.seq.n, sizeof(int));
+    for (int i = 0; i < e.seq.n; i++) order[i] = i;
+    for (int k = (int)resume(&run->report, "pretrain", t); k < steps; k++) {
+        double lr = set->lr * lr_schedule(LR_COSINE, k, set->warm, steps);
+        double loss = sft_step(t, &e.seq, order + first[k], first[k + 1] - first[k], e.mask, lr);
+        progress(&run->report, k + 1, steps, "loss", loss);
+        if (k % 10 == 0 || k + 1 == steps) metric(&run->report, k, "loss", loss);
+        keep(&run->report, "pretrain", t, k + 1);
     }
     model_save(m, run_path(run, "base.bin").s);
     trainer_free(t);
     model_free(m);
     examples_free(&e);
-    free(which);
+    free(order);
+    free(first);
 }
