@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../cai.h"
+#include "cai.h"
 #include "death.h"
 
 // ------------------------------------------------------------------------------------
