@@ -295,6 +295,7 @@ void model_free(Model *m) {
 Model *model_clone(const Model *m) {
     Model *copy = model_new(m->c);
     memcpy(copy->w, m->w, m->n_param * sizeof(real));
+    copy->tok = m->tok;
     return copy;
 }
 

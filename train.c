@@ -574,6 +574,15 @@ static double kl_in_reward(KlForm form, double lr)
          : form == KL_ABS_REWARD ? fabs(lr) : 0;
 }
 
+static const char *const KL_FORMS[] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss", "k3-reward", "abs-reward" };
+
+int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
+{
+    for (int k = 0; k < 6; k++)
+        if (strcmp(name, KL_FORMS[k]) == 0) return k;
+    return -1;
+}
+
 /* In the loss: lr of the policy being trained. *dlr receives the derivative by lr (or log pi). */
 static double kl_in_loss(KlForm form, double lr, double *dlr)
 {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include <math.h>
-#include "../cai.h"
+#include "cai.h"
 #include "death.h"
 
 #ifdef CAI_DOUBLE

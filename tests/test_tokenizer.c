@@ -13,8 +13,8 @@
 #include <math.h>
 #include <time.h>
 
-#include "../cai.h"
-#include "../lib/heap.h"
+#include "cai.h"
+#include "lib/heap.h"
 #include "death.h"
 
 // ------------------------------------------------------------------------------------
