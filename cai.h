@@ -96,7 +96,6 @@ typedef struct {            /* fixed: llama2.c's header, seven numbers and a fla
 
 typedef struct {            /* learned: one block, the tensors are offsets into it */
     Config c;
-    const Tokenizer *tok;   /* what its token ids mean; NULL: unknown. Not read by the network */
     size_t n_param;         /* reals in w */
     real *w;
     real *tok_emb;          /* (V, C) */
