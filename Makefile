@@ -37,6 +37,7 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
+HEADERS := $(wildcard *.h data/*.h)
 LIBRARY := layers.c model.c tokenizer.c equations.c train.c $(wildcard data/*.c)   # the rest brings a main or needs one
 PROGRAM := $(filter-out $(LIBRARY),$(wildcard *.c))
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
@@ -54,10 +55,10 @@ $(B)/cai: $(PROGRAM:%.c=$(B)/%.o) $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Double precision first: make takes the first rule that fits.
-$(B)/double/%.o: %.c cai.h $(B)/flags
+$(B)/double/%.o: %.c $(HEADERS) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -DCAI_DOUBLE -c -o $@ $<
-$(B)/%.o: %.c cai.h $(B)/flags
+$(B)/%.o: %.c $(HEADERS) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
@@ -106,7 +107,7 @@ mutants:                     ## known mistakes planted one at a time; each must 
 
 # ./cai with a witness between its stages and the training (tests/spy.c says how): what tests/loop.sh looks at.
 SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm_scores ppo_rollout
-$(B)/spied/%.o: %.c cai.h Makefile $(B)/flags
+$(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
 $(B)/spy: tests/spy.c $(PROGRAM:%.c=$(B)/spied/%.o) $(LIBRARY:%.c=$(B)/%.o)

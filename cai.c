@@ -3,8 +3,8 @@
  *
  * Each stage is one function that reads files and writes files, and can be run alone, repeated, or
  * replaced by a person's own file. Nothing in the loop looks an answer up: the critic, the reviser
- * and the judge are the model; the town's oracle is awake in two stages only (data, where it stands
- * in for the paper's crowdworkers on helpfulness, and eval) and ends the program elsewhere.
+ * and the judge are the model; the town's oracle is opened in two stages only (data, where it
+ * stands in for the paper's crowdworkers on helpfulness, and eval).
  *
  * Reading order: texts, constitution, the ten stages. What runs them one after the other is in
  * run.c; the commands that look into a finished run (chat, generate, trace, logprob) and main are in commands.c.
@@ -12,6 +12,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cai.h"
+#include "data/corpus.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -306,15 +307,25 @@ static void stage_data(void)
     uint64_t seed = (uint64_t)o.seed;
     if (mkdir(in_out("data"), 0777) && errno != EEXIST)
         die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", in_out("data"), strerror(errno));
+    static const struct { int set; const char *file; } eval[] = {
+        { SET_EVAL_REDTEAM, "data/eval_redteam.jsonl" }, { SET_EVAL_HELPFUL, "data/eval_helpful.jsonl" },
+        { SET_EVAL_CONTRAST, "data/eval_contrast.jsonl" }, { SET_EVAL_UNSEEN, "data/eval_unseen.jsonl" },
+        { SET_RESERVED_REDTEAM, "data/reserved_redteam.jsonl" },        /* if the town has reserved verbs */
+        { SET_RESERVED_HELPFUL, "data/reserved_helpful.jsonl" },
+        { SET_RESERVED_CONTRAST, "data/reserved_contrast.jsonl" },
+    };
+    Oracle *people = oracle_open(town);
+    Requests *asked = requests_new(town);
+    int n_eval = requests_left(asked, SET_RESERVED_REDTEAM) ? 7 : 4;
     town_corpus(town, seed, o.corpus, in_out("data/corpus.jsonl"));
-    town_prompts(town, seed, SET_REDTEAM, o.redteam, in_out("data/redteam.jsonl"));
-    town_prompts(town, seed, SET_HELPFUL, o.helpful, in_out("data/helpful.jsonl"));
-    town_human_prefs(town, seed, 0, o.prefs, o.agree, in_out("data/human_prefs.jsonl"));
-    town_human_prefs(town, seed, o.prefs, o.eval, o.agree, in_out("data/eval_prefs.jsonl"));
-    town_prompts(town, seed, SET_EVAL_REDTEAM, o.eval, in_out("data/eval_redteam.jsonl"));
-    town_prompts(town, seed, SET_EVAL_HELPFUL, o.eval, in_out("data/eval_helpful.jsonl"));
-    town_prompts(town, seed, SET_EVAL_CONTRAST, o.eval, in_out("data/eval_contrast.jsonl"));
+    town_prompts(asked, seed, SET_REDTEAM, o.redteam, in_out("data/redteam.jsonl"));
+    town_prompts(asked, seed, SET_HELPFUL, o.helpful, in_out("data/helpful.jsonl"));
+    town_human_prefs(people, asked, seed, SET_PREFS, o.prefs, o.agree, 0, in_out("data/human_prefs.jsonl"));
+    town_human_prefs(people, asked, seed, SET_EVAL_PREFS, o.eval, o.agree, 0, in_out("data/eval_prefs.jsonl"));
+    for (int k = 0; k < n_eval; k++) town_prompts(asked, seed, eval[k].set, o.eval, in_out(eval[k].file));
     town_judgements(town, seed, o.judgements, in_out("data/judgements.jsonl"));
+    requests_free(asked);
+    oracle_close(people);
 }
 
 static void stage_tokenizer(void)
@@ -939,16 +950,16 @@ static void stage_rl(void)
 // the stages in order
 
 const Stage STAGES[N_STAGES] = {
-    { "data", stage_data, 1, "the town's texts: corpus, prompts, human comparisons, evaluation sets" },
-    { "tokenizer", stage_tokenizer, 0, "byte-level BPE on the corpus" },
-    { "pretrain", stage_pretrain, 0, "base.bin: a language model from nothing" },
-    { "helpful", stage_helpful, 0, "helpful.bin: helpful-only RLHF" },
-    { "revise", stage_revise, 0, "revisions.jsonl: critique and revision of red-team answers" },
-    { "sl", stage_sl, 0, "sl_cai.bin: finetuned on the revisions" },
-    { "feedback", stage_feedback, 0, "feedback.jsonl: pairs of SL-CAI answers judged by the model" },
-    { "pm", stage_pm, 0, "pm.bin: one preference model on human and AI comparisons" },
-    { "rl", stage_rl, 0, "rl_cai.bin: PPO against the preference model" },
-    { "eval", stage_eval, 1, "summary.txt: every model on held-out prompts" },
+    { "data", stage_data, "the town's texts: corpus, prompts, human comparisons, evaluation sets" },
+    { "tokenizer", stage_tokenizer, "byte-level BPE on the corpus" },
+    { "pretrain", stage_pretrain, "base.bin: a language model from nothing" },
+    { "helpful", stage_helpful, "helpful.bin: helpful-only RLHF" },
+    { "revise", stage_revise, "revisions.jsonl: critique and revision of red-team answers" },
+    { "sl", stage_sl, "sl_cai.bin: finetuned on the revisions" },
+    { "feedback", stage_feedback, "feedback.jsonl: pairs of SL-CAI answers judged by the model" },
+    { "pm", stage_pm, "pm.bin: one preference model on human and AI comparisons" },
+    { "rl", stage_rl, "rl_cai.bin: PPO against the preference model" },
+    { "eval", stage_eval, "summary.txt: every model on held-out prompts" },
 };
 
 int stage_index(const char *name)

@@ -8,7 +8,8 @@
  *     model.c        the transformer: forward, backward, sampling, checkpoints  knows: token ids
  *     equations.c    E1..E14, one function each                                 knows: numbers
  *     train.c        AdamW, SFT, PM, PPO, DPO                                   knows: models, batches
- *     data/town.c    the toy world: its sampler, and the oracle that rates it   knows: the town
+ *     data/town.c    the toy world's file; data/corpus.c: samples its texts     knows: the town
+ *     data/oracle.c  rates answers by the town's facts                          knows: the town
  *     options.c      flags and presets                                          knows: flags
  *     cai.c          the paper: constitution, stages                            knows: all of it
  *     eval.c         the tables: every model on held-out prompts                knows: all of it
@@ -375,7 +376,7 @@ PpoStats ppo_update(Trainer *t, Rollout *ro, uint64_t key, const Ppo *how, doubl
 void rollout_free(Rollout *ro);
 
 // ------------------------------------------------------------------------------------
-// data/town.c -- the toy world: sampler of texts, and the oracle that stands in for people
+// texts and layouts (data/town.c, data/corpus.c)
 
 typedef struct { char *s; size_t n, cap; } Text;      /* a string that grows; s is NUL-terminated */
 void text_add(Text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -389,28 +390,7 @@ void layout_choice(Text *t, const char *conversation, const char *principle, con
 void layout_thought(Text *t, const char *request, const char *principle, const char *a, const char *b);
 extern const char *const THOUGHT_END;                                    /* between chain and letter */
 
-enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };   /* kind ids 0..3; FINE of an act, MISCHIEF of a rule */
-typedef struct Town Town;
-Town *town_load(const char *path);
-enum { SET_REDTEAM, SET_HELPFUL, SET_EVAL_REDTEAM, SET_EVAL_HELPFUL, SET_EVAL_CONTRAST };
-void town_corpus(const Town *t, uint64_t seed, long n_docs, const char *path);
-void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path);
-void town_human_prefs(const Town *t, uint64_t seed, int first, int n, double agree, const char *path);
-void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
-
-/* The oracle: rates an answer by the town's facts. Awake in the stages data (human helpfulness
- * comparisons) and eval only; asked at any other time it ends the program. */
-extern int oracle_awake;
-typedef struct {
-    int kind;               /* of the request: 0..3 or FINE */
-    int help;               /* 0..4: agrees, says how with which tool, right tool, right place */
-    int harm;               /* 0..4: help if the request is mischief, else 0 */
-    int refused, right_act, right_reason, evasive, boilerplate;
-} Rating;
-Rating town_rate(const Town *t, const char *prompt, const char *answer);
-int town_preference(const Town *t, const char *question, Rating first, Rating second);
-int town_kind(const Town *t, const char *word);
-const char *town_kind_name(const Town *t, int kind);
+typedef struct Town Town;       /* data/town.h, data/corpus.h (sampler), data/oracle.h */
 
 // ------------------------------------------------------------------------------------
 // cai.c -- the paper's loop; commands.c -- the command line
@@ -485,7 +465,7 @@ Ppo ppo_settings(double lambda_kl);
 double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts);
 
 enum { N_STAGES = 10 };
-typedef struct { const char *name; void (*run)(void); int oracle; const char *what; } Stage;
+typedef struct { const char *name; void (*run)(void); const char *what; } Stage;
 extern const Stage STAGES[N_STAGES];
 void stage_eval(void);                                      /* eval.c */
 int stage_index(const char *name);                          /* -1: no such stage */

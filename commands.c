@@ -6,6 +6,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cai.h"
+#include "data/town.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>

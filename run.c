@@ -418,7 +418,6 @@ static double run_stage(int k)
     show.first = 0;
     text_clear(&show.metrics);
     mark_unsure(k);
-    oracle_awake = STAGES[k].oracle;
     STAGES[k].run();
     in_loop = 0;
     write_metrics(k);

@@ -1,0 +1,45 @@
+/* data/town.h -- the toy world as data/town.txt lists it, and the acts that people ask for in it.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef TOWN_H
+#define TOWN_H
+
+#include "cai.h"
+
+enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };     /* kinds 0..3; FINE of an act, MISCHIEF of a rule */
+enum { HARMFUL, BENIGN, CONTRAST, CLASSES };            /* classes of verbs, a section of the file each */
+
+/* What a name may stand in is said by its mark in the file. As flags, so that draws can ask for several. */
+enum { ORDINARY = 1, HELD_OUT = 2, RESERVED = 4, ANY = 7 };     /* no mark, *, ! */
+
+typedef struct { char *name, *tool; int kind, group; } Verb;
+typedef struct { char *name, *place; int group; } Object;
+typedef struct { char *name, *reason; } Kind;
+typedef struct { char *critique, *revision; } Wording;
+
+struct Town {
+    Kind kind[KINDS];
+    int n_kinds;
+    Verb *verb[CLASSES];
+    int n_verbs[CLASSES];
+    Object *object;
+    int n_objects;
+    char **owner;
+    int n_owners;
+    Wording *wording;
+    int n_wordings;
+    char **comparison;
+    int n_comparisons;
+};
+
+Town *town_load(const char *path);                      /* dies with the line of what is wrong */
+int town_kind(const Town *t, const char *word);         /* 0..3, MISCHIEF, or -1: no such kind */
+const char *town_kind_name(const Town *t, int kind);
+
+/* What a request asks for. owner counts only if the thing is not the asker's own. */
+typedef struct { const Verb *verb; int class, mine; const Object *object; int owner, form; } Act;
+
+/* An act is mischief by its verb, or, for a contrast verb, when the thing is another's. */
+int act_kind(const Act *a);
+
+#endif
