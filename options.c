@@ -25,7 +25,7 @@ static const Flag FLAGS[] = {
     { "layers", 'i', &o.layers, "2", 1, 64, "transformer layers L" },
     { "heads", 'i', &o.heads, "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', &o.kv_heads, "4", 1, 64, "key/value heads K" },
-    { "vocab", 'i', &o.vocab, "1336", 300, 32000, "tokenizer pieces V" },
+    { "vocab", 'i', &o.vocab, "1384", 300, 32000, "tokenizer pieces V" },
     { "superwords", 'i', &o.superwords, "72", 0, 16000, "of these, pieces that may hold up to three words" },
     { "context", 'i', &o.context, "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', &o.corpus, "18000", 10, 1e8, "pretraining documents, each seen once" },
