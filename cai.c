@@ -791,6 +791,7 @@ void stage_pretrain(Run *run)
     texts_free(&docs);
     Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads, run->tok->vocab_size,
                                    c->context, 1 });
+    m->tok = run->tok;
     model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
     Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .max_norm = 1,
                                          .weight_decay = set->weight_decay, .muon = set->muon });
