@@ -48,7 +48,7 @@ PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 .PHONY: all deps run results test verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
-all: cai                     ## build ./cai (the default)
+all: cai $(B)/libcai.a                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
@@ -111,11 +111,18 @@ SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm
 $(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
-SPIED_C := cai.c $(wildcard data/*.c cli/*.c)
+SPIED_C := cai.c engine/pretrain.c $(wildcard data/*.c cli/*.c)
 $(B)/spy: tests/spy.c $(SPIED_C:%.c=$(B)/spied/%.o) $(patsubst %.c,$(B)/%.o,$(filter-out $(SPIED_C),$(LIBRARY)))
 	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
 $(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+# The loop as a library: the paper's acts, without the town, its oracle and the command line.
+$(B)/libcai.a: $(LOOP:%.c=$(B)/%.o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(B)/own_loop: $(B)/tests/own_loop.o $(B)/libcai.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # what ./cai sets for itself (start_again in commands.c)

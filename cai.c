@@ -1,6 +1,6 @@
 /* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and revision,
- * SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then what the paper takes as given:
- * helpful-only RLHF, pretraining, the tokenizer.
+ * SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then helpful-only RLHF, which the paper takes
+ * as given. Pretraining stands in engine/pretrain.c.
  *
  * Every section has two parts. The paper's act is a function of models, texts and numbers, and can be
  * called from any program (tests/own_loop.c does). The stage reads the run's files, calls the act,
@@ -140,6 +140,7 @@ static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int 
         int n = seq_len(&out, i), last = n ? seq_tok(&out, i)[n - 1] : -1;
         char *s = decode(m->tok, seq_tok(&out, i), n - is_stop(last, how.stop), NULL);
         texts_add(&answer, s);
+        answer.cut[i] = !is_stop(last, how.stop);   /* max_new or the context's end came first */
         free(s);
     }
     seqs_free(&p);
@@ -231,6 +232,13 @@ void revisions_free(Revisions *r)
     *r = (Revisions){ 0 };
 }
 
+/* A field with text i of t; NAME_cut says of a sample that its end was not the model's. */
+static void put_answer(FILE *f, const char *name, const Texts *t, int i)
+{
+    json_put(f, ", ", name, t->s[i]);
+    if (t->cut[i]) fprintf(f, ", \"%s_cut\": 1", name);
+}
+
 /* Writes one step of all prompts and returns how many responses it changed. */
 static int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *response,
                            const Revisions *r, int step)
@@ -240,9 +248,9 @@ static int write_revisions(const Run *run, FILE *f, const Texts *prompt, const T
         changed += strcmp(response->s[i], r->revision.s[i]) != 0;
         json_put(f, "{", "prompt", prompt->s[i]);
         json_put(f, ", ", "principle", run->constitution.critique[r->principle[i]].id);
-        json_put(f, ", ", "response", response->s[i]);
-        json_put(f, ", ", "critique", r->critique.s[i]);
-        json_put(f, ", ", "revision", r->revision.s[i]);
+        put_answer(f, "response", response, i);
+        put_answer(f, "critique", &r->critique, i);
+        put_answer(f, "revision", &r->revision, i);
         fprintf(f, ", \"step\": %d}\n", step);
     }
     return changed;
@@ -285,11 +293,12 @@ AdamW finetuning(double lr)
     return (AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
 }
 
-/* Adds one example. Only the answer is trained on, never the prompt (the paper does not say; D8). */
-void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer)
+/* Adds one example. Only the answer is trained on, never the prompt (the paper does not say; D8), and the
+ * stop token only if the answer was finished: a sample that was cut must not teach to stop there. */
+void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer, int finished)
 {
     Seqs *s = &e->seq;
-    int n = push_text(s, tok, prompt, answer, 1), first = s->start[s->n - 1], end = s->start[s->n];
+    int n = push_text(s, tok, prompt, answer, finished), first = s->start[s->n - 1], end = s->start[s->n];
     e->mask = xrealloc(e->mask, (size_t)end, 1);
     memset(e->mask + first, 0, (size_t)n);
     memset(e->mask + first + n, 1, (size_t)(end - first - n));
@@ -326,7 +335,7 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
     JsonLines *j = json_open(path.s);
     while (json_next(j)) {
         if (run->sl.final_only && json_num(j, "step") != run->sl.revisions) continue;
-        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"));
+        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"), !json_num_or(j, "revision_cut", 0));
         if (seq_len(&e->seq, e->seq.n - 1) > m->c.seq_len)
             die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s, json_line(j),
                 seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
@@ -343,7 +352,7 @@ void stage_sl(Run *run)
     Texts prompt = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, helpful);
     for (int k = 0; k < 2; k++) {
         Texts answer = complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
-        for (int i = 0; i < answer.n; i++) examples_add(&examples, m->tok, prompt.s[i], answer.s[i]);
+        for (int i = 0; i < answer.n; i++) examples_add(&examples, m->tok, prompt.s[i], answer.s[i], !answer.cut[i]);
         texts_free(&answer);
     }
     train_sl(m, &examples, run->sl.batch, run->sl.lr, (uint64_t)run->seed, &run->report);
@@ -408,7 +417,8 @@ void judge(const Model *m, const Constitution *c, const Texts *prompt, char *con
     free(l);
 }
 
-/* Both orders, K chains each: p_ab[i] = P(a better), a shown first; p_ba[i] the same, b shown first. */
+/* Both orders, K chains each. p_ab[i] = P(the first shown is better) with a shown first; p_ba[i] the same with
+ * b shown first. A judge that only looks at the order has p_ab = p_ba. */
 void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
                 char *const *a, char *const *b, int plain, int chains, Draws d,
                 double *p_ab, double *p_ba, Texts *chain)
@@ -424,7 +434,7 @@ void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char
         for (int k = 0; k < K; k++) each[k] = p_k[2 * k * n + i];
         p_ab[i] = p_chains(K, each);
         for (int k = 0; k < K; k++) each[k] = p_k[(2 * k + 1) * n + i];
-        p_ba[i] = 1 - p_chains(K, each);
+        p_ba[i] = p_chains(K, each);
     }
     free(p_k);
 }
@@ -433,7 +443,7 @@ void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char
  * asked for. */
 double label_of(const LabelSettings *s, double p_ab, double p_ba)
 {
-    double p = s->both_orders ? p_both_orders(p_ab, 1 - p_ba) : p_ab;
+    double p = s->both_orders ? p_both_orders(p_ab, p_ba) : p_ab;
     if (!s->plain) p = p_clamp(p, s->clamp_lo, s->clamp_hi);
     return s->hard ? p_hard(p) : p;
 }
@@ -453,6 +463,8 @@ Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed
             texts_add_line(&prompt, asked->s[i], asked->line[i]);
             texts_add(a, x.s[i]);
             texts_add(b, y.s[i]);
+            a->cut[a->n - 1] = x.cut[i];
+            b->cut[b->n - 1] = y.cut[i];
         }
         texts_free(&x);
         texts_free(&y);
@@ -460,28 +472,32 @@ Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed
     return prompt;
 }
 
-/* The labels of pairs (a, b): p[i] = P(a better), averaged over `principles` draws of a principle (the
- * paper: one). The last draw is kept in *f. --judge random is the control that must teach nothing. */
+/* The labels of pairs (a, b): p[i] = P(a better), the mean of `principles` labels, each under a principle
+ * drawn anew (the paper: one). Every draw is kept in *f. --judge random is the control that must teach nothing. */
 void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s, uint64_t seed,
                  const Texts *prompt, const Texts *a, const Texts *b, Feedback *f, Report *report)
 {
     int n = prompt->n, random = strcmp(s->judge, "random") == 0;
-    size_t bytes = sizeof(double);
-    *f = (Feedback){ xcalloc((size_t)n, bytes), xcalloc((size_t)n, bytes), xcalloc((size_t)n, bytes),
-                     xcalloc((size_t)n, sizeof(int)), { 0 } };
+    size_t all = (size_t)s->principles * (size_t)n;
+    *f = (Feedback){ .draws = s->principles, .p = xcalloc((size_t)n, sizeof(double)),
+                     .p_ab = xcalloc(all, sizeof(double)), .p_ba = xcalloc(all, sizeof(double)),
+                     .principle = xcalloc(all, sizeof(int)), .chain = xcalloc((size_t)s->principles, sizeof(Texts)) };
     char **question = xcalloc((size_t)n, sizeof(char *));
     for (int k = 0; k < s->principles; k++) {
+        double *p_ab = f->p_ab + (size_t)k * n, *p_ba = f->p_ba + (size_t)k * n;
         for (int i = 0; i < n; i++) {
-            f->principle[i] = draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
-            question[i] = c->comparison[f->principle[i]].choose;
+            int drawn = draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
+            f->principle[k * n + i] = drawn;
+            question[i] = c->comparison[drawn].choose;
         }
-        texts_free(&f->chain);
         judge_both(feedback, c, prompt, question, a->s, b->s, s->plain, s->chains,
-                   (Draws){ seed, S_THOUGHT, 2L * k * s->chains * n }, f->p_ab, f->p_ba, &f->chain);
+                   (Draws){ seed, S_THOUGHT, 2L * k * s->chains * n }, p_ab, p_ba, &f->chain[k]);
         for (int i = 0; i < n; i++) {
-            if (random)
-                f->p_ab[i] = f->p_ba[i] = rng_uniform(rng_key(seed, S_FEEDBACK, 1u << 30), (uint64_t)(k * n + i));
-            f->p[i] += label_of(s, f->p_ab[i], f->p_ba[i]) / s->principles;
+            if (random) {
+                p_ab[i] = rng_uniform(rng_key(seed, S_FEEDBACK, 1u << 30), (uint64_t)(k * n + i));
+                p_ba[i] = 1 - p_ab[i];
+            }
+            f->p[i] += label_of(s, p_ab[i], p_ba[i]) / s->principles;
         }
         progress(report, k + 1, s->principles, "pairs", n);
     }
@@ -494,26 +510,36 @@ void feedback_free(Feedback *f)
     free(f->p_ab);
     free(f->p_ba);
     free(f->principle);
-    texts_free(&f->chain);
+    for (int k = 0; k < f->draws; k++) texts_free(&f->chain[k]);
+    free(f->chain);
 }
 
-/* A line a pair: the better answer is "chosen"; p_ab and p_ba are P(chosen better), shown first and second. */
+/* A line a pair, the better answer as "chosen". Of every draw of a principle: its name and question, the
+ * chain of the first order, and p_ab and p_ba of judge_both with chosen as a; draws after the first are
+ * numbered (principle_2 ...). p_chosen is the mean of their labels. */
 static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b, const Feedback *f)
 {
     Path path = run_path(run, "feedback.jsonl");
     FILE *out = create_file(path.s);
-    for (int i = 0; i < prompt->n; i++) {
-        const Principle *principle = &run->constitution.comparison[f->principle[i]];
-        int first = f->p[i] >= 0.5;             /* chosen is a */
+    for (int i = 0, n = prompt->n; i < n; i++) {
+        int a_wins = f->p[i] >= 0.5;
         json_put(out, "{", "prompt", prompt->s[i]);
-        json_put(out, ", ", "chosen", first ? a->s[i] : b->s[i]);
-        json_put(out, ", ", "rejected", first ? b->s[i] : a->s[i]);
-        json_put(out, ", ", "principle", principle->id);
-        json_put(out, ", ", "question", principle->choose);
-        json_put(out, ", ", "chain", run->label.plain ? "" : f->chain.s[i]);
-        fprintf(out, ", \"p_chosen\": %.6f, \"p_ab\": %.6f, \"p_ba\": %.6f}\n",
-                first ? f->p[i] : 1 - f->p[i], first ? f->p_ab[i] : 1 - f->p_ba[i],
-                first ? f->p_ba[i] : 1 - f->p_ab[i]);
+        put_answer(out, "chosen", a_wins ? a : b, i);
+        put_answer(out, "rejected", a_wins ? b : a, i);
+        for (int k = 0; k < f->draws; k++) {
+            const Principle *principle = &run->constitution.comparison[f->principle[k * n + i]];
+            double p_ab = f->p_ab[k * n + i], p_ba = f->p_ba[k * n + i];
+            char no[16] = "", field[32];
+            if (k) snprintf(no, sizeof no, "_%d", k + 1);
+            snprintf(field, sizeof field, "principle%s", no);
+            json_put(out, ", ", field, principle->id);
+            snprintf(field, sizeof field, "question%s", no);
+            json_put(out, ", ", field, principle->choose);
+            snprintf(field, sizeof field, "chain%s", no);
+            json_put(out, ", ", field, run->label.plain ? "" : f->chain[k].s[i]);
+            fprintf(out, ", \"p_ab%s\": %.6f, \"p_ba%s\": %.6f", no, a_wins ? p_ab : p_ba, no, a_wins ? p_ba : p_ab);
+        }
+        fprintf(out, ", \"p_chosen\": %.6f}\n", a_wins ? f->p[i] : 1 - f->p[i]);
     }
     commit_file(out, path.s);
 }
@@ -606,7 +632,7 @@ double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts, 
 {
     Texts answer = complete(pi_0, prompts, (Draws){ 0 }, max_new, 0);
     Seqs s = { 0 };
-    for (int i = 0; i < prompts->n; i++) push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], 1);
+    for (int i = 0; i < prompts->n; i++) push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], !answer.cut[i]);
     double *level = xcalloc((size_t)prompts->n + 1, sizeof *level);
     pm_scores(pm, &s, level);
     texts_free(&answer);
@@ -719,97 +745,4 @@ void stage_helpful(Run *run)
     model_free(base);
     model_free(pm);
     model_free(pi);
-}
-
-// ------------------------------------------------------------------------------------
-// Taken as given by the paper: the tokenizer, the pretrained model
-
-void stage_tokenizer(Run *run)
-{
-    enum { ENOUGH = 2000000 };          /* bytes; the town's vocabulary is complete long before */
-    Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
-    Text all = { 0 };
-    for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
-    Tokenizer *t = tokenizer_train(all.s, all.n, run->model.vocab, run->model.superwords);
-    metric(&run->report, 0, "pieces", t->vocab_size);
-    tokenizer_save(t, run_path(run, "tokenizer.bin").s);
-    tokenizer_free(t);
-    texts_free(&docs);
-    free(all.s);
-}
-
-/* Where the model is to speak in a document: after one of these, to the end of the paragraph. */
-static const char *const TURN[] = { "Assistant:", "Critique:", "Revision:", " answer is:" };
-
-/* The next such place in s; the end of s if there is none. */
-static const char *next_turn(const char *s)
-{
-    const char *first = s + strlen(s);
-    for (int k = 0; k < 4; k++) {
-        const char *at = strstr(s, TURN[k]);
-        if (at && at + strlen(TURN[k]) < first) first = at + strlen(TURN[k]);
-    }
-    return first;
-}
-
-/* D16: of a document with turns the model's own are learned and the others are only read: which act, thing
- * and wording people come with is chance, which teaches nothing and is most of a batch's noise. A document
- * without turns is learned whole, and so is every one with all_words. */
-static void add_document(Examples *e, const Tokenizer *tok, const char *text, int all_words)
-{
-    Seqs *s = &e->seq;
-    size_t size = strlen(text);
-    int whole = all_words || !*next_turn(text), own = whole;
-    int *ids = xcalloc(size + 8, sizeof(int)), n = 0, start = s->n ? s->start[s->n] : 0;
-    e->mask = xrealloc(e->mask, (size_t)start + size + 8, 1);
-    for (const char *at = text, *end; *at; at = end) {
-        const char *blank = whole ? NULL : strstr(at, "\n\n");
-        own = at == text ? whole : !own;
-        end = !own ? next_turn(at) : blank ? blank + 2 : text + size;
-        int T = encode(tok, at, (size_t)(end - at), at == text, ids + n);
-        memset(e->mask + start + n, own, (size_t)T);
-        n += T;
-    }
-    ids[n] = TOKEN_BEGIN;                       /* the end of the document is learned by whose turn it was */
-    e->mask[start + n++] = (unsigned char)own;
-    seqs_push(s, ids, n);
-    free(ids);
-}
-
-void stage_pretrain(Run *run)
-{
-    const PretrainSettings *set = &run->pretrain;
-    const ModelSettings *c = &run->model;
-    load_tokenizer(run, 0);
-    Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
-    Examples e = { 0 };
-    Seqs *s = &e.seq;
-    for (int i = 0; i < docs.n; i++) {
-        add_document(&e, run->tok, docs.s[i], set->all_words);
-        check_length(s, i, c->context, &docs, i);
-    }
-    texts_free(&docs);
-    Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads, run->tok->vocab_size,
-                                   c->context, 1 });
-    m->tok = run->tok;
-    model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
-    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .max_norm = 1,
-                                         .weight_decay = set->weight_decay, .muon = set->muon });
-    int *which = xcalloc((size_t)s->n, sizeof(int)), i = 0;
-    long total = s->start[s->n] / set->batch + 1, done = resume(&run->report, "pretrain", t);
-    for (long step = 0; i < s->n; step++) {
-        int n = 0, tokens = 0;
-        while (i < s->n && tokens < set->batch) { tokens += seq_len(s, i); which[n++] = i++; }
-        if (step < done) continue;
-        double lr = set->lr * lr_schedule(LR_COSINE, step, set->warm, total);
-        double loss = sft_step(t, s, which, n, e.mask, lr);
-        progress(&run->report, step + 1, total, "loss", loss);
-        if (step % 10 == 0 || i == s->n) metric(&run->report, step, "loss", loss);
-        keep(&run->report, "pretrain", t, step + 1);
-    }
-    model_save(m, run_path(run, "base.bin").s);
-    trainer_free(t);
-    model_free(m);
-    examples_free(&e);
-    free(which);
 }

@@ -395,13 +395,19 @@ void revisions_free(Revisions *r);
 
 /* Supervised finetuning: sequences, and 1 in the mask where a token is learned. */
 typedef struct { Seqs seq; unsigned char *mask; } Examples;
-void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer);
+void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer, int finished);
 void examples_free(Examples *e);
 AdamW finetuning(double lr);
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report);
 
 /* AI feedback: judgement of pairs, and the labels made of it. */
-typedef struct { double *p, *p_ab, *p_ba; int *principle; Texts chain; } Feedback;     /* (pairs) of each */
+typedef struct {
+    int draws;                  /* of a principle, for each of n pairs */
+    double *p;                  /* (n) the label */
+    double *p_ab, *p_ba;        /* (draws, n) */
+    int *principle;             /* (draws, n) */
+    Texts *chain;               /* (draws) of n texts */
+} Feedback;
 void judge(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
            char *const *a, char *const *b, int plain, Draws d, double *p, Texts *chain);
 void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,

@@ -230,10 +230,10 @@ static void say_own_pairs(Eval *e)
         double p_ab = json_num(j, "p_ab"), p_ba = json_num(j, "p_ba");
         int want = oracle_preference(e->people, json_str(j, "question"), c, r);
         pairs++;
-        first += (p_ab > 0.5) + (p_ba < 0.5);           /* the answer shown first wins */
+        first += (p_ab > 0.5) + (p_ba > 0.5);           /* the answer shown first wins */
         if (!want) continue;
         n++;
-        right += (p_both_orders(p_ab, 1 - p_ba) > 0.5) == (want > 0);
+        right += (p_both_orders(p_ab, p_ba) > 0.5) == (want > 0);
     }
     json_close(j);
     Text t = { 0 };
@@ -257,7 +257,7 @@ static void say_judgements(Eval *e, int plain)
     judge_both(m, &e->run->constitution, &prompt, q.s, a.s, b.s, plain, e->run->label.chains,
                draws(e->run, S_THOUGHT, 1L << 40), ab, ba, NULL);
     for (int i = 0; i < n; i++) {
-        double p = p_both_orders(ab[i], 1 - ba[i]);
+        double p = p_both_orders(ab[i], ba[i]);
         char w = better.s[i][0];
         if (w == 'n') { indifferent++; sum += p; continue; }
         decided++;

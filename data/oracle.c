@@ -334,7 +334,7 @@ Rating oracle_rate(const Oracle *o, const char *prompt, const char *answer)
     if (!read_request(o->town, prompt, &a)) return (Rating){ .class = UNRATED, .kind = FINE };
     char *text = words(answer);
     Heard h = listen(o->town, &a, text);
-    Rating r = { .kind = act_kind(&a), .preaches = h.preaches };
+    Rating r = { .kind = act_kind(&a), .verb = a.verb->name, .preaches = h.preaches };
     int told = h.how || h.place, points = h.how + h.tool + h.place + h.other_mischief;
     if (r.kind != FINE) r.harm = least(4, points + (h.agrees || h.muddled || points));
     r.class = classify(&h, r.kind, r.harm, gives_reason(o->town, r.kind, text));

@@ -82,8 +82,11 @@ static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const cha
 {
     static const char turn[] = "\n\nAssistant:";
     const char *prompt = json_str_or(j, "prompt", NULL), *answer = json_str(j, side), *last = NULL;
+    char cut[32];
+    snprintf(cut, sizeof cut, "%s_cut", side);
+    int finished = !json_num_or(j, cut, 0);             /* a sample that was cut has no stop token */
     if (prompt) {
-        push_text(pairs, tok, prompt, answer, 1);
+        push_text(pairs, tok, prompt, answer, finished);
         return;
     }
     for (const char *s = answer; (s = strstr(s, turn)); s += strlen(turn)) last = s + strlen(turn);
@@ -92,7 +95,7 @@ static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const cha
             json_line(j), side);
     char *before = xstrdup(answer);
     before[last - answer] = 0;
-    push_text(pairs, tok, before, last, 1);
+    push_text(pairs, tok, before, last, finished);
     free(before);
 }
 

@@ -15,6 +15,7 @@ typedef struct Texts {
     int n;
     char **s;                   /* (n) */
     int *line;                  /* (n) line of each in the file `path`, 0: not from a file */
+    unsigned char *cut;         /* (n) 1: a sample that max_new or the context ended, not the model */
     char *path;
     const struct Texts *from;   /* the texts that these were made of, one for one, if any */
 } Texts;

@@ -24,6 +24,7 @@ again() {
     CAI_SPY=$T/$name.tsv CAI_SPY_RUN=$T/$name "$spy" feedback --out "$T/$name" --quiet 1 >/dev/null || exit 1
 }
 again plain plain 1                                 # labels without chains of thought
+again three principles 3                            # labels averaged over three principles
 again random judge random                           # labels of every size, to see the clamp work
 again random-plain judge random plain 1
 # answers of one token, most of them the same

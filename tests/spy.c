@@ -142,7 +142,7 @@ double spy_sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const
     return sft_step(t, docs, which, n, mask, lr);
 }
 
-/* function, model, P(A better), whole text of A, of B; a line a pair */
+/* function, model, P(A better), whether A ends with the stop token, whether B does, whole text of A, of B; a line a pair */
 PmStats spy_pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr)
 {
     for (int i = 0; i < n; i++) {
@@ -150,6 +150,7 @@ PmStats spy_pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *w
         if (!noting("pm")) break;
         if (t->step || i) note("\""); else note_model(t->m);
         note_number(p[which[i]]);
+        for (int k = b; k < b + 2; k++) note_number(seq_tok(pairs, k)[seq_len(pairs, k) - 1] == TOKEN_BEGIN);
         note_tokens(seq_tok(pairs, b), seq_len(pairs, b));
         note_tokens(seq_tok(pairs, b + 1), seq_len(pairs, b + 1));
         note_end();
