@@ -340,7 +340,7 @@ enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEED
 enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 };               /* tokens; the town's are shorter */
 
 /* Settings by stage; cli/options.c has the flag, the range and the source of each. */
-typedef struct { long corpus; int redteam, helpful, prefs, eval, judgements; double agree; } DataSettings;
+typedef struct { long corpus; int redteam, helpful, prefs, eval, judgements, reserved; double agree; } DataSettings;
 typedef struct { int dim, hidden, layers, heads, kv_heads, vocab, superwords, context; } ModelSettings;
 typedef struct { int batch, warm, all_words; double lr, muon, weight_decay; } PretrainSettings;
 typedef struct { int revisions, batch, final_only; double lr; } SlSettings;

@@ -94,6 +94,8 @@ static const Flag FLAGS[] = {
     { "max-new", 'i', AT(max_new), "40", 1, 4096, "longest answer in tokens (paper: 128)" },
     { "eval", 'i', AT(data.eval), "256", 8, 1e6, "evaluation prompts a set" },
     { "judgements", 'i', AT(data.judgements), "400", 8, 1e6, "held-out judgement items" },
+    { "reserved", 'i', AT(data.reserved), "0", 0, 1,
+      "1: evaluate the reserved verbs too; not for whoever changes settings" },
 };
 enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 

@@ -50,7 +50,7 @@ const Stage STAGES[N_STAGES] = {
     { "rl", stage_rl, "rl_cai.bin: PPO against the preference model",
       { "rl_cai.bin", "metrics/rl.tsv" } },
     { "eval", stage_eval, "summary.txt: every model on held-out prompts",
-      { "answers.jsonl", "summary.txt", "metrics/eval.tsv" } },
+      { "answers.jsonl", "judged.jsonl", "summary.txt", "metrics/eval.tsv" } },
 };
 
 int stage_index(const char *name)
