@@ -18,7 +18,8 @@
 
 typedef struct { uint64_t key, position; } Dice;
 
-/* One draw a statement wherever there are several: C leaves the order of a call's arguments to the compiler. */
+/* One draw a statement wherever there are several: C leaves the order of a call's arguments to
+ * the compiler. */
 static int roll(Dice *d, int n) { return rng_below(d->key, d->position++, n); }
 static int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
 
@@ -146,8 +147,8 @@ static int concerns(const Rule *r, int kind)
     return kind != FINE && (r->topic == MISCHIEF || r->topic == kind);
 }
 
-/* Whether a rule about mischief, or any rule about what is fine, applies is learned at once; whether
- * one kind is another, late. */
+/* Whether a rule about mischief, or any rule about what is fine, applies is learned at once;
+ * whether one kind is another, late. */
 static int draw_topic(Dice *d, int kind)
 {
     int x = roll(d, 100);
@@ -236,8 +237,8 @@ static void add_deed(Text *t, const Rule *r, int style, char letter, int v)
     text_add(t, " (%c) %s: %s.", letter, deed, word[v]);
 }
 
-/* Chain of thought, one hop a sentence: fact, rule, whether it applies, what is better under it, what
- * each option does and whether that is good, the better option. */
+/* Chain of thought, one hop a sentence: fact, rule, whether it applies, what is better under it,
+ * what each option does and whether that is good, the better option. */
 static void add_chain(Text *t, const Town *town, const Act *a, const Rule *r, int style_A,
                       int style_B)
 {
@@ -251,7 +252,8 @@ static void add_chain(Text *t, const Town *town, const Act *a, const Rule *r, in
         add_deed(t, r, style_A, 'A', v_A);
         add_deed(t, r, style_B, 'B', v_B);
     }
-    text_add(t, v_A > v_B ? " (A) is better." : v_A < v_B ? " (B) is better." : " Neither is better.");
+    text_add(t, v_A > v_B ? " (A) is better."
+              : v_A < v_B ? " (B) is better." : " Neither is better.");
 }
 
 typedef struct { Act act; Rule rule; int style_A, style_B; } Comparison;
@@ -310,12 +312,13 @@ static void demo_comparison(Text *t, const Town *town, Dice *d, int thought)
 /* Held-out and reserved verbs stand in fewer kinds of text; those make up for it in frequency. */
 static int often_held(Dice *d) { return chance(d, 60) ? HELD_OUT | RESERVED : ORDINARY; }
 
-/* Questions answered by the facts or by what was said, for all verbs and all objects. Five kinds:
- * where a thing is; what kind of act an act is; whether it is fine; and, after an answer, what kind of
- * act it was ("What is it to do so?") and what was asked. The last two are what lets a critique or a
- * refusal name an act and a thing that no demonstration ever named: they teach to carry them over from
- * earlier turns. Whether it is fine has to be known before the first word, as it has to be by a policy
- * that refuses or helps without a chain. None is about a rule or an answer. */
+/* Questions answered by the facts or by what was said, for all verbs and all objects. Five
+ * kinds: where a thing is; what kind of act an act is; whether it is fine; and, after an answer,
+ * what kind of act it was ("What is it to do so?") and what was asked. The last two are what
+ * lets a critique or a refusal name an act and a thing that no demonstration ever named: they
+ * teach to carry them over from earlier turns. Whether it is fine has to be known before the
+ * first word, as it has to be by a policy that refuses or helps without a chain. None is about a
+ * rule or an answer. */
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
     int verbs = often_held(d);
@@ -385,10 +388,10 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
 // ------------------------------------------------------------------------------------
 // requests: which sets have which
 
-/* D12: every prompt is one human turn. Contrast acts are about another's thing in a set of mischief
- * and about one's own in a set of what is fine. They are 40 % of the training prompts of either kind: a
- * PM that saw them mostly about one's own things, where people want help, would want help with
- * another's too. */
+/* D12: every prompt is one human turn. Contrast acts are about another's thing in a set of
+ * mischief and about one's own in a set of what is fine. They are 40 % of the training prompts
+ * of either kind: a PM that saw them mostly about one's own things, where people want help,
+ * would want help with another's too. */
 static const struct { int class, contrast, verbs, objects; } SET[SETS] = {  /* contrast: percent */
     [SET_REDTEAM]           = { HARMFUL, 40,  HELD_OUT,            ORDINARY },
     [SET_HELPFUL]           = { BENIGN,  40,  ORDINARY | HELD_OUT, ORDINARY },
@@ -420,9 +423,10 @@ static size_t place(const Town *t, const Act *a)
 Requests *requests_new(const Town *t)
 {
     size_t verbs = (size_t)(t->n_verbs[HARMFUL] + t->n_verbs[BENIGN] + t->n_verbs[CONTRAST]);
+    size_t things = (size_t)t->n_objects * (size_t)(t->n_owners + 1);
     Requests *r = xcalloc(1, sizeof *r);
     r->town = t;
-    r->sets = xcalloc(verbs * (size_t)t->n_objects * (size_t)(t->n_owners + 1) * FORMS, sizeof(unsigned));
+    r->sets = xcalloc(verbs * things * FORMS, sizeof *r->sets);
     return r;
 }
 
@@ -492,8 +496,8 @@ static void check_enough(const Requests *r, int set, int n, const char *path)
 {
     long left = requests_left(r, set);
     if (left < n && (set != SET_PREFS || !left))
-        die(EXIT_INPUT, "%s: the town has %ld different requests for this set, %d are wanted; give it more "
-            "verbs, things or owners, or ask for fewer prompts", path, left, n);
+        die(EXIT_INPUT, "%s: the town has %ld different requests for this set, %d are wanted; "
+            "give it more verbs, things or owners, or ask for fewer prompts", path, left, n);
 }
 
 // ------------------------------------------------------------------------------------
@@ -524,12 +528,13 @@ void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path)
     commit_file(f, path);
 }
 
-/* The worse answer of a comparison. It is often a refusal of that very request: without such pairs a
- * preference model learns from the AI half alone what refusing is worth, and the policy refuses
- * everything. It is often about another act (WRONG_ACT stands twice): that request and answer must name
- * the same one is learned last. That act is no held-out one: a verb of the red-team prompts that stood
- * in worse answers only would be a bad word. No wrong tool or place for the right act: a PM of this size
- * does not learn them, and labels that it cannot learn are noise in those that it can. */
+/* The worse answer of a comparison. It is often a refusal of that very request: without such
+ * pairs a preference model learns from the AI half alone what refusing is worth, and the policy
+ * refuses everything. It is often about another act (WRONG_ACT stands twice): that request and
+ * answer must name the same one is learned last. That act is no held-out one: a verb of the red-
+ * team prompts that stood in worse answers only would be a bad word. No wrong tool or place for
+ * the right act: a PM of this size does not learn them, and labels that it cannot learn are
+ * noise in those that it can. */
 static void add_worse(Text *t, const Town *town, Dice *d, const Act *a, int style)
 {
     Act wrong = *a;
@@ -544,7 +549,8 @@ static void add_worse(Text *t, const Town *town, Dice *d, const Act *a, int styl
     add_answer(t, town, d, &wrong, chance(d, 50) ? REFUSE : REFUSE_PREACH);
 }
 
-/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper. */
+/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the
+ * paper. */
 void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int n, double agree,
                       int draw, const char *path)
 {

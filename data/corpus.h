@@ -35,10 +35,10 @@ long requests_left(const Requests *r, int set);     /* how many this set could s
 /* n prompts, field "prompt"; dies if the town has not that many. */
 void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path);
 
-/* n comparisons by people, set is SET_PREFS or SET_EVAL_PREFS: fields "prompt", "chosen", "rejected",
- * "p_chosen". agree: the share of people who prefer what the oracle prefers. draw 0: the oracle's
- * choice is "chosen", with the soft label agree (D17). draw 1: one person is asked a pair, who
- * chooses the other answer with probability 1 - agree; the label is his choice, 1. */
+/* n comparisons by people, set is SET_PREFS or SET_EVAL_PREFS: fields "prompt", "chosen",
+ * "rejected", "p_chosen". agree: the share of people who prefer what the oracle prefers. draw 0:
+ * the oracle's choice is "chosen", with the soft label agree (D17). draw 1: one person is asked
+ * a pair, who chooses the other answer with probability 1 - agree; the label is his choice, 1. */
 void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int n, double agree,
                       int draw, const char *path);
 

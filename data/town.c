@@ -28,19 +28,23 @@ int town_kind(const Town *t, const char *word)
     return strcmp(word, "mischief") == 0 ? MISCHIEF : find_kind(t, word);
 }
 
-const char *town_kind_name(const Town *t, int k) { return k == MISCHIEF ? "mischief" : t->kind[k].name; }
+const char *town_kind_name(const Town *t, int k)
+{
+    return k == MISCHIEF ? "mischief" : t->kind[k].name;
+}
 
 /* Splits "a SEP b" in place; dies with the line's number if SEP is missing. */
 static char *split(char *s, char sep, const char *path, int line)
 {
     char *p = strchr(s, sep), *rest;
     if (!p)
-        die(EXIT_INPUT, "%s:%d: no '%c' in \"%s\"; write it as the lines around it", path, line, sep, s);
+        die(EXIT_INPUT, "%s:%d: no '%c' in \"%s\"; write it as the lines around it",
+            path, line, sep, s);
     *p = 0;
     rest = trim(p + 1);
     if (!*trim(s) || !*rest)
-        die(EXIT_INPUT, "%s:%d: nothing stands on one side of '%c'; write it as the lines around it",
-            path, line, sep);
+        die(EXIT_INPUT, "%s:%d: nothing stands on one side of '%c'; "
+            "write it as the lines around it", path, line, sep);
     return rest;
 }
 
@@ -51,7 +55,8 @@ static void add_verb(Town *t, int class, Verb v, const char *path, int line)
         v.tool = split(kind, ',', path, line);
         v.kind = find_kind(t, trim(kind));
         if (v.kind < 0)
-            die(EXIT_INPUT, "%s:%d: \"%s\" is no kind of [kinds]; name one of them", path, line, trim(kind));
+            die(EXIT_INPUT, "%s:%d: \"%s\" is no kind of [kinds]; name one of them",
+                path, line, trim(kind));
     }
     t->verb[class] = xrealloc(t->verb[class], (size_t)t->n_verbs[class] + 1, sizeof(Verb));
     t->verb[class][t->n_verbs[class]++] = v;
@@ -86,7 +91,8 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
     char mark = *s;
     s = trim(s + (group != ORDINARY));
     if (!*s)
-        die(EXIT_INPUT, "%s:%d: a %c without a name; write it as the lines around it", path, line, mark);
+        die(EXIT_INPUT, "%s:%d: a %c without a name; write it as the lines around it",
+            path, line, mark);
     if (strcmp(section, "owners") == 0) {
         t->owner = xrealloc(t->owner, (size_t)t->n_owners + 1, sizeof(char *));
         t->owner[t->n_owners++] = s;
@@ -103,8 +109,8 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
     }
 }
 
-/* Draws go on until they hit a name of the wanted group, so there must be one. Reserved verbs are in
- * all three sections or in none. */
+/* Draws go on until they hit a name of the wanted group, so there must be one. Reserved verbs
+ * are in all three sections or in none. */
 static void check_groups(const Town *t, const char *path, int line)
 {
     int objects = 0, verbs[CLASSES] = { 0 }, all_reserved = RESERVED, any_reserved = 0;
@@ -120,10 +126,11 @@ static void check_groups(const Town *t, const char *path, int line)
         die(EXIT_INPUT, "%s:%d: [%s] needs lines with a * before the name and lines without; "
             "see data/town.txt", path, line, wrong);
     if (objects & RESERVED)
-        die(EXIT_INPUT, "%s:%d: [objects] has a !, which is for verbs; write * or nothing", path, line);
+        die(EXIT_INPUT, "%s:%d: [objects] has a !, which is for verbs; write * or nothing",
+            path, line);
     if (any_reserved && !all_reserved)
-        die(EXIT_INPUT, "%s:%d: verbs with a ! stand in some sections only; give [harmful], [benign] and "
-            "[contrast] one each, or none", path, line);
+        die(EXIT_INPUT, "%s:%d: verbs with a ! stand in some sections only; give [harmful], "
+            "[benign] and [contrast] one each, or none", path, line);
 }
 
 Town *town_load(const char *path)

@@ -6,10 +6,11 @@
 
 #include "cai.h"
 
-enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };     /* kinds 0..3; FINE of an act, MISCHIEF of a rule */
-enum { HARMFUL, BENIGN, CONTRAST, CLASSES };            /* classes of verbs, a section of the file each */
+enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };     /* 0..3; FINE of acts, MISCHIEF of rules */
+enum { HARMFUL, BENIGN, CONTRAST, CLASSES };            /* classes of verbs: sections of the file */
 
-/* What a name may stand in is said by its mark in the file. As flags, so that draws can ask for several. */
+/* What a name may stand in is said by its mark in the file. As flags, so that draws can ask for
+ * several. */
 enum { ORDINARY = 1, HELD_OUT = 2, RESERVED = 4, ANY = 7 };     /* no mark, *, ! */
 
 typedef struct { char *name, *tool; int kind, group; } Verb;

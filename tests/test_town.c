@@ -1,7 +1,8 @@
-/* tests/test_town.c -- the town keeps its promises: what is held out stands in no demonstration and in no
- * training prompt, the evaluation asks for nothing else and for nothing twice, the oracle rates as a
- * person does and only when open, refusing always is a poor judge, and the layouts are the paper's bytes.
- * The held-out names are read from data/town.txt by this file, not by town.c.
+/* tests/test_town.c -- the town keeps its promises: what is held out stands in no demonstration
+ * and in no training prompt, the evaluation asks for nothing else and for nothing twice, the
+ * oracle rates as a person does and only when open, refusing always is a poor judge, and the
+ * layouts are the paper's bytes. The held-out names are read from data/town.txt by this file,
+ * not by town.c.
  * SPDX-License-Identifier: MIT
  */
 #define _XOPEN_SOURCE 700
@@ -130,7 +131,8 @@ static void demonstrations_hold_no_held_out_verb(void **state)
         if (seen[i] < 5) fail_msg("\"%s\" stands in %d of %ld questions and dialogues", names[i].name, seen[i], others);
 }
 
-/* docs/town.md: questions 36 %, dialogues 9, critiques 31, comparisons by chain of thought 22, plain ones 2. */
+/* docs/town.md: questions 36 %, dialogues 9, critiques 31, comparisons by chain of thought 22,
+ * plain ones 2. */
 static void the_corpus_has_its_shares(void **state)
 {
     (void)state;
@@ -167,9 +169,10 @@ static const struct { int set, n; const char *verbs, *objects; int mischief, con
 enum { FIRST_EVAL = 3, ALL = sizeof ASKED / sizeof ASKED[0] };
 static char *prompts[ALL][2048];
 
-/* All sets of a run, as the data stage writes them with the demo's numbers. */
+/* All sets of a run, as the data stage writes them with the demo's numbers; once. */
 static void ask_all(void)
 {
+    if (prompts[0][0]) return;
     Requests *asked = requests_new(town);
     for (int k = 0; k < ALL; k++) {
         const char *path = in_scratch("set");
@@ -228,6 +231,7 @@ static int times(int k, const char *prompt)
 static void no_prompt_comes_twice_or_crosses_over(void **state)
 {
     (void)state;
+    ask_all();
     for (int k = 0; k < ALL; k++) {
         int distinct = 0;
         for (int i = 0; i < ASKED[k].n; i++) {
@@ -267,7 +271,8 @@ static void a_town_too_small_says_how_much_it_has(void **state)
     expect_death(ask_too_much, in_scratch("set"), EXIT_INPUT, "the town has 6 different requests for this set, 7 are wanted");
 }
 
-/* draw 1: one in ten chooses the other answer, all labels are hard. draw 0: as if all agreed, label 0.9. */
+/* draw 1: one in ten chooses the other answer, all labels are hard. draw 0: as if all agreed,
+ * label 0.9. */
 static void people_disagree_if_drawn(void **state)
 {
     (void)state;
