@@ -18,7 +18,6 @@
  * batch, T tokens of one sequence, C width, F hidden width, L layers, H query heads, K key/value
  * heads, D head size, V vocabulary. A "d" before a name is the derivative of the loss by it.
  * SPDX-License-Identifier: MIT
- *
  */
 #include "cai.h"
 #include "lib/files.h"
