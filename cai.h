@@ -135,12 +135,10 @@ void scores(const Model *m, Acts *a, int n, const int *token, real *score);
  * latest logprobs and scores; NULL: these are not part of it. No gradient of the embedding or the
  * head is computed if grad->tok_emb or grad->head is NULL. */
 void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore);
-/* What sampling takes over from forward: key and value (KD) of layer l, final state (C), at token t
- * of sequence b. */
-const real *acts_key(const Model *m, const Acts *a, int l, int b, int t);
-const real *acts_value(const Model *m, const Acts *a, int l, int b, int t);
-const real *acts_state(const Model *m, const Acts *a, int b, int t);
-int acts_rows(const Acts *a);
+/* What sampling takes over from forward, of sequence b: keys and values (T, KD) of layer l, final
+ * normed states (T, C). */
+void acts_cache(const Model *m, const Acts *a, int l, int b, const real **k, const real **v);
+const real *acts_states(const Model *m, const Acts *a, int b);
 
 /* The layers; formulas and shapes stand at the functions. */
 void embed_forward(real *x, const real *E, const int *token, int N, int C);

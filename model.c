@@ -401,8 +401,7 @@ typedef struct { /* numbers that stay allocated from call to call */
 struct Acts {
     const Seqs *seqs;   /* the packed batch, of which this is sequences first..last-1 */
     int first, last, N; /* N: their tokens, a row each */
-    int *token;          /* (N) */
-    int *place, *same;
+    const int *token;   /* (N) */
     int *pos;           /* (N) position of each row in its sequence */
     Kept *layer;        /* (L+1); the last one holds only x, the residual stream at the top */
     real *h;            /* (N, C) final normed state */
@@ -415,7 +414,7 @@ struct Acts {
     real *dhrow;         /* (n_logp, C) */
     real *rope;          /* (rope_T, rope_D) table of angles */
     int rope_T, rope_D;
-    Block forward, heads, backward, table, gather[7]; /* where all of this lies */
+    Block forward, heads, backward, table; /* where all of this lies */
 };
 
 Acts *acts_new(void) { return xcalloc(1, sizeof(Acts)); }
@@ -424,8 +423,7 @@ void acts_free(Acts *a)
 {
     if (!a) return;
     free(a->forward.p), free(a->heads.p), free(a->backward.p), free(a->table.p);
-    free(a->pos), free(a->layer), free(a->row), free(a->target), free(a->score_row), free(a->place), free(a->same), free(a->token);
-    for (int i = 0; i < 7; i++) free(a->gather[i].p);
+    free(a->pos), free(a->layer), free(a->row), free(a->target), free(a->score_row);
     free(a);
 }
 
@@ -454,92 +452,17 @@ static size_t n_weights(const Config *c, int T)
     return (size_t)c->n_heads * (size_t)T * (size_t)whole_panels(T);
 }
 
-enum { SHARE_FROM = 8 };            /* tokens: a shorter common beginning is not worth the copying */
-
-static int common_start(const Seqs *s, int a, int b) {
-    int n = least(seq_len(s, a), seq_len(s, b)), i = 0;
-    while (i < n && seq_tok(s, a)[i] == seq_tok(s, b)[i]) i++;
-    return i;
-}
-
-/* Gives every token its row. What a row holds depends on its token and those before it only, so a sequence that
- * begins as an earlier one takes that one's rows up to where they part: two answers to one prompt, or two letters
- * after one question, are encoded once as far as they agree. */
-static void place_rows(Acts *a, const Seqs *s, int first, int last) {
-    int tokens = s->start[last] - s->start[first], N = 0, whole = first;
-    int *place = a->place = xrealloc(a->place, (size_t)tokens + 1, sizeof(int)), *same = a->same = xrealloc(a->same, (size_t)(last - first) + 1, sizeof(int));
-    a->token = xrealloc(a->token, (size_t)tokens + 1, sizeof(int));
-    a->pos = xrealloc(a->pos, (size_t)tokens + 1, sizeof(int));
-    for (int b = first, *earlier = place; b < last; b++) {
-        int T = seq_len(s, b), n = b > first ? common_start(s, whole, b) : 0;
-        if (n < SHARE_FROM) n = 0, whole = b, earlier = place;
-        for (int t = 0; t < T; t++) {
-            place[t] = t < n ? earlier[t] : N;
-            a->token[place[t]] = seq_tok(s, b)[t];
-            a->pos[place[t]] = t;
-            N += t >= n;
-        }
-        same[b - first] = n;
-        place += T;
-    }
-    a->N = N;
-}
-
-/* The row of token t of sequence b. */
-static int row_at(const Acts *a, int b, int t) { return a->place[a->seqs->start[b] - a->seqs->start[a->first] + t]; }
-
-int acts_rows(const Acts *a) { return a->N; }
-
-/* The rows of sequence b in x (N, width), from its first token on: where they lie, or a copy if they lie in two places. */
-static const real *rows_of(const Acts *a, Block *copy, const real *x, int b, int width) {
-    int T = seq_len(a->seqs, b);
-    if (a->same[b - a->first] == 0) return x + (T ? (size_t)row_at(a, b, 0) * width : 0);
-    real *to = reserve(copy, (size_t)T * width);
-    for (int t = 0; t < T; t++) memcpy(to + (size_t)t * width, x + (size_t)row_at(a, b, t) * width, sizeof(real) * (size_t)width);
-    return to;
-}
-
-static void attend_forward(Acts *a, int b, real *o, real *p, const real *q, const real *k, const real *v, int T, int H, int K, int D)
-{
-    int n = a->same[b - a->first], C = H * D, KD = K * D;
-    if (n == T) return;
-    real *own = o + (size_t)row_at(a, b, n) * C, *to = n ? reserve(&a->gather[3], (size_t)T * C) : own;
-    attention_forward(to, p, rows_of(a, &a->gather[0], q, b, C), rows_of(a, &a->gather[1], k, b, KD), rows_of(a, &a->gather[2], v, b, KD), T, H, K, D);
-    if (n) memcpy(own, to + (size_t)n * C, sizeof(real) * (size_t)(T - n) * C);     /* the beginning again, which is wasteful */
-}
-
-static void attend_backward(Acts *a, int b, real *dq, real *dk, real *dv, real *dp, const real *d_o, const real *p, const real *q, const real *k, const real *v,
-                                      int T, int H, int K, int D) {
-    int n = a->same[b - a->first], C = H * D, KD = K * D;
-    if (n == T) return;
-    const real *qb = rows_of(a, &a->gather[0], q, b, C), *kb = rows_of(a, &a->gather[1], k, b, KD), *vb = rows_of(a, &a->gather[2], v, b, KD);
-    size_t c0 = (size_t)row_at(a, b, n) * C, k0 = (size_t)row_at(a, b, n) * KD, tc = (size_t)T * C, tk = (size_t)T * KD, own = (size_t)(T - n) * C;
-    if (n == 0) { attention_backward(dq + c0, dk + k0, dv + k0, dp, d_o + c0, p, qb, kb, vb, T, H, K, D); return; }
-    real *do1 = reserve(&a->gather[3], tc), *dq1 = reserve(&a->gather[4], tc), *dk1 = reserve(&a->gather[5], tk), *dv1 = reserve(&a->gather[6], tk);
-    memset(do1, 0, (tc - own) * sizeof(real));
-    memcpy(do1 + (tc - own), d_o + c0, own * sizeof(real));
-    memset(dk1, 0, tk * sizeof(real));
-    memset(dv1, 0, tk * sizeof(real));
-    attention_backward(dq1, dk1, dv1, dp, do1, p, qb, kb, vb, T, H, K, D);
-    memcpy(dq + c0, dq1 + (tc - own), own * sizeof(real));
-    for (int t = 0; t < T; t++) {
-        size_t to = (size_t)row_at(a, b, t) * KD;
-        for (int j = 0; j < KD; j++) {
-            dk[to + j] += dk1[(size_t)t * KD + j];
-            dv[to + j] += dv1[(size_t)t * KD + j];
-        }
-    }
-}
-
 /* Takes sequences first..last-1 of s: checks them against the model, numbers their positions, and
  * lays out what the forward pass fills. */
 static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int last)
 {
-    int longest = 1, D = head_size(c);
+    int longest = 1, D = head_size(c), row = 0;
     size_t n_att = 0;
     a->seqs = s, a->first = first, a->last = last;
-    place_rows(a, s, first, last);
+    a->N = s->start[last] - s->start[first];
+    a->token = a->N > 0 ? seq_tok(s, first) : NULL;
     a->n_logp = a->n_score = 0;
+    a->pos = xrealloc(a->pos, (size_t)a->N + 1, sizeof(int));
     for (int b = first; b < last; b++) {
         int T = seq_len(s, b);
         if (T > c->seq_len)
@@ -553,6 +476,7 @@ static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int l
                     "token %d is beyond the model's vocabulary of %d; use the tokenizer it was "
                     "trained with",
                     token, c->vocab_size);
+            a->pos[row++] = t;
         }
         longest = most(longest, T);
         n_att += n_weights(c, T);
@@ -582,16 +506,22 @@ static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int l
     }
 }
 
-const real *acts_key(const Model *m, const Acts *a, int l, int b, int t) {
-    return a->layer[l].k + (size_t)row_at(a, b, t) * kv_dim(&m->c);
+/* The first row of sequence b. */
+static size_t first_row(const Acts *a, int b)
+{
+    return (size_t)(a->seqs->start[b] - a->seqs->start[a->first]);
 }
 
-const real *acts_value(const Model *m, const Acts *a, int l, int b, int t) {
-    return a->layer[l].v + (size_t)row_at(a, b, t) * kv_dim(&m->c);
+void acts_cache(const Model *m, const Acts *a, int l, int b, const real **k, const real **v)
+{
+    size_t at = first_row(a, b) * (size_t)kv_dim(&m->c);
+    *k = a->layer[l].k + at;
+    *v = a->layer[l].v + at;
 }
 
-const real *acts_state(const Model *m, const Acts *a, int b, int t) {
-    return a->h + (size_t)row_at(a, b, t) * m->c.dim;
+const real *acts_states(const Model *m, const Acts *a, int b)
+{
+    return a->h + first_row(a, b) * (size_t)m->c.dim;
 }
 
 // ------------------------------------------------------------------------------------
@@ -602,8 +532,8 @@ static int *copy_rows(int *to, const Acts *a, int n, const int *token)
 {
     to = xrealloc(to, (size_t)n + 1, sizeof(int));
     for (int i = 0; i < n; i++) {
-        assert(token[i] >= 0 && token[i] < a->seqs->start[a->last] - a->seqs->start[a->first]);
-        to[i] = a->place[token[i]];
+        assert(token[i] >= 0 && token[i] < a->N);
+        to[i] = token[i];
     }
     return to;
 }
@@ -623,7 +553,7 @@ void logprobs(const Model *m, Acts *a, int n, const int *token, const int *targe
     for (int i = 0; i < n; i++) {
         assert(target[i] >= 0 && target[i] < V);
         a->target[i] = target[i];
-        memcpy(a->hrow + (size_t)i * C, a->h + (size_t)a->row[i] * C, sizeof(real) * (size_t)C);
+        memcpy(a->hrow + (size_t)i * C, a->h + (size_t)token[i] * C, sizeof(real) * (size_t)C);
     }
     matmul(a->prob, a->hrow, m->head, n, C, V);
     logsoftmax_forward(logp, entropy, a->prob, target, n, V);
@@ -636,7 +566,7 @@ void scores(const Model *m, Acts *a, int n, const int *token, real *score)
     a->n_score = n;
     a->score_row = copy_rows(a->score_row, a, n, token);
     for (int i = 0; i < n; i++) {
-        const real *h = a->h + (size_t)a->score_row[i] * C;
+        const real *h = a->h + (size_t)token[i] * C;
         real sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int j = 0; j < C; j++) sum += m->score_w[j] * h[j];
@@ -707,7 +637,8 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
         real *p = k.p;
         for (int b = first; b < last; b++) {
             int T = seq_len(s, b);
-            attend_forward(a, b, k.o, p, k.q, k.k, k.v, T, H, K, D);
+            size_t at = first_row(a, b), q = at * C, kv = at * KD;
+            attention_forward(k.o + q, p, k.q + q, k.k + kv, k.v + kv, T, H, K, D);
             p += n_weights(c, T);
         }
 
@@ -789,7 +720,9 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         memset(dv, 0, NKD * sizeof(real));
         for (int b = a->first; b < a->last; b++) {
             int T = seq_len(s, b);
-            attend_backward(a, b, dq, dk, dv, dp, d_o, p, k.q, k.k, k.v, T, H, K, D);
+            size_t at = first_row(a, b), q = at * C, kv = at * KD;
+            attention_backward(dq + q, dk + kv, dv + kv, dp, d_o + q, p, k.q + q, k.k + kv,
+                               k.v + kv, T, H, K, D);
             p += n_weights(c, T);
         }
 

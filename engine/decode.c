@@ -229,7 +229,7 @@ static void decode_logits(const Sampler *sm, Decoder *d)
 static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last, int id)
 {
     const Config *c = &sm->m->c;
-    int C = c->dim, max_new = sm->how.max_new;
+    int C = c->dim, KD = kv_dim(c), max_new = sm->how.max_new;
     forward(sm->m, a, sm->prompt, first, last);
     for (int b = first; b < last; b++, id++) {
         int T = seq_len(sm->prompt, b);
@@ -241,11 +241,13 @@ static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last,
                 T, sm->q.n, c->seq_len);
         if (max_new == 0 && sm->q.n == 0) continue; /* nothing is wanted */
         d->asked[id] = max_new == 0 ? 0 : -1;
-        for (int l = 0; l < c->n_layers; l++)
-            for (int t = 0; t < T; t++)
-                cache_store(d, c, l, id, t, acts_key(sm->m, a, l, b, t),
-                            acts_value(sm->m, a, l, b, t));
-        memcpy(d->xn + d->n * C, acts_state(sm->m, a, b, T - 1), sizeof(real) * (size_t)C);
+        for (int l = 0; l < c->n_layers; l++) {
+            const real *k, *v;
+            acts_cache(sm->m, a, l, b, &k, &v);
+            for (int t = 0; t < T; t++, k += KD, v += KD) cache_store(d, c, l, id, t, k, v);
+        }
+        const real *h = acts_states(sm->m, a, b) + (size_t)(T - 1) * C;
+        memcpy(d->xn + d->n * C, h, sizeof(real) * (size_t)C);
         d->id[d->n] = id;
         d->pos[d->n++] = T - 1;
     }

@@ -407,47 +407,33 @@ static void neighbours_do_not_matter(void **state)
     model_free(m);
 }
 
-/* Sequences that begin alike share rows; values and gradients are those of each sequence by
- * itself. */
-static void shared_beginnings(void **state)
+/* Values and gradients of a packed batch are those of its sequences one by one, also where they
+ * begin alike or are the same. */
+static void packed_like_one_by_one(void **state)
 {
     (void)state;
-    enum { B = 6 };
-    const struct {
-        int like, upto, length, rows;
-    } plan[B] = {
-        { 0, 0, 20, 20 }, { 0, 12, 25, 13 },
-        { 0, 20, 20, 0 }, { 0, 15, 15, 0 }, /* parts, is the same, ends earlier */
-        { 0, 7, 18, 18 }, { 4, 10, 12, 2 }
-    }; /* too short to share; the next to be shared */
+    enum { B = 5 };
+    const int length[B] = { 20, 25, 20, 1, 33 }, alike[B] = { 0, 12, 20, 1, 0 }; /* as sequence 0 */
     for (int k = 0; k < N_SIZES; k++) {
         Model *m = some_model(SIZES[k], 9), *together = model_new(SIZES[k]),
               *apart = model_new(SIZES[k]);
         Acts *a = acts_new();
         Seqs s = { 0 };
-        int rows = 0, token[32], last[B];
+        int token[B][40], last[B];
         real logp[256], da[256], db[B], score[B], want[256], want_score;
         for (int b = 0; b < B; b++) {
-            for (int t = 0; t < plan[b].length; t++)
-                token[t] = t < plan[b].upto ? seq_tok(&s, plan[b].like)[t]
-                                            : (b + 3 * t) % SIZES[k].vocab_size;
-            if (b)
-                token[plan[b].upto] =
-                    plan[b].upto < plan[b].length
-                        ? (seq_tok(&s, plan[b].like)[plan[b].upto] + 1) % SIZES[k].vocab_size
-                        : 0;
-            seqs_push(&s, token, plan[b].length);
-            rows += plan[b].rows;
+            for (int t = 0; t < length[b]; t++)
+                token[b][t] = t < alike[b] ? token[0][t] : (b + 3 * t) % SIZES[k].vocab_size;
+            seqs_push(&s, token[b], length[b]);
         }
         int n = all_logp(m, a, &s, 0, B, logp);
-        assert_int_equal(acts_rows(a), rows);
         for (int i = 0; i < n; i++) da[i] = (real)rng_normal(5, (uint64_t)i);
         for (int b = 0; b < B; b++)
             last[b] = s.start[b + 1] - 1, db[b] = (real)rng_normal(7, (uint64_t)b);
         scores(m, a, B, last, score);
         backward(m, together, a, da, db);
         for (int b = 0, at = 0; b < B; b++) {
-            int each = all_logp(m, a, &s, b, b + 1, want), end = plan[b].length - 1;
+            int each = all_logp(m, a, &s, b, b + 1, want), end = length[b] - 1;
             scores(m, a, 1, &end, &want_score);
             backward(m, apart, a, da + at, db + b);
             expect_near(score[b], want_score, NEAR);
@@ -1311,7 +1297,7 @@ int main(int argc, char **argv)
 #endif
         cmocka_unit_test(gradients_add_up),
         cmocka_unit_test(neighbours_do_not_matter),
-        cmocka_unit_test(shared_beginnings),
+        cmocka_unit_test(packed_like_one_by_one),
         cmocka_unit_test(extremes),
         cmocka_unit_test(products),
         cmocka_unit_test(cached_attention),
