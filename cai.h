@@ -35,6 +35,7 @@
 #include "lib/records.h"
 #include "lib/report.h"
 #include "lib/seqs.h"
+#include "lib/table.h"
 #include "lib/text.h"
 #include "lib/threads.h"
 #include "lib/gemm.h"
@@ -46,13 +47,11 @@
 enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 };  /* 3..258 bytes */
 
 typedef struct {
-    int vocab_size;
-    int max_length;         /* longest piece in bytes */
-    char **piece;           /* (V) NUL-terminated; a NUL byte never stands inside */
-    int *length;            /* (V) bytes */
-    float *score;           /* (V) merge rank: earlier merges score higher */
-    int *slot, n_slots;     /* hash table from spelling to id */
-    enum { REACH_TEXT, REACH_WORD, REACH_PHRASE } reach;       /* what no merge goes beyond: the whole text, a word, a phrase */
+    int vocab_size; /* V */
+    int max_length; /* of a piece, in bytes */
+    Table pieces;   /* (V) NUL-terminated; no piece holds a NUL */
+    float *score;   /* (V) earlier merges score higher */
+    unsigned char (*joined)[256]; /* (256, 256) 1: some piece holds these two bytes side by side */
 } Tokenizer;
 
 /* The last `superwords` pieces may hold several words of a phrase. */
