@@ -218,6 +218,7 @@ void rope_table(real *table, int T, int D)
 {
     for (int t = 0; t < T; t++)
         for (int j = 0; j < D / 2; j++) {
+            /* In double, since a late position has turned many times. */
             double angle = t * pow(ROPE_BASE, -2.0 * j / D);
             table[(size_t)t * D + j] = (real)cos(angle);
             table[(size_t)t * D + D / 2 + j] = (real)sin(angle);
@@ -469,6 +470,7 @@ static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int l
     a->token = a->N > 0 ? seq_tok(s, first) : NULL;
     a->n_logp = a->n_score = 0;
     a->pos = xrealloc(a->pos, (size_t)a->N + 1, sizeof(int));
+    /* Every token must be one that the model knows, at a position that it knows. */
     for (int b = first; b < last; b++) {
         int T = seq_len(s, b);
         if (T > c->seq_len)
@@ -499,8 +501,7 @@ static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int l
         k->p = take(&next, n_att), k->o = take(&next, NC);
         k->g = take(&next, NF), k->u = take(&next, NF);
     }
-    a->layer[L] = (Kept){ .x = take(&next, NC) };
-    a->h = take(&next, NC);
+    a->layer[L] = (Kept){ .x = take(&next, NC) }, a->h = take(&next, NC);
     a->xn = take(&next, NC), a->inv = take(&next, N), a->s = take(&next, NF);
     assert(next == a->forward.p + size);
 
@@ -552,7 +553,6 @@ void logprobs(const Model *m, Acts *a, int n, const int *token, const int *targe
         a->row[i] = token[i], a->target[i] = target[i];
         memcpy(a->hrow + (size_t)i * C, a->h + (size_t)token[i] * C, sizeof(real) * (size_t)C);
     }
-
     /* The logits, then in place the probabilities. */
     matmul(a->prob, a->hrow, m->head, n, C, V);
     logsoftmax_forward(logp, entropy, a->prob, target, n, V);
@@ -680,10 +680,8 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
 void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore)
 {
     const Config *c = &m->c;
-    const Seqs *s = a->seqs;
     int C = c->dim, F = c->hidden_dim, H = c->n_heads, K = c->n_kv_heads, D = head_size(c),
-        KD = K * D;
-    int N = a->N;
+        KD = K * D, N = a->N;
     size_t NC = (size_t)N * C, NKD = (size_t)N * KD, NF = (size_t)N * F;
 
     /* The gradients of one layer at a time. */
@@ -691,8 +689,8 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
     real *next = reserve(&a->backward, 4 * NC + 2 * NKD + n_scores + 3 * NF);
     real *dx = take(&next, NC), *dxn = take(&next, NC), *dq = take(&next, NC);
     real *d_o = take(&next, NC), *dk = take(&next, NKD), *dv = take(&next, NKD);
-    real *dp = take(&next, n_scores);
     real *ds = take(&next, NF), *dg = take(&next, NF), *du = take(&next, NF);
+    real *dp = take(&next, n_scores);
 
     /* logp and score of h; here dxn is dh */
     heads_backward(m, grad, a, dxn, dlogp, dscore);
@@ -732,7 +730,7 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         memset(dk, 0, NKD * sizeof(real));
         memset(dv, 0, NKD * sizeof(real));
         for (int b = a->first; b < a->last; b++) {
-            int T = seq_len(s, b);
+            int T = seq_len(a->seqs, b);
             size_t at = first_row(a, b), q = at * C, kv = at * KD;
             attention_backward(dq + q, dk + kv, dv + kv, dp, d_o + q, p, k.q + q, k.k + kv,
                                k.v + kv, T, H, K, D);
