@@ -499,17 +499,14 @@ Model *load_pm(const char *name)
     return pm;
 }
 
-static KlForm kl_form_of(const char *name)
+static int kl_form_of(const char *name)
 {
-    static const char *const warning[] = { "", "",
-        "the gradient of KL(pi_0 || pi): ends at (.566, .222, .212)",
-        "its mean gradient is 0, no restraint: ends at (1, 0, 0)",
-        "not the gradient of the KL, no restraint: ends at (1, 0, 0)",
-        "empties rare answers: ends at (.644, .356, .000)" };
     int k = kl_form_index(name);                /* known: options_check */
-    if (*warning[k]) fprintf(stderr, "cai: --kl-form %s: %s where k1-reward ends at the optimum (.529, .292, .179), rewards 1, 0, -1; docs/equations.md, "
-                                  "\"Where each KL estimator leads\"\n", name, warning[k]);
-    return (KlForm)k;
+    if (!kl_forms[k].right)
+        fprintf(stderr, "cai: --kl-form %s: %s: ends at %s where k1-reward ends at the optimum %s, rewards 1, 0, -1; "
+                        "docs/equations.md, \"Where each KL estimator leads\"\n",
+                name, kl_forms[k].why, kl_forms[k].ends, kl_forms[0].ends);
+    return k;
 }
 
 Ppo ppo_settings(double lambda_kl)

@@ -63,7 +63,7 @@ static const Flag FLAGS[] = {
     { "value-lr", 'd', &o.value_lr, "10", 0, 1e4, "times faster the value head learns than the policy: it starts at 0 (D7)" },
     { "helpful-kl", 'd', &o.helpful_kl, "0.3", 0, 100, "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
     { "lambda-kl", 'd', &o.lambda_kl, "0.07", 0, 100, "lambda_KL of RL-CAI (paper: 0.001; D5)" },
-    { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
+    { "kl-form", 's', &o.kl_form, "k1-reward", 0, 0, "k1-reward or k2-loss; wrong on purpose: k3-loss k1-loss k3-reward abs-reward" },
     { "eps-clip", 'd', &o.eps_clip, "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
     { "c-v", 'd', &o.c_v, "0.1", 0, 10, "value loss weight" },
     { "lambda-gae", 'd', &o.lambda_gae, "1", 0, 1, "GAE lambda (paper: not stated)" },
@@ -158,15 +158,6 @@ void options_help(FILE *f)
         fprintf(f, "  --preset %-12s %s\n", PRESETS[i].name, PRESETS[i].what);
     for (int i = 0; i < N_FLAGS; i++)
         fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value, FLAGS[i].what);
-}
-
-static const char *const KL_FORMS[] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss", "k3-reward", "abs-reward" };
-
-int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
-{
-    for (int k = 0; k < 6; k++)
-        if (strcmp(name, KL_FORMS[k]) == 0) return k;
-    return -1;
 }
 
 /* Flags that may differ between two calls on the same folder: they do not change its bytes. */
