@@ -2,100 +2,30 @@
  *
  * Every training step has one form:
  *
- *     forward_shards     the model reads the batch: log pi, V or the score at every row
+ *     forward_shards     the model reads the batch: log pi or a score at every row
  *     the loss           a formula of equations.c, and its derivative by what was read
  *     backward_shards    from these derivatives to the gradient of every weight
  *     trainer_step       the optimiser (engine/optim.c)
  *
+ * A row is a token at which the model is read (engine/batch.h, which runs rows in parallel).
+ *
  * Not here: text, prompts, principles, stages and files (cai.c); how a model computes its
  * log-probabilities (model.c). No entropy bonus, no adaptive KL coefficient, no reward scaling.
  *
- * Reading order: batches; sft_step (E13), pm_step (E1), dpo_step (E12); PPO (E4, E5, E6).
+ * Reading order: rows; sft_step (E13), pm_step (E1), dpo_step (E12); PPO (E4, E5, E6).
  * SPDX-License-Identifier: MIT
  */
 #include "cai.h"
+#include "engine/batch.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 // ------------------------------------------------------------------------------------
-// A batch: sequences, the rows at which a model is read, and the pieces that are read in parallel
-
-enum { LOGP = 1, ENTROPY = 2, SCORE = 4 };      /* what is read at a row */
-
-typedef struct {
-    const Seqs *s;
-    int n;                  /* rows, in the order of the tokens */
-    int *seq;               /* (n) the sequence of each */
-    int *at;                /* (n) the token whose final state is read; its target is token at + 1 */
-    double *logp, *entropy; /* (n) of the target, of the whole distribution; in nats */
-    double *score;          /* (n) the score head on the state: PM score or value */
-    double *dlogp, *dscore; /* (n) derivatives of the loss, for backward_shards */
-    int reads;              /* LOGP, ENTROPY, SCORE: what the latest forward pass read */
-    int n_piece;
-    int *first;             /* (n_piece+1) piece k is sequences first[k]..first[k+1]-1 */
-    int *begin;             /* (n_piece+1) and rows begin[k]..begin[k+1]-1 */
-    int *dead;              /* (n_piece) 1: the model's states are 0, whatever it reads */
-    int n_shard;            /* of the next training step: shard j is piece shard[j] */
-    int shard[SHARDS];
-} Batch;
+// Which rows a loss reads
 
 static int n_tokens(const Seqs *s) { return s->n ? s->start[s->n] : 0; }
-
-/* No rows yet, and room for one a token. */
-static Batch batch_new(const Seqs *s)
-{
-    Batch b = { .s = s };
-    size_t room = n_tokens(s);
-    b.seq = xcalloc(2 * room + 1, sizeof(int));
-    b.at = b.seq + room;
-    b.logp = xcalloc(5 * room + 1, sizeof(double));
-    b.entropy = b.logp + room, b.score = b.entropy + room;
-    b.dlogp = b.score + room, b.dscore = b.dlogp + room;
-    return b;
-}
-
-static void batch_free(Batch *b)
-{
-    free(b->seq);
-    free(b->logp);
-    free(b->first);
-}
-
-static void add_row(Batch *b, int seq, int at)
-{
-    b->seq[b->n] = seq;
-    b->at[b->n++] = at;
-}
-
-/* Cuts the batch into pieces of whole sequences with about equal numbers of tokens, possibly none.
- * Groups of `per` sequences stay together (2: a pair); a group belongs to the piece that its middle
- * token falls in. The first pieces are the shards, unless the caller chooses others. */
-static void cut(Batch *b, int per, int n_piece)
-{
-    const Seqs *s = b->s;
-    int n = s->n / per, group = 0, row = 0;
-    long long total = s->n ? s->start[n * per] : 0;
-    b->n_piece = n_piece;
-    b->first = xcalloc(3 * (size_t)n_piece + 2, sizeof(int));
-    b->begin = b->first + n_piece + 1, b->dead = b->begin + n_piece + 1;
-    for (int k = 0; k < n_piece; k++) {
-        while (group < n) {
-            long long twice_middle = (long long)s->start[group * per] + s->start[(group + 1) * per];
-            if (twice_middle * n_piece >= 2 * total * k) break;
-            group++;
-        }
-        b->first[k] = group * per;
-    }
-    b->first[n_piece] = n * per;
-    for (int k = 0; k < n_piece; k++) {
-        while (row < b->n && b->seq[row] < b->first[k + 1]) row++;
-        b->begin[k + 1] = row;
-    }
-    b->n_shard = n_piece < SHARDS ? n_piece : SHARDS;
-    for (int j = 0; j < b->n_shard; j++) b->shard[j] = j;
-}
 
 /* A row for every token of the answers: sequence b's from prompt_len[b] on. */
 static Batch answer_batch(const Seqs *s, const int *prompt_len, int per, int n_piece)
@@ -103,8 +33,8 @@ static Batch answer_batch(const Seqs *s, const int *prompt_len, int per, int n_p
     Batch q = batch_new(s);
     for (int b = 0; b < s->n; b++)
         for (int i = prompt_len[b] > 0 ? prompt_len[b] : 1; i < seq_len(s, b); i++)
-            add_row(&q, b, s->start[b] + i - 1);
-    cut(&q, per, n_piece);
+            batch_row(&q, b, s->start[b] + i - 1);
+    batch_cut(&q, per, n_piece);
     return q;
 }
 
@@ -114,11 +44,10 @@ static Batch last_batch(const Seqs *s, int per, int n_piece)
     Batch q = batch_new(s);
     for (int b = 0; b < s->n; b++) {
         if (!seq_len(s, b))
-            die(EXIT_INPUT, "sequence %d is empty, and a score is read at the last token; "
-                            "drop empty records", b);
-        add_row(&q, b, s->start[b + 1] - 1);
+            die(EXIT_INPUT, "sequence %d is empty: it has no last token to score; drop it", b);
+        batch_row(&q, b, s->start[b + 1] - 1);
     }
-    cut(&q, per, n_piece);
+    batch_cut(&q, per, n_piece);
     return q;
 }
 
@@ -132,139 +61,24 @@ static Seqs pick(const Seqs *s, int per, const int *which, int n)
     return batch;
 }
 
-/* A row for every token of s that is learned, s being the documents which[..] of docs. mask, packed as
- * docs: 1 at tokens that are learned; NULL: all are. The row is the token before; a document's first
- * token has none before it. */
+/* A row for every token that is learned of s, the documents which[..] of docs. mask, packed as docs:
+ * 1 at tokens that are learned; NULL: all are. The row is the token before; a document's first token
+ * has none. */
 static Batch target_batch(const Seqs *s, const Seqs *docs, const int *which,
                           const unsigned char *mask, int n_piece)
 {
     Batch q = batch_new(s);
     for (int b = 0; b < s->n; b++)
         for (int i = 1; i < seq_len(s, b); i++)
-            if (!mask || mask[docs->start[which[b]] + i]) add_row(&q, b, s->start[b] + i - 1);
-    cut(&q, 1, n_piece);
+            if (!mask || mask[docs->start[which[b]] + i]) batch_row(&q, b, s->start[b] + i - 1);
+    batch_cut(&q, 1, n_piece);
     return q;
-}
-
-// ------------------------------------------------------------------------------------
-// Forward and backward over the pieces of a batch, in parallel
-
-/* 1 if the state after sequence b is 0. The weights have then grown so large that the final norm's
- * sum of squares overflows, and every state is x / infinity. */
-static int is_dead(const Model *m, const Acts *a, const Seqs *s, int b)
-{
-    int T = seq_len(s, b), j = 0;
-    const real *h = T ? acts_state(m, a, b, T - 1) : NULL;
-    while (h && j < m->c.dim && h[j] == 0) j++;
-    return j == m->c.dim;
-}
-
-/* Runs piece k through m and reads its rows; afterwards `a` holds what backward needs. */
-static void read_piece(Batch *b, int k, const Model *m, Acts *a)
-{
-    int first = b->first[k], last = b->first[k + 1], from = b->begin[k], n = b->begin[k + 1] - from;
-    if (first == last) return;
-    int *state = xcalloc(2 * (size_t)n + 1, sizeof(int)), *target = state + n;
-    real *logp = xcalloc(3 * (size_t)n + 1, sizeof(real)), *entropy = logp + n, *score = entropy + n;
-    for (int i = 0; i < n; i++) {
-        state[i] = b->at[from + i] - b->s->start[first];
-        if (b->reads & LOGP) target[i] = b->s->token[b->at[from + i] + 1];
-    }
-    forward(m, a, b->s, first, last);
-    b->dead[k] = is_dead(m, a, b->s, last - 1);
-    if (b->reads & LOGP)
-        logprobs(m, a, n, state, target, logp, b->reads & ENTROPY ? entropy : NULL);
-    if (b->reads & SCORE) scores(m, a, n, state, score);
-    for (int i = 0; i < n; i++) {
-        b->logp[from + i] = logp[i];
-        b->entropy[from + i] = entropy[i];
-        b->score[from + i] = score[i];
-    }
-    free(state);
-    free(logp);
-}
-
-typedef struct { Batch *b; const Model *m; Trainer *t; int order[SHARDS]; } Job;
-
-static void read_job(void *context, int job)
-{
-    const Job *q = context;
-    Acts *a = acts_new();
-    for (int k = job; k < q->b->n_piece; k += SHARDS) read_piece(q->b, k, q->m, a);
-    acts_free(a);
-}
-
-/* Reads m at every row of b, without training it. */
-static void read_model(const Model *m, Batch *b, int reads)
-{
-    int bad = 0;
-    b->reads = reads;
-    parallel(SHARDS, read_job, &(Job){ .b = b, .m = m });
-    for (int k = 0; k < b->n_piece; k++) bad |= b->dead[k];
-    for (int i = 0; i < b->n; i++) bad |= !isfinite(b->logp[i]) || !isfinite(b->score[i]);
-    if (bad)
-        die(EXIT_NUMERICS, "a model's output is not finite, or does not depend on its input: its "
-                           "weights are too large or damaged; train it again at a lower rate");
-}
-
-/* The shards in order of their number of tokens, the largest first: two workers wait least. */
-static Job shard_jobs(Trainer *t, Batch *b)
-{
-    Job q = { .b = b, .m = t->m, .t = t };
-    int size[SHARDS];
-    for (int j = 0; j < b->n_shard; j++) {
-        int k = b->shard[j], at = j;
-        size[j] = b->s->n ? b->s->start[b->first[k + 1]] - b->s->start[b->first[k]] : 0;
-        for (; at > 0 && size[q.order[at - 1]] < size[j]; at--) q.order[at] = q.order[at - 1];
-        q.order[at] = j;
-    }
-    return q;
-}
-
-static void forward_job(void *context, int job)
-{
-    const Job *q = context;
-    int shard = q->order[job];
-    read_piece(q->b, q->b->shard[shard], q->m, q->t->acts[shard]);
-}
-
-/* Reads the model that is being trained at the rows of b's shards. */
-static void forward_shards(Trainer *t, Batch *b, int reads)
-{
-    Job q = shard_jobs(t, b);
-    b->reads = reads;
-    parallel(b->n_shard, forward_job, &q);
-    t->dead = 0;
-    for (int j = 0; j < b->n_shard; j++) t->dead |= b->dead[b->shard[j]];
-}
-
-static void backward_job(void *context, int job)
-{
-    const Job *q = context;
-    const Batch *b = q->b;
-    int shard = q->order[job], k = b->shard[shard], from = b->begin[k], n = b->begin[k + 1] - from;
-    if (b->first[k] == b->first[k + 1]) return;
-    real *dlogp = xcalloc(2 * (size_t)n + 1, sizeof *dlogp), *dscore = dlogp + n;
-    for (int i = 0; i < n; i++) {
-        dlogp[i] = (real)b->dlogp[from + i];
-        dscore[i] = (real)b->dscore[from + i];
-    }
-    backward(q->m, q->t->grad[shard], q->t->acts[shard], b->reads & LOGP ? dlogp : NULL,
-             b->reads & SCORE ? dscore : NULL);
-    free(dlogp);
-}
-
-/* Adds to the trainer's gradients that of the loss whose derivatives stand in b->dlogp, b->dscore. */
-static void backward_shards(Trainer *t, Batch *b)
-{
-    Job q = shard_jobs(t, b);
-    parallel(b->n_shard, backward_job, &q);
 }
 
 // ------------------------------------------------------------------------------------
 // Reading a model without training it
 
-enum { PIECE_TOKENS = 2048 };               /* bounds the memory of a long list */
+enum { PIECE_TOKENS = 2048 }; /* bounds the memory of a long list */
 static int pieces_of(const Seqs *s) { return 1 + n_tokens(s) / PIECE_TOKENS; }
 
 /* log pi of every sequence's rows together (b->s->n). Fresh array. */
@@ -305,8 +119,8 @@ void pm_scores(const Model *pm, const Seqs *s, double *score)
 }
 
 /* E1 fixes scores up to a constant only; this fixes the constant, as HH do before plotting (app.
- * B.2): 0 is the mean of s. It changes no training here: E1 sees differences, and PPO counts a score
- * from its prompt's level (D15), in which the constant is contained. It makes printed scores readable. */
+ * B.2): 0 is the mean of s. That makes printed scores readable and changes no training here: E1 sees
+ * differences, and PPO counts a score from its prompt's level (D15), which holds the same constant. */
 void pm_centre(Model *pm, const Seqs *s)
 {
     double *score = xcalloc(s->n + 1, sizeof *score), mean = 0;
@@ -327,10 +141,10 @@ double sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const uns
     double loss = 0;
     if (b.n) {
         forward_shards(t, &b, LOGP);
-        loss = sft_loss(b.n, b.logp) / b.n;
+        loss = sft_loss(b.n, b.logp) / b.n; /* E13, the mean over all rows */
         for (int i = 0; i < b.n; i++) b.dlogp[i] = -1.0 / b.n;
         backward_shards(t, &b);
-        check_loss(t, "supervised", loss, 10 * log(t->m->c.vocab_size + 1.0));      /* blind: log V */
+        check_loss(t, "supervised", loss, 10 * log(t->m->c.vocab_size + 1.0)); /* blind: log V */
         trainer_step(t, lr);
     }
     batch_free(&b);
@@ -352,8 +166,8 @@ double sft_eval(Trainer *t, const Seqs *docs, const int *which, int n, const uns
 // ------------------------------------------------------------------------------------
 // E1: the preference model
 
-/* Statistics are means over the batch. A pair with p = 1/2 has no better side: it counts in the loss
- * and the floor, not in accuracy and margin (that of the side which the label prefers). */
+/* Statistics are means over the batch. A pair with p = 1/2 has no better side: it counts in loss and
+ * floor, not in accuracy and margin (that of the side which the label prefers). */
 PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr)
 {
     Seqs s = pick(pairs, 2, which, n);
@@ -364,7 +178,7 @@ PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which
     forward_shards(t, &b, SCORE);
     for (int i = 0; i < n; i++) {
         double r_A = b.score[2 * i], r_B = b.score[2 * i + 1], p_A = p[which[i]], dr_A;
-        st.loss += pm_loss(r_A, r_B, p_A, &dr_A) / n;
+        st.loss += pm_loss(r_A, r_B, p_A, &dr_A) / n; /* E1 */
         b.dscore[2 * i] = dr_A / n;
         b.dscore[2 * i + 1] = -dr_A / n;
         st.entropy_floor += label_entropy(p_A) / n;
@@ -374,7 +188,7 @@ PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which
         p_correct[judged++] = sigmoid(margin);
     }
     backward_shards(t, &b);
-    check_loss(t, "preference-model", st.loss, 100);                        /* blind: log 2 */
+    check_loss(t, "preference-model", st.loss, 100); /* blind: log 2 */
     trainer_step(t, lr);
     st.accuracy = mc_accuracy(judged, p_correct);
     st.margin /= judged ? judged : 1;
@@ -402,13 +216,14 @@ double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prom
     double *logp = sum_by_sequence(&b), *dlogp = xcalloc(s.n + 1, sizeof *dlogp), loss = 0;
     for (int i = 0; i < n; i++) {
         int w = 2 * i, l = 2 * i + 1;
-        loss += dpo_loss(logp[w], logp[l], logp_ref[w], logp_ref[l], beta, p[which[i]], &dlogp[w]) / n;
+        double p_w = p[which[i]]; /* E12 */
+        loss += dpo_loss(logp[w], logp[l], logp_ref[w], logp_ref[l], beta, p_w, &dlogp[w]) / n;
         dlogp[w] /= n;
         dlogp[l] = -dlogp[w];
     }
     for (int i = 0; i < b.n; i++) b.dlogp[i] = dlogp[b.seq[i]];
     backward_shards(t, &b);
-    check_loss(t, "DPO", loss, 100);                                        /* blind: log 2 */
+    check_loss(t, "DPO", loss, 100); /* blind: log 2 */
     trainer_step(t, lr);
     free(logp), free(logp_ref), free(dlogp), free(prompt);
     batch_free(&b);
@@ -419,19 +234,21 @@ double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prom
 // ------------------------------------------------------------------------------------
 // E4: the KL penalty, where it acts and where PPO then ends
 //
-// PPO takes a reward as a constant, so a penalty in the reward acts through the policy gradient; a
+// PPO takes rewards as constants, so a penalty in the reward acts through the policy gradient; a
 // penalty in the loss acts through its own derivative. In the reward the log-ratio is that of the
 // policy that sampled; in the loss it is that of the policy that is being trained. The last column
 // is the end of exact ascent for three answers, pi_0 = (.2, .3, .5), rewards (1, 0, -1), lambda_kl
 // 1. `make verify` reproduces it (rows kl/...).
 
 const KlForm kl_forms[N_KL_FORMS] = {
-    { "k1-reward", KL_IN_REWARD, KL_K1, 1, "(.529, .292, .179)", "the optimum of E11; the default" },
+    { "k1-reward", KL_IN_REWARD, KL_K1, 1, "(.529, .292, .179)",
+      "the optimum of E11; the default" },
     { "k2-loss", KL_IN_LOSS, KL_K2, 1, "(.529, .292, .179)",
       "the optimum of E11: d k2 = logr d logr, whose mean under pi is the KL's gradient" },
     { "k3-loss", KL_IN_LOSS, KL_K3, 0, "(.566, .222, .212)", "the gradient of KL(pi_0 || pi)" },
     { "k1-loss", KL_IN_LOSS, KL_K1, 0, "(1, 0, 0)", "its mean gradient is 0, no restraint" },
-    { "k3-reward", KL_IN_REWARD, KL_K3, 0, "(1, 0, 0)", "not the gradient of the KL, no restraint" },
+    { "k3-reward", KL_IN_REWARD, KL_K3, 0, "(1, 0, 0)",
+      "not the gradient of the KL, no restraint" },
     { "abs-reward", KL_IN_REWARD, KL_ABS, 0, "(.644, .356, .000)", "empties rare answers" },
 };
 
@@ -442,30 +259,32 @@ int kl_form_index(const char *name)
     return -1;
 }
 
-/* The estimate at one token, logr = log pi - log pi_0. *slope receives its derivative by logr, which
- * is that by log pi. */
+/* The estimate at one token, logr = log pi - log pi_0. *slope receives its derivative by logr, that
+ * is, by log pi. */
 static double kl_estimate(const KlForm *form, double logr, double *slope)
 {
     switch (form->estimator) {
     case KL_K1: *slope = 1; return kl_k1(logr);
     case KL_K2: *slope = logr; return kl_k2(logr);
     case KL_K3: *slope = kl_k3_slope(logr); return kl_k3(logr);
-    default: *slope = logr < 0 ? -1 : 1; return fabs(logr);             /* KL_ABS */
+    default: *slope = logr < 0 ? -1 : 1; return fabs(logr); /* KL_ABS */
     }
 }
 
 // ------------------------------------------------------------------------------------
 // E5, E6: PPO
 //
-//     repeat:  y ~ pi(.|x) for each prompt x                        draw_answers  \ ppo_rollout
-//              r_PM(x, y), log pi_old, log pi_0, V                  score_answers /
-//              r_t (E4), A_t and G_t (E6), A whitened               returns       \ ppo_update
-//              for each epoch, for each minibatch: one step on E5   ppo_minibatch /
+//     ppo_rollout:  y ~ pi(.|x) for each prompt x                        draw_answers
+//                   log pi_old, log pi_0, V of every token; r_PM(x, y)   score_answers
+//     ppo_update:   r_t (E4), A_t and G_t (E6)                           answer_returns
+//                   A to mean 0 and variance 1                           whiten
+//                   for each epoch, for each minibatch: one step on E5   ppo_minibatch
 //
 // D7: the value is the score head of the policy itself; the two share a trunk. The head starts
-// at 0, so the first advantages are plain rewards.
+// at 0, so the first advantages are plain rewards. Between the two functions the caller may change
+// the scores: the loop subtracts each prompt's level (D15).
 
-enum { DRAW_ANSWER = 1, DRAW_ORDER = 2 };           /* uses of the iteration's random key */
+enum { DRAW_ANSWER = 1, DRAW_ORDER = 2 }; /* uses of the iteration's random key */
 
 /* The answers are cut into pieces of whole sequences ONCE. A minibatch is up to SHARDS pieces, and
  * epochs shuffle pieces, never what is in them. So the sequences that gave log pi_old together are
@@ -482,7 +301,7 @@ void rollout_free(Rollout *ro)
     seqs_free(&ro->seq);
     free(ro->prompt_len);
     free(ro->score);
-    free(ro->logp_old);             /* the block of all seven arrays */
+    free(ro->logp_old); /* the block of all seven arrays */
     *ro = (Rollout){ 0 };
 }
 
@@ -501,7 +320,7 @@ static void draw_answers(const Model *pi, const Seqs *prompts, uint64_t key, con
     int *whole = NULL;
     for (int b = 0; b < B; b++) {
         int P = seq_len(prompts, b), fits = pi->c.seq_len - P;
-        int T = least(seq_len(&answer, b), fits);   /* one behind the context cannot be read */
+        int T = least(seq_len(&answer, b), fits); /* one behind the context cannot be read */
         whole = xrealloc(whole, P + T + 1, sizeof *whole);
         memcpy(whole, seq_tok(prompts, b), P * sizeof *whole);
         memcpy(whole + P, seq_tok(&answer, b), T * sizeof *whole);
@@ -523,8 +342,8 @@ static int has_stopped(const Rollout *ro, int b, const Ppo *how)
 
 /* r_PM(x, y). D20: an answer that was cut gets missing_stop_penalty less; HH say nothing of them.
  * D21: an answer may end at any of how->stop. The PM learned from answers that end with stop[0], so
- * each is read with that end: else PPO finds that an end which no comparison has shown scores higher
- * than any answer. */
+ * each is read with that end: else PPO finds an end that no comparison has shown and that scores
+ * higher than any answer. */
 static void score_answers(const Model *pm, const Ppo *how, Rollout *ro)
 {
     Seqs read = ro->seq;
@@ -539,7 +358,8 @@ static void score_answers(const Model *pm, const Ppo *how, Rollout *ro)
     free(read.token);
 }
 
-/* log pi_old is read by forward and not taken from sample, whose cached products round otherwise. */
+/* log pi_old is read by forward and not taken from sample, whose cached products round otherwise.
+ * The reward, adv and ret of the rollout stay 0 until ppo_update. */
 void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs *prompts,
                  uint64_t key, const Ppo *how, Rollout *out)
 {
@@ -563,22 +383,24 @@ void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs
     score_answers(pm, how, out);
 }
 
-/* E4 at every token of answer b, then E6. Adds the answer's share to the statistics. */
+/* E4 at every token of answer b, then E6. Adds the answer's share to the statistics.
+ * reward_penalised takes the form's estimate for its log-ratio: k1(logr) is logr itself. */
 static void answer_returns(Rollout *ro, int b, const Ppo *how, PpoStats *st)
 {
     const KlForm *form = &kl_forms[how->kl_form];
     double lambda_kl = form->place == KL_IN_REWARD ? how->lambda_kl : 0, penalty = 0, slope;
     int B = ro->seq.n, from = ro->seq.start[b] + ro->prompt_len[b], to = ro->seq.start[b + 1];
     for (int i = from; i < to; i++) {
-        double logr = ro->logp_old[i] - ro->logp_ref[i], r_PM_if_last = i == to - 1 ? ro->score[b] : 0;
+        double logr = ro->logp_old[i] - ro->logp_ref[i];
+        double r_PM_if_last = i == to - 1 ? ro->score[b] : 0;
         ro->reward[i] = reward_penalised(r_PM_if_last, lambda_kl, kl_estimate(form, logr, &slope));
         penalty += ro->reward[i] - r_PM_if_last;
         st->kl += kl_k1(logr) / B;
         st->k3 += kl_k3(logr) / B;
         st->entropy += ro->entropy[i] / B;
     }
-    gae(to - from, ro->reward + from, ro->value + from, how->gamma, how->lambda_gae,
-        ro->adv + from, ro->ret + from);
+    gae(to - from, ro->reward + from, ro->value + from, how->gamma, how->lambda_gae, ro->adv + from,
+        ro->ret + from);
     st->non_score_reward += penalty / B;
     st->scores += ro->score[b] / B;
     st->rlhf_reward += (ro->score[b] + penalty) / B;
@@ -617,10 +439,10 @@ static void ppo_minibatch(Trainer *t, const Rollout *ro, const Ppo *how, double 
     for (int j = 0; j < b->n_shard; j++) {
         PpoStats sum = { 0 };
         for (int i = b->begin[b->shard[j]]; i < b->begin[b->shard[j] + 1]; i++) {
-            int y = b->at[i] + 1, clipped, v_clipped;           /* the answer's token */
+            int y = b->at[i] + 1, clipped, v_clipped; /* the answer's token */
             double logp = b->logp[i], V = b->score[i], dL_clip, dL_V, dKL;
-            double L_clip = ppo_clip_loss(logp, ro->logp_old[y], ro->adv[y], how->eps_clip,
-                                          &dL_clip, &clipped);
+            double L_clip =
+                ppo_clip_loss(logp, ro->logp_old[y], ro->adv[y], how->eps_clip, &dL_clip, &clipped);
             double L_V = value_loss(V, ro->value[y], ro->ret[y], how->eps_value, &dL_V, &v_clipped);
             double KL = kl_estimate(&kl_forms[how->kl_form], logp - ro->logp_ref[y], &dKL);
             loss += scale * (L_clip + how->c_v * L_V + lambda_kl * KL);
@@ -638,10 +460,11 @@ static void ppo_minibatch(Trainer *t, const Rollout *ro, const Ppo *how, double 
         st->value_loss += sum.value_loss, st->value_clipfrac += sum.value_clipfrac;
     }
     backward_shards(t, b);
-    check_loss(t, "PPO", loss, 1e8);        /* near 1; KL forms that are not right reach 1e5 */
+    check_loss(t, "PPO", loss, 1e8); /* near 1; KL forms that are not right reach 1e5 */
     trainer_step(t, lr);
 }
 
+/* Fisher and Yates. */
 static void shuffle(int *x, int n, uint64_t key)
 {
     for (int i = n - 1; i > 0; i--) {

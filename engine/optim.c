@@ -8,9 +8,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cai.h"
-#include "lib/files.h"
-#include "lib/gemm.h"
-#include "lib/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,7 +22,7 @@ Trainer *trainer_new(Model *m, AdamW opt)
     t->var = xcalloc(m->n_param, sizeof *t->var);
     for (int i = 0; i < SHARDS; i++) {
         t->grad[i] = model_new(m->c);
-        if (opt.frozen) t->grad[i]->tok_emb = t->grad[i]->head = NULL;      /* D13: not wanted */
+        if (opt.frozen) t->grad[i]->tok_emb = t->grad[i]->head = NULL; /* D13: not wanted */
         t->acts[i] = acts_new();
     }
     return t;
@@ -52,11 +49,11 @@ void trainer_free(Trainer *t)
  *
  * step counts from 0. The linear form reaches 0 at step `total`: the last of `total` steps,
  * total - 1, still has 1 / (total - warm) of the rate. A caller that takes fewer than `total` steps
- * ends higher: n steps with warm = 2 and total = n + 2, as PPO's iterations have it, end at 3 / n. */
+ * ends higher: n steps with warm 2 and total n + 2, as PPO's iterations have it, end at 3 / n. */
 double lr_schedule(int kind, long step, long warm, long total)
 {
     if (step < warm) return (double)(step + 1) / warm;
-    double done = total > warm ? clamp((double)(step - warm) / (total - warm), 0, 1) : 0;
+    double done = total > warm ? fmin(fmax((double)(step - warm) / (total - warm), 0), 1) : 0;
     if (kind == LR_LINEAR) return 1 - done;
     if (kind == LR_COSINE) return 0.5 * (1 + cos(3.14159265358979323846 * done));
     return 1;
@@ -71,8 +68,10 @@ static _Noreturn void stop_training(const Trainer *t, const char *what)
     char saved[512] = "";
     if (t->saved)
         snprintf(saved, sizeof saved, ", and %s is that of step %ld", t->saved, t->saved_step);
-    die(EXIT_NUMERICS, "step %ld: %s; lower the learning rate or look at the data of this batch "
-        "(every earlier file is as it was%s)", t->step, what, saved);
+    die(EXIT_NUMERICS,
+        "step %ld: %s; lower the learning rate or look at the data of this batch "
+        "(every earlier file is as it was%s)",
+        t->step, what, saved);
 }
 
 /* The name of the tensor with the largest weight: where the steps were too long. */
@@ -84,7 +83,7 @@ static const char *largest_weight(const Model *m, double *largest)
     for (int i = 0; i < n; i++)
         for (size_t j = 0; j < T[i].size; j++) {
             double w = fabs((double)m->w[T[i].offset + j]);
-            if (!(w <= *largest)) *largest = w, at = i;             /* a NaN is the largest */
+            if (!(w <= *largest)) *largest = w, at = i; /* a NaN is the largest */
         }
     return T[at].name;
 }
@@ -102,8 +101,10 @@ void check_loss(const Trainer *t, const char *name, double loss, double blind)
     char what[256], end[64] = "";
     if (isfinite(loss)) snprintf(end, sizeof end, " to %.4g", loss);
     if (t->dead)
-        snprintf(what, sizeof what, "the model is dead: all its states are 0, whatever it reads "
-                 "(the largest weight, %.3g, is in %s)", largest, tensor);
+        snprintf(what, sizeof what,
+                 "the model is dead: all its states are 0, whatever it reads "
+                 "(the largest weight, %.3g, is in %s)",
+                 largest, tensor);
     else
         snprintf(what, sizeof what, "the %s loss %s%s (the largest weight, %.3g, is in %s)", name,
                  isfinite(loss) ? "has exploded" : "is not finite", end, largest, tensor);
@@ -118,19 +119,16 @@ enum { RANGES = 64 };
 typedef struct {
     Trainer *t;
     double lr;
-    double clip;                /* factor on the gradient: 1 if its norm is small enough */
-    double square[RANGES];      /* sum of squared gradients of each range */
+    double clip;           /* factor on the gradient: 1 if its norm is small enough */
+    double square[RANGES]; /* sum of squared gradients of each range */
     Tensor tensor[MAX_TENSORS];
     int n_tensor;
 } Update;
 
-static size_t range_start(size_t n, int k)
-{
-    return n / RANGES * k + n % RANGES * k / RANGES;
-}
+static size_t range_start(size_t n, int k) { return n / RANGES * k + n % RANGES * k / RANGES; }
 
-/* grad[0] += grad[1] + .. in shard order, over range k. The others are zeroed on the way, while they
- * are in the cache. */
+/* grad[0] += grad[1] + .. in shard order, over range k. The others are zeroed on the way, while
+ * they are in the cache. */
 static void add_shards(void *context, int k)
 {
     Update *u = context;
@@ -218,7 +216,7 @@ static void adamw_job(void *context, int k)
  *     w <- w - lr [ 0.2 sqrt(max(rows, cols)) orth(X)  +  decay w ]
  *
  * orth(X): X / |X|, then three rounds of  X <- a X + (b A + c A^2) X,  A = X X^T  (or X^T X on the
- * right, if that is smaller). Each round is an odd polynomial that drives singular values towards 1.
+ * right, if that is smaller). Each round is an odd polynomial that drives singular values to 1.
  * 0.2 sqrt(max(rows, cols)) makes the step about as long as AdamW's, so both share one learning
  * rate. There is no second moment. wq, wk and wv are one matrix a head: heads act by themselves.
  *
@@ -231,7 +229,8 @@ static const double ORTH[3][3] = {
     { 2.6614, -1.9773, 0.4526 },
 };
 
-/* One round on x (rows, cols), in place. Scratch: y (rows, cols), A and B (S, S), S = min(rows, cols). */
+/* One round on x (rows, cols), in place. Scratch: y (rows, cols), A and B (S, S), S the smaller
+ * side. */
 static void newton_schulz(real *x, real *y, real *A, real *B, int rows, int cols,
                           const double abc[3])
 {
@@ -242,7 +241,7 @@ static void newton_schulz(real *x, real *y, real *A, real *B, int rows, int cols
         memset(A, 0, (size_t)S * S * sizeof *A);
         matmul_dw(A, x, x, rows, cols, cols);
     }
-    matmul(B, A, A, S, S, S);                                   /* A is its own transpose */
+    matmul(B, A, A, S, S, S); /* A is its own transpose */
     for (int i = 0; i < S * S; i++) B[i] = b * A[i] + c * B[i];
     if (rows <= cols) matmul_dx(y, B, x, rows, cols, rows, 0);
     else matmul(y, x, B, rows, cols, cols);
@@ -308,7 +307,7 @@ void trainer_step(Trainer *t, double lr)
     if (t->opt.max_norm > 0 && t->grad_norm > t->opt.max_norm)
         u.clip = t->opt.max_norm / t->grad_norm;
     parallel(RANGES, adamw_job, &u);
-    enum { LAYER_MATRICES = 7 };                                /* wq wk wv wo w1 w2 w3 */
+    enum { LAYER_MATRICES = 7 }; /* wq wk wv wo w1 w2 w3 */
     if (t->opt.muon > 0) parallel(LAYER_MATRICES * t->m->c.n_layers, muon_job, &u);
     t->step++;
 }

@@ -6,19 +6,18 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cai.h"
-#include "lib/files.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct {
-    char magic[4];              /* "CAIt" */
+    char magic[4]; /* "CAIt" */
     int32_t version;
-    uint64_t belongs;           /* the caller's number: what the state is the state of */
-    uint64_t real_size;         /* bytes of a real: 4, or 8 in the double build */
+    uint64_t belongs;   /* the caller's number: what the state is the state of */
+    uint64_t real_size; /* bytes of a real: 4, or 8 in the double build */
     uint64_t n_param;
-    uint64_t step;              /* the optimiser's steps, which AdamW's bias correction counts */
-    uint64_t done;              /* the caller's count of steps */
+    uint64_t step; /* the optimiser's steps, which AdamW's bias correction counts */
+    uint64_t done; /* the caller's count of steps */
     uint64_t notes_size;
 } StateHeader;
 
@@ -33,8 +32,8 @@ static void note_saved(Trainer *t, const char *path)
 void trainer_save(Trainer *t, const char *path, uint64_t belongs, long done, const char *notes)
 {
     size_t n = t->m->n_param, block = n * sizeof(real), size = strlen(notes);
-    StateHeader h = { { 'C', 'A', 'I', 't' }, 1, belongs, sizeof(real), n, (uint64_t)t->step,
-                      (uint64_t)done, size };
+    StateHeader h = { { 'C', 'A', 'I', 't' }, 1,   belongs, sizeof(real), n, (uint64_t)t->step,
+                      (uint64_t)done,         size };
     const void *part[] = { &h, t->m->w, t->mean, t->var, notes };
     const size_t bytes[] = { sizeof h, block, block, block, size };
     uint64_t sum = 0;
@@ -44,7 +43,7 @@ void trainer_save(Trainer *t, const char *path, uint64_t belongs, long done, con
         fwrite(part[i], 1, bytes[i], f);
     }
     fwrite(&sum, sizeof sum, 1, f);
-    commit_file(f, path);           /* finds a write that failed above */
+    commit_file(f, path); /* finds a write that failed above */
     note_saved(t, path);
 }
 
@@ -58,7 +57,8 @@ static StateHeader read_header(const char *path, const char *file, size_t size)
         memcpy(&sum, file + size - sizeof sum, sizeof sum);
     }
     if (memcmp(h.magic, "CAIt", 4) || h.version != 1)
-        die(EXIT_INPUT, "%s: is no training state of version 1; remove it, and its stage begins anew", path);
+        die(EXIT_INPUT,
+            "%s: is no training state of version 1; remove it, and its stage begins anew", path);
     if (sum != checksum(file, size - sizeof sum, 0))
         die(EXIT_INPUT, "%s: its checksum is wrong; remove it, and its stage begins anew", path);
     return h;
@@ -78,10 +78,11 @@ long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes)
         free(file);
         return -1;
     }
-    size_t fixed = sizeof h + 3 * block + sizeof(uint64_t);         /* all but the notes */
+    size_t fixed = sizeof h + 3 * block + sizeof(uint64_t); /* all but the notes */
     if (h.real_size != sizeof(real) || h.n_param != n || size < fixed
         || h.notes_size != size - fixed || h.step > INT32_MAX || h.done > INT32_MAX)
-        die(EXIT_INPUT, "%s: belongs to a model of other sizes; remove it, and its stage begins anew", path);
+        die(EXIT_INPUT,
+            "%s: belongs to a model of other sizes; remove it, and its stage begins anew", path);
     const char *at = file + sizeof h;
     memcpy(t->m->w, at, block);
     memcpy(t->mean, at + block, block);
