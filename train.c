@@ -61,9 +61,9 @@ static Seqs pick(const Seqs *s, int per, const int *which, int n)
     return batch;
 }
 
-/* A row for every token that is learned of s, the documents which[..] of docs. mask, packed as docs:
- * 1 at tokens that are learned; NULL: all are. The row is the token before; a document's first token
- * has none. */
+/* A row for every token that is learned of s, the documents which[..] of docs. mask, packed as
+ * docs: 1 at tokens that are learned; NULL: all are. The row is the token before; a document's
+ * first token has none. */
 static Batch target_batch(const Seqs *s, const Seqs *docs, const int *which,
                           const unsigned char *mask, int n_piece)
 {
@@ -119,8 +119,9 @@ void pm_scores(const Model *pm, const Seqs *s, double *score)
 }
 
 /* E1 fixes scores up to a constant only; this fixes the constant, as HH do before plotting (app.
- * B.2): 0 is the mean of s. That makes printed scores readable and changes no training here: E1 sees
- * differences, and PPO counts a score from its prompt's level (D15), which holds the same constant. */
+ * B.2): 0 is the mean of s. That makes printed scores readable and changes no training here: E1
+ * sees differences, and PPO counts a score from its prompt's level (D15), which holds the same
+ * constant. */
 void pm_centre(Model *pm, const Seqs *s)
 {
     double *score = xcalloc(s->n + 1, sizeof *score), mean = 0;
@@ -166,8 +167,8 @@ double sft_eval(Trainer *t, const Seqs *docs, const int *which, int n, const uns
 // ------------------------------------------------------------------------------------
 // E1: the preference model
 
-/* Statistics are means over the batch. A pair with p = 1/2 has no better side: it counts in loss and
- * floor, not in accuracy and margin (that of the side which the label prefers). */
+/* Statistics are means over the batch. A pair with p = 1/2 has no better side: it counts in loss
+ * and floor, not in accuracy and margin (that of the side which the label prefers). */
 PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr)
 {
     Seqs s = pick(pairs, 2, which, n);
