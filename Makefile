@@ -111,7 +111,7 @@ SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm
 $(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
-SPIED_C := cai.c $(wildcard data/*.c cli/*.c)
+SPIED_C := cai.c engine/pretrain.c $(wildcard data/*.c cli/*.c)
 $(B)/spy: tests/spy.c $(SPIED_C:%.c=$(B)/spied/%.o) $(patsubst %.c,$(B)/%.o,$(filter-out $(SPIED_C),$(LIBRARY)))
 	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
