@@ -9,8 +9,15 @@
  * are kept in lists and given back after every input.
  * SPDX-License-Identifier: MIT
  */
-#include "../../run.c" /* whole, for its list of records */
+#define _XOPEN_SOURCE 700 /* mkstemp, mkdtemp, pwrite */
+#include "cli/options.h"
+#include "cli/run.h"
+#include "data/corpus.h"
+
 #include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #undef exit
 #undef calloc
 #undef realloc
@@ -163,12 +170,12 @@ static const Config small = { 4, 4, 1, 1, 1, 3, 4, 1 };
 void read_tokenizer(const uint8_t *data, size_t size)
 {
     write_input(data, size);
-    tok = tokenizer_load(path, 0);
+    Tokenizer *t = tokenizer_load(path, 0);
     int ids[256];
     size_t n = size < 200 ? size : 200;
     for (int begin = 0; begin < 2; begin++) { /* and what it then does to a text: the file itself */
-        int k = encode(tok, (const char *)data, n, begin, ids);
-        fuzz_free(decode(tok, ids, k, NULL));
+        int k = encode(t, (const char *)data, n, begin, ids);
+        fuzz_free(decode(t, ids, k, NULL));
     }
 }
 
@@ -204,18 +211,18 @@ void read_town(const uint8_t *data, size_t size)
 {
     write_input(data, size);
     Town *t = town_load(path);
-    oracle_awake = 1;
+    Oracle *o = oracle_open(t);
+    Requests *r = requests_new(t);
     town_corpus(t, 1, 20, written);
-    town_prompts(t, 1, SET_EVAL_REDTEAM, 4, written);
-    town_human_prefs(t, 1, 0, 8, 0.9, written);
+    town_human_prefs(o, r, 1, SET_PREFS, 8, 0.9, 0, written);
     town_judgements(t, 1, 4, written);
+    town_prompts(r, 1, SET_EVAL_REDTEAM, 4, written);
 }
 
 void read_constitution(const uint8_t *data, size_t size)
 {
     write_input(data, size);
-    option_set("constitution", path);
-    load_constitution();
+    constitution_load(path);
 }
 
 void read_json(const uint8_t *data, size_t size)
@@ -230,33 +237,39 @@ void read_json(const uint8_t *data, size_t size)
     json_str(j, "prompt");
 }
 
-static void in_folder(const char *name, const uint8_t *data, size_t size)
+static Run in_folder(const char *name, const uint8_t *data, size_t size)
 {
-    Text at = { 0 };
+    Run run = { 0 };
+    char at[128];
     if (!*folder) {
         scratch(folder, sizeof folder);
         if (!mkdtemp(folder)) abort();
         atexit(sweep);
     }
-    option_set("out", folder);
-    text_add(&at, "%s/%s", folder, name);
-    FILE *f = fopen(at.s, "wb");
+    options_default(&run);
+    option_set(&run, "out", folder);
+    records_of(&run);
+    snprintf(at, sizeof at, "%s/%s", folder, name);
+    FILE *f = fopen(at, "wb");
     fwrite(data, 1, size, f);
     fclose(f);
+    return run;
 }
 
 void read_flags(const uint8_t *data, size_t size)
 {
-    in_folder("flags.txt", data, size);
-    options_load();
-    options_check();
+    Run run = in_folder("flags.txt", data, size);
+    records_of(&run);
+    options_load(&run);
+    options_check(&run);
 }
 
 void read_records(const uint8_t *data, size_t size)
 {
-    in_folder("files.txt", data, size);
-    records_load();
-    from_run("base.bin");
+    Run run = in_folder("files.txt", data, size);
+    records_of(&run);
+    records_load(&run.records);
+    records_read(&run.records, "base.bin");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -264,14 +277,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char **unread;
     n_workers = 1;
-    options_default();
     at_work = 1;
     if (!setjmp(back)) READER(data, size);
     at_work = 0;
     committed_files(&unread);
-    memset(&records, 0, sizeof records);
-    memset(&law, 0, sizeof law);
-    memset(&o, 0, sizeof o);
     for (int i = 0; i < 64; i++)
         if (file[i]) {
             fclose(file[i]);
