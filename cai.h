@@ -49,7 +49,7 @@ enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 };  /* 
 typedef struct {
     int vocab_size; /* V */
     int max_length; /* of a piece, in bytes */
-    Table pieces;   /* (V) NUL-terminated; no piece holds a NUL */
+    StringTable pieces;   /* (V) NUL-terminated; no piece holds a NUL */
     float *score;   /* (V) earlier merges score higher */
     unsigned char (*joined)[256]; /* (256, 256) 1: some piece holds these two bytes side by side */
 } Tokenizer;
