@@ -33,10 +33,12 @@
 #include "lib/random.h"
 #include "lib/records.h"
 #include "lib/report.h"
+#include "lib/table.h"
 #include "lib/text.h"
 #include "lib/threads.h"
 #include "lib/gemm.h"
 #include "lib/vector.h"
+#include "lib/seqs.h"
 
 // ------------------------------------------------------------------------------------
 // tokenizer.c -- byte-level BPE in llama2.c's tokenizer.bin form
@@ -44,13 +46,11 @@
 enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 };  /* 3..258 bytes */
 
 typedef struct {
-    int vocab_size;
-    int max_length;         /* longest piece in bytes */
-    char **piece;           /* (V) NUL-terminated; a NUL byte never stands inside */
-    int *length;            /* (V) bytes */
-    float *score;           /* (V) merge rank: earlier merges score higher */
-    int *slot, n_slots;     /* hash table from spelling to id */
-    enum { REACH_TEXT, REACH_WORD, REACH_PHRASE } reach;       /* what no merge goes beyond: the whole text, a word, a phrase */
+    int vocab_size; /* V */
+    int max_length; /* of a piece, in bytes */
+    Table pieces;   /* (V) NUL-terminated; no piece holds a NUL */
+    float *score;   /* (V) earlier merges score higher */
+    unsigned char (*joined)[256]; /* (256, 256) 1: some piece holds these two bytes side by side */
 } Tokenizer;
 
 /* The last `superwords` pieces may hold several words of a phrase. */
@@ -96,7 +96,6 @@ typedef struct {            /* fixed: llama2.c's header, seven numbers and a fla
 
 typedef struct {            /* learned: one block, the tensors are offsets into it */
     Config c;
-    const Tokenizer *tok;   /* what its token ids mean; NULL: unknown. Not read by the network */
     size_t n_param;         /* reals in w */
     real *w;
     real *tok_emb;          /* (V, C) */
@@ -108,7 +107,13 @@ typedef struct {            /* learned: one block, the tensors are offsets into 
     real *rms_final;        /* (C) */
     real *head;             /* (V, C); equals tok_emb when tied */
     real *score_w, *score_b;/* (C), (1) scalar head: PM score or value; not in the checkpoint file */
+    const Tokenizer *tok;   /* what its token ids mean; NULL: unknown. Not owned; no network code reads it */
 } Model;
+
+typedef struct {            /* one layer's tensors: of the weights, or of a gradient */
+    real *rms_att, *wq, *wk, *wv, *wo, *rms_ffn, *w1, *w2, *w3;
+} Layer;
+Layer model_layer(const Model *m, int l);
 
 typedef struct { const char *name; size_t offset, size; int layers, rows, cols; } Tensor;
 
@@ -127,15 +132,6 @@ Model *model_load(const char *path);               /* llama2.c version 0; length
 void model_save(const Model *m, const char *path);
 void score_head_load(Model *m, const char *path);  /* our own file: magic, sizes, checksum */
 void score_head_save(const Model *m, const char *path);
-
-/* Token sequences packed end to end: no padding anywhere. Sequence b is
- * token[start[b]] .. token[start[b+1]-1]. start[0] = 0. */
-typedef struct { int n; int *start; int *token; int cap_n, cap_token; } Seqs;
-void seqs_push(Seqs *s, const int *token, int n);
-void seqs_clear(Seqs *s);
-void seqs_free(Seqs *s);
-static inline int seq_len(const Seqs *s, int b) { return s->start[b + 1] - s->start[b]; }
-static inline int *seq_tok(const Seqs *s, int b) { return s->token + s->start[b]; }
 
 /* Activations of one shard; buffers grow to what is asked of them. */
 typedef struct Acts Acts;
