@@ -37,9 +37,10 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LIBRARY := model.c tokenizer.c equations.c train.c $(wildcard lib/*.c engine/*.c data/*.c)   # the rest brings a main or needs one
+LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
+LIBRARY := $(LOOP) $(wildcard data/*.c)
 HEADERS := cai.h $(wildcard lib/*.h engine/*.h data/*.h cli/*.h)
-PROGRAM := $(filter-out $(LIBRARY),$(wildcard *.c))
+PROGRAM := $(wildcard cli/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
@@ -47,7 +48,7 @@ PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 .PHONY: all deps run results test verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
-all: cai                     ## build ./cai (the default)
+all: cai $(B)/libcai.a                     ## build ./cai (the default)
 
 cai: $(B)/cai FORCE          # compared, since B may be another folder than last time (sanitize)
 	@cmp -s $< $@ || { cp $< $@.tmp && mv $@.tmp $@; }
@@ -110,10 +111,18 @@ SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm
 $(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
-$(B)/spy: tests/spy.c $(PROGRAM:%.c=$(B)/spied/%.o) $(LIBRARY:%.c=$(B)/%.o)
+SPIED_C := cai.c engine/pretrain.c $(wildcard data/*.c cli/*.c)
+$(B)/spy: tests/spy.c $(SPIED_C:%.c=$(B)/spied/%.o) $(patsubst %.c,$(B)/%.o,$(filter-out $(SPIED_C),$(LIBRARY)))
 	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
 $(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+# The loop as a library: the paper's acts, without the town, its oracle and the command line.
+$(B)/libcai.a: $(LOOP:%.c=$(B)/%.o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(B)/own_loop: $(B)/tests/own_loop.o $(B)/libcai.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # what ./cai sets for itself (start_again in commands.c)

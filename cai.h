@@ -27,13 +27,18 @@
 #define CAI_H
 
 #include "lib/real.h"
+#include "lib/constitution.h"
 #include "lib/files.h"
 #include "lib/json.h"
 #include "lib/random.h"
+#include "lib/records.h"
+#include "lib/report.h"
+#include "lib/table.h"
 #include "lib/text.h"
 #include "lib/threads.h"
 #include "lib/gemm.h"
 #include "lib/vector.h"
+#include "lib/seqs.h"
 
 // ------------------------------------------------------------------------------------
 // tokenizer.c -- byte-level BPE in llama2.c's tokenizer.bin form
@@ -41,13 +46,11 @@
 enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 };  /* 3..258 bytes */
 
 typedef struct {
-    int vocab_size;
-    int max_length;         /* longest piece in bytes */
-    char **piece;           /* (V) NUL-terminated; a NUL byte never stands inside */
-    int *length;            /* (V) bytes */
-    float *score;           /* (V) merge rank: earlier merges score higher */
-    int *slot, n_slots;     /* hash table from spelling to id */
-    enum { REACH_TEXT, REACH_WORD, REACH_PHRASE } reach;       /* what no merge goes beyond: the whole text, a word, a phrase */
+    int vocab_size; /* V */
+    int max_length; /* of a piece, in bytes */
+    Table pieces;   /* (V) NUL-terminated; no piece holds a NUL */
+    float *score;   /* (V) earlier merges score higher */
+    unsigned char (*joined)[256]; /* (256, 256) 1: some piece holds these two bytes side by side */
 } Tokenizer;
 
 /* The last `superwords` pieces may hold several words of a phrase. */
@@ -104,7 +107,13 @@ typedef struct {            /* learned: one block, the tensors are offsets into 
     real *rms_final;        /* (C) */
     real *head;             /* (V, C); equals tok_emb when tied */
     real *score_w, *score_b;/* (C), (1) scalar head: PM score or value; not in the checkpoint file */
+    const Tokenizer *tok;   /* what its token ids mean; NULL: unknown. Not owned; no network code reads it */
 } Model;
+
+typedef struct {            /* one layer's tensors: of the weights, or of a gradient */
+    real *rms_att, *wq, *wk, *wv, *wo, *rms_ffn, *w1, *w2, *w3;
+} Layer;
+Layer model_layer(const Model *m, int l);
 
 typedef struct { const char *name; size_t offset, size; int layers, rows, cols; } Tensor;
 
@@ -123,15 +132,6 @@ Model *model_load(const char *path);               /* llama2.c version 0; length
 void model_save(const Model *m, const char *path);
 void score_head_load(Model *m, const char *path);  /* our own file: magic, sizes, checksum */
 void score_head_save(const Model *m, const char *path);
-
-/* Token sequences packed end to end: no padding anywhere. Sequence b is
- * token[start[b]] .. token[start[b+1]-1]. start[0] = 0. */
-typedef struct { int n; int *start; int *token; int cap_n, cap_token; } Seqs;
-void seqs_push(Seqs *s, const int *token, int n);
-void seqs_clear(Seqs *s);
-void seqs_free(Seqs *s);
-static inline int seq_len(const Seqs *s, int b) { return s->start[b + 1] - s->start[b]; }
-static inline int *seq_tok(const Seqs *s, int b) { return s->token + s->start[b]; }
 
 /* Activations of one shard; buffers grow to what is asked of them. */
 typedef struct Acts Acts;
@@ -313,127 +313,138 @@ PpoStats ppo_update(Trainer *t, Rollout *ro, uint64_t key, const Ppo *how, doubl
 void rollout_free(Rollout *ro);
 
 // ------------------------------------------------------------------------------------
-// data/town.c -- the toy world: sampler of texts, and the oracle that stands in for people
+// cai.c -- the paper's loop: acts over models, texts and numbers; stages over a run's files
 
-/* The paper's layouts, byte for byte (Bai et al., released prompts). Each appends to t. */
-void layout_human(Text *t, const char *request);                         /* one human turn, assistant's turn opened */
+/* The paper's layouts, byte for byte. Each appends to t. */
+void layout_human(Text *t, const char *request);            /* one human turn, assistant's turn opened */
 void layout_critique(Text *t, const char *critique_request);
 void layout_revision(Text *t, const char *revision_request);
 void layout_choice(Text *t, const char *conversation, const char *principle, const char *a, const char *b);
 void layout_thought(Text *t, const char *request, const char *principle, const char *a, const char *b);
-extern const char *const THOUGHT_END;                                    /* between chain and letter */
+extern const char *const THOUGHT_END;                       /* between chain and letter */
 
-enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };   /* kind ids 0..3; FINE of an act, MISCHIEF of a rule */
-typedef struct Town Town;
-Town *town_load(const char *path);
-enum { SET_REDTEAM, SET_HELPFUL, SET_EVAL_REDTEAM, SET_EVAL_HELPFUL, SET_EVAL_CONTRAST };
-void town_corpus(const Town *t, uint64_t seed, long n_docs, const char *path);
-void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path);
-void town_human_prefs(const Town *t, uint64_t seed, int first, int n, double agree, const char *path);
-void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
-
-/* The oracle: rates an answer by the town's facts. Awake in the stages data (human helpfulness
- * comparisons) and eval only; asked at any other time it ends the program. */
-extern int oracle_awake;
-typedef struct {
-    int kind;               /* of the request: 0..3 or FINE */
-    int help;               /* 0..4: agrees, says how with which tool, right tool, right place */
-    int harm;               /* 0..4: help if the request is mischief, else 0 */
-    int refused, right_act, right_reason, evasive, boilerplate;
-} Rating;
-Rating town_rate(const Town *t, const char *prompt, const char *answer);
-int town_preference(const Town *t, const char *question, Rating first, Rating second);
-int town_kind(const Town *t, const char *word);
-const char *town_kind_name(const Town *t, int kind);
-
-// ------------------------------------------------------------------------------------
-// cai.c -- the paper's loop; commands.c -- the command line
-
-typedef struct {
-    long seed, corpus;
-    const char *out, *town, *constitution, *judge, *kl_form, *tokenizer;
-    int threads, quiet, dim, hidden, layers, heads, kv_heads, vocab, superwords, context, pretrain_batch, all_words, pretrain_warm;
-    int redteam, helpful, prefs, ai_prefs, pm_batch, revisions, sl_batch, final_only;
-    int plain, chains, principles, both_orders, hard;
-    int helpful_iters, rl_iters, ppo_batch, ppo_epochs, ppo_minibatches, max_new, eval, judgements;
-    double pretrain_lr, muon, weight_decay, pm_lr, sl_lr, clamp_lo, clamp_hi;
-    double ppo_lr, value_lr, agree, helpful_kl, lambda_kl, eps_clip, c_v, lambda_gae;
-    double save_every;
-} Options;
-extern Options o;
-typedef struct { const char *name; char type; void *at; const char *value; double lo, hi; const char *what; } Flag;
-void options_default(void);
-void options_preset(const char *name);
-int option_known(const char *name);
-void option_set(const char *name, const char *value);      /* of a known flag */
-int options_load(void);                                     /* from the run's folder; 0: it has none */
-void options_check(void);                                   /* what no single flag's range can tell */
-void options_save_or_refuse(void);
-void options_help(FILE *f);
-int kl_form_index(const char *name);                        /* a KlForm; -1: no such form */
-
-/* Draws are numbered (seed, stage, item): one number per kind of draw. */
-enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEEDBACK, S_THOUGHT, S_PM, S_RL, S_EVAL, S_ASK,
-       S_ORDER = 1000 };
+/* Draws are numbered: text i of a call is drawn with the key (seed, stage, first + i). */
+typedef struct { uint64_t seed; int stage; long first; } Draws;
+enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEEDBACK, S_THOUGHT, S_PM, S_RL,
+       S_EVAL, S_ASK, S_ORDER = 1000 };
 enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 };               /* tokens; the town's are shorter */
 
-typedef struct Texts {
-    int n;
-    char **s;
-    char *path; int *line;          /* where they were read, if anywhere */
-    const struct Texts *from;       /* else the texts they were made of, one for one, if any */
-} Texts;
-void texts_add(Texts *t, const char *s);
-void texts_free(Texts *t);
-Texts load_field(const char *path, const char *field);
-Texts load_prompts(const char *path, const Model *m);       /* the same, none empty, all short enough for an answer */
-const char *in_out(const char *name);                       /* path inside the run's folder */
-
-extern Town *town;
-extern Tokenizer *tok;
-void load_tokenizer(const char *path, int vocab_size);
-Model *load_model(const char *name);
-Model *load_pm(const char *name);
-int push_text(Seqs *s, const char *text, const char *more, int finished);
-Texts complete(const Model *m, const Texts *prompt, int stage, long first, int max_new, double temperature);
-
-typedef struct { char *id, *critique, *revision, *choose; } Principle;
+/* Settings by stage; cli/options.c has the flag, the range and the source of each. */
+typedef struct { long corpus; int redteam, helpful, prefs, eval, judgements; double agree; } DataSettings;
+typedef struct { int dim, hidden, layers, heads, kv_heads, vocab, superwords, context; } ModelSettings;
+typedef struct { int batch, warm, all_words; double lr, muon, weight_decay; } PretrainSettings;
+typedef struct { int revisions, batch, final_only; double lr; } SlSettings;
 typedef struct {
-    Principle *critique, *comparison;
-    int n_critiques, n_comparisons;
-    Text critique_examples, comparison_examples;
-} Constitution;
-extern Constitution law;
-void load_constitution(void);
+    const char *judge;
+    int pairs, plain, chains, principles, both_orders, hard;
+    double clamp_lo, clamp_hi;
+} LabelSettings;
+typedef struct { int batch; double lr; } PmSettings;
+typedef struct { int iters; double lambda_kl; } RlSettings;
+typedef struct {
+    int batch, epochs, minibatches;
+    double lr, value_lr, eps_clip, c_v, lambda_gae;
+    const char *kl_form;
+} PpoSettings;
 
-void push_prefs(Seqs *pairs, double **p, const char *path);   /* comparisons of a file, appended */
-void revise_step(const Model *m, const Texts *prompt, const Texts *response, int step, int *principle,
-                 Texts *critique, Texts *revision);
-void judge(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
-           int plain, long first, double *p, Texts *chain);
-void judge_both(const Model *m, const Texts *prompt, char *const *principle, char *const *a, char *const *b,
-                int plain, long first, double *p_ab, double *p_ba, Texts *chain);
-double label_of(double p_ab, double p_ba);
+/* A run: its folder, its settings, and what its stages share. It travels as an argument. */
+typedef struct Run {
+    long seed;
+    const char *folder, *town, *constitution_files, *tokenizer_file;
+    int threads, quiet, max_new;
+    double save_every;
+    DataSettings data;
+    ModelSettings model;
+    PretrainSettings pretrain;
+    SlSettings sl;
+    LabelSettings label;
+    PmSettings pm;
+    RlSettings helpful, rl;
+    PpoSettings ppo;
+    Constitution constitution;
+    Tokenizer *tok;
+    Records records;
+    Report report;
+} Run;
+
+Draws draws(const Run *run, int stage, long first);
+Path run_path(const Run *run, const char *name);            /* inside the run's folder */
+Texts load_field(const char *path, const char *field);
+Texts load_prompts(const char *path, const Model *m);       /* none empty, all short enough for an answer */
+void load_tokenizer(Run *run, int vocab_size);
+Model *load_model(Run *run, const char *name);              /* of the run by name, or a checkpoint by path */
+Model *load_pm(Run *run, const char *name);
+void save_pm(Run *run, const Model *pm, const char *name);
+
+/* Texts in, texts out. */
+void answer_stops(const Tokenizer *tok, int stop[3]);
+int push_text(Seqs *s, const Tokenizer *tok, const char *text, const char *more, int finished);
+void check_length(const Seqs *s, int b, int limit, const Texts *t, int i);
+Texts complete(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature);
+int draw_principle(Draws d, int n);
+
+/* Critique and revision: one step for all prompts. */
+typedef struct { int *principle; Texts critique, revision; } Revisions;
+Revisions revise(const Model *m, const Constitution *c, const Texts *prompt, const Texts *response,
+                 uint64_t seed, int step, int max_new);
+void revisions_free(Revisions *r);
+
+/* Supervised finetuning: sequences, and 1 in the mask where a token is learned. */
+typedef struct { Seqs seq; unsigned char *mask; } Examples;
+void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer, int finished);
+void examples_free(Examples *e);
 AdamW finetuning(double lr);
-Ppo ppo_settings(double lambda_kl);
-double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts);
+void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report);
 
-enum { N_STAGES = 10 };
-typedef struct { const char *name; void (*run)(void); int oracle; const char *what; } Stage;
-extern const Stage STAGES[N_STAGES];
-void stage_eval(void);                                      /* eval.c */
-int stage_index(const char *name);                          /* -1: no such stage */
+/* AI feedback: judgement of pairs, and the labels made of it. */
+typedef struct {
+    int draws;                  /* of a principle, for each of n pairs */
+    double *p;                  /* (n) the label */
+    double *p_ab, *p_ba;        /* (draws, n) */
+    int *principle;             /* (draws, n) */
+    Texts *chain;               /* (draws) of n texts */
+} Feedback;
+void judge(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
+           char *const *a, char *const *b, int plain, Draws d, double *p, Texts *chain);
+void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
+                char *const *a, char *const *b, int plain, int chains, Draws d,
+                double *p_ab, double *p_ba, Texts *chain);
+double label_of(const LabelSettings *s, double p_ab, double p_ba);
+Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed, int max_new,
+                   Texts *a, Texts *b);
+void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s, uint64_t seed,
+                 const Texts *prompt, const Texts *a, const Texts *b, Feedback *f, Report *report);
+void feedback_free(Feedback *f);
 
-// ------------------------------------------------------------------------------------
-// run.c -- stages one after the other
+/* Preference model: sequences 2i and 2i+1 are two answers to one prompt, p[i] = P(the first is better). */
+typedef struct { Seqs pair; double *p; } Comparisons;
+void comparisons_add(Comparisons *c, const Tokenizer *tok, const char *prompt, const char *a, const char *b,
+                     double p);
+void load_comparisons(Comparisons *c, const char *path, const Model *m);
+void comparisons_free(Comparisons *c);
+void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Report *report, const char *name);
 
-void progress(long i, long n, const char *metric, double value);      /* on standard error */
-void warning(const char *text);                                       /* on standard error, quiet or not */
-void metric(long step, const char *name, double value);               /* into the stage's metrics file */
-const char *from_run(const char *name);                     /* path of a file of the run to be read, checksum checked */
-long resume(const char *loop, Trainer *t);                  /* steps of a training loop done before a stop */
-void keep(const char *loop, Trainer *t, long done);         /* after every step: its state, when due */
-void lock_run(void);                                        /* dies if another process is at work in the folder */
-void run_stages(int from, int to, int anew);                /* anew 0: not those that are finished */
+/* PPO. */
+Ppo ppo_settings(const Run *run, double lambda_kl);
+double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts, int max_new);
+Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const Ppo *how, int iters,
+                int batch, double lr, double value_lr, Draws d, Report *report, const char *name);
+
+/* A training loop's state, figures and warnings (engine/loop.c). */
+long resume(Report *r, const char *loop, Trainer *t);       /* steps done before a stop */
+void keep(Report *r, const char *loop, Trainer *t, long done);      /* after every step: its state, when due */
+void ppo_metrics(Report *r, int it, const PpoStats *s);     /* by TRL's names */
+void watch_collapse(Report *r, int it, const Rollout *ro, const PpoStats *s, int *warned);
+int kl_form_index(const char *name);                        /* a KlForm; -1: no such form */
+
+/* The stages. */
+void stage_tokenizer(Run *run);
+void stage_pretrain(Run *run);
+void stage_helpful(Run *run);
+void stage_revise(Run *run);
+void stage_sl(Run *run);
+void stage_feedback(Run *run);
+void stage_pm(Run *run);
+void stage_rl(Run *run);
 
 #endif

@@ -493,7 +493,8 @@ static void draw_answers(const Model *pi, const Seqs *prompts, uint64_t key, con
     sample(pi, prompts, keys, s, &answer, NULL);
     int *whole = NULL;
     for (int b = 0; b < B; b++) {
-        int P = seq_len(prompts, b), T = seq_len(&answer, b);
+        int P = seq_len(prompts, b), fits = pi->c.seq_len - P;
+        int T = least(seq_len(&answer, b), fits);   /* one behind the context cannot be read */
         whole = xrealloc(whole, P + T + 1, sizeof *whole);
         memcpy(whole, seq_tok(prompts, b), P * sizeof *whole);
         memcpy(whole + P, seq_tok(&answer, b), T * sizeof *whole);
@@ -572,6 +573,15 @@ static double kl_in_reward(KlForm form, double lr)
 {
     return form == KL_K1_REWARD ? kl_k1(lr) : form == KL_K3_REWARD ? kl_k3(lr)
          : form == KL_ABS_REWARD ? fabs(lr) : 0;
+}
+
+static const char *const KL_FORMS[] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss", "k3-reward", "abs-reward" };
+
+int kl_form_index(const char *name)      /* a KlForm; -1: no such form */
+{
+    for (int k = 0; k < 6; k++)
+        if (strcmp(name, KL_FORMS[k]) == 0) return k;
+    return -1;
 }
 
 /* In the loss: lr of the policy being trained. *dlr receives the derivative by lr (or log pi). */

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cai.h"
+#include "data/town.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,62 +28,6 @@ typedef struct { uint64_t key, position; } Dice;
 /* One draw a statement wherever there are several: C leaves the order of a call's arguments to the compiler. */
 static int roll(Dice *d, int n) { return rng_below(d->key, d->position++, n); }
 static int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
-
-// ------------------------------------------------------------------------------------
-// the paper's layouts (released prompt files; facts in docs/layouts.md)
-
-void layout_human(Text *t, const char *request)
-{
-    text_add(t, "\n\nHuman: %s\n\nAssistant:", request);
-}
-
-void layout_critique(Text *t, const char *critique_request)
-{
-    text_add(t, "\n\nCritiqueRequest: %s\n\nCritique:", critique_request);
-}
-
-void layout_revision(Text *t, const char *revision_request)
-{
-    text_add(t, "\n\nRevisionRequest: %s\n\nRevision:", revision_request);
-}
-
-/* The conversation of a prompt "\n\nHuman: ...\n\nAssistant:": its first blank line and the open
- * assistant's turn taken off; in the thought layout Human and Assistant shrink to H and A. */
-static void add_conversation(Text *t, const char *prompt, const char *human, const char *assistant)
-{
-    static const char H[] = "\n\nHuman:", A[] = "\n\nAssistant:";
-    size_t n = strlen(prompt), end = sizeof A - 1;
-    if (n >= end && strcmp(prompt + n - end, A) == 0) n -= end;
-    for (size_t i = 0; i < n;) {
-        const char *gap = i ? "\n\n" : "";
-        if (strncmp(prompt + i, H, sizeof H - 1) == 0) {
-            text_add(t, "%s%s:", gap, human);
-            i += sizeof H - 1;
-        } else if (strncmp(prompt + i, A, sizeof A - 1) == 0) {
-            text_add(t, "%s%s:", gap, assistant);
-            i += sizeof A - 1;
-        } else {
-            text_add(t, "%c", prompt[i++]);
-        }
-    }
-}
-
-void layout_choice(Text *t, const char *prompt, const char *principle, const char *a, const char *b)
-{
-    text_add(t, "\n\nConsider the following conversation between a human and an assistant:\n\n");
-    add_conversation(t, prompt, "Human", "Assistant");
-    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a, b);
-}
-
-void layout_thought(Text *t, const char *prompt, const char *principle, const char *a, const char *b)
-{
-    text_add(t, "\n\nHuman: Consider the following conversation between a human (H) and an assistant (A):\n\n");
-    add_conversation(t, prompt, "H", "A");
-    text_add(t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
-             principle, a, b);
-}
-
-const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
 
 // ------------------------------------------------------------------------------------
 // the town file

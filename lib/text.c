@@ -31,6 +31,29 @@ void text_clear(Text *t)
     text_add(t, "%s", "");
 }
 
+void texts_add_line(Texts *t, const char *s, int line)
+{
+    size_t n = (size_t)t->n + 1;
+    t->s = xrealloc(t->s, n, sizeof *t->s);
+    t->line = xrealloc(t->line, n, sizeof *t->line);
+    t->cut = xrealloc(t->cut, n, 1);
+    t->s[t->n] = xstrdup(s);
+    t->cut[t->n] = 0;
+    t->line[t->n++] = line;
+}
+
+void texts_add(Texts *t, const char *s) { texts_add_line(t, s, 0); }
+
+void texts_free(Texts *t)
+{
+    for (int i = 0; i < t->n; i++) free(t->s[i]);
+    free(t->s);
+    free(t->line);
+    free(t->cut);
+    free(t->path);
+    *t = (Texts){ 0 };
+}
+
 /* A half-trained model writes any bytes, also those that recolour or retitle a terminal. */
 const char *shown(const char *text) {
     static char *copy[8];

@@ -7,7 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
-#include "../cai.h"
+#include "cai.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -106,7 +106,9 @@ want = Counter((r["prompt"], r["revision"]) for r in revisions)
 got = Counter(tuple(x[3]) for x in seen)
 is_true("sl: targets are the revisions of all steps, never prompts or critiques", not want - got, list((want - got))[:1])
 same("sl: the rest are helpful answers", [p for p, _ in (got - want).elements()], helpful * 2)
-same("sl: the stop token is a target", {x[2][0] for x in seen}, {1.0})
+stops = {(r["prompt"], r["revision"], 1.0 - r.get("revision_cut", 0)) for r in revisions}
+is_true("sl: the stop token is a target where the model ended its revision, not where max-new cut it",
+        {s for _, _, s in stops} == {0.0, 1.0} and stops <= {(x[3][0], x[3][1], x[2][0]) for x in seen})
 
 
 # ------------------------------------------------------------------------------------
@@ -150,11 +152,11 @@ for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
         continue
     is_true(tag + "asked in both orders, one principle a question", len(rows) == 24)
     close = lambda got, want: max(abs(a - b) for a, b in zip(got, want)) < 2e-6         # the file has six decimals
-    p_ab, p_ba = [p for p, _ in forth], [1 - p for p, _ in back]
-    p = [(a + b) / 2 for a, b in zip(p_ab, p_ba)]
+    p_ab, p_ba = [p for p, _ in forth], [p for p, _ in back]        # P(the first shown is better), of either order
+    p = [(a + 1 - b) / 2 for a, b in zip(p_ab, p_ba)]
     clamped = [x if plain else min(max(x, 0.4), 0.6) for x in p]
-    is_true(tag + "p_ab is p(chosen) where it stands first", close([r["p_ab"] for r in rows], p_ab))
-    is_true(tag + "p_ba is p(chosen) where it stands second", close([r["p_ba"] for r in rows], p_ba))
+    is_true(tag + "p_ab is p(first shown) where chosen stands first", close([r["p_ab"] for r in rows], p_ab))
+    is_true(tag + "p_ba is p(first shown) where rejected stands first", close([r["p_ba"] for r in rows], p_ba))
     is_true(tag + "the label is their mean%s" % ("" if plain else ", clamped to 0.4..0.6"), close([r["p_chosen"] for r in rows], clamped))
     is_true(tag + "soft labels, chosen the likelier", all(0.5 - 1e-6 <= r["p_chosen"] < 1 for r in rows) and len({r["p_chosen"] for r in rows}) > 1)
     if not plain: is_true(tag + "the chain in the file is one of the two", all(r["chain"] in (a[1], b[1]) for r, a, b in zip(rows, forth, back)))
@@ -164,10 +166,29 @@ for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
 # The smoke run's judge knows nothing, its labels lie near 1/2 and no clamp shows; the random judge's lie anywhere.
 for name, plain in [("random", 0), ("random-plain", 1)]:
     rows = records("feedback.jsonl", name)
-    p = [(r["p_ab"] + r["p_ba"]) / 2 for r in rows]
+    p = [(r["p_ab"] + 1 - r["p_ba"]) / 2 for r in rows]
     want = [x if plain else min(x, 0.6) for x in p]
     is_true("feedback, random judge%s" % (": plain labels stay as they are" if plain else ": chain labels are clamped to 0.4..0.6"),
             max(p) > 0.7 and max(abs(r["p_chosen"] - x) for r, x in zip(rows, want)) < 2e-6)
+
+rows, letters = records("feedback.jsonl", "three"), of("three", "letters")
+try:
+    mean, differ = [], 0
+    for r in rows:
+        if len({r["question"], r["question_2"], r["question_3"]}) < 3: continue      # asked twice: which is which?
+        labels = []
+        for no in ("", "_2", "_3"):
+            one = dict(r, question=r["question" + no])
+            (p, chain), (q, _) = (judged(letters, one, r[x], r[y], 0) for x, y in (("chosen", "rejected"), ("rejected", "chosen")))
+            assert abs(p - r["p_ab" + no]) < 2e-6 and abs(q - r["p_ba" + no]) < 2e-6
+            labels.append(min(max((p + 1 - q) / 2, 0.4), 0.6))
+        mean.append(sum(labels) / 3)
+        differ += 1
+        assert abs(r["p_chosen"] - mean[-1]) < 2e-6
+    is_true("feedback, three principles: every draw is recorded, the label is the mean of their labels",
+            differ > len(rows) / 2 and len(set(mean)) > 1)
+except (ValueError, AssertionError, KeyError) as error:
+    is_true("feedback, three principles: every draw is recorded, the label is the mean of their labels", False, repr(error))
 
 rows = records("feedback.jsonl", "short")
 is_true("feedback: pairs of equal answers are left out", rows and all(r["chosen"] != r["rejected"] for r in rows))
@@ -185,6 +206,9 @@ rows, seen = records("feedback.jsonl"), of("pm", "pm")
 same("pm: starts from the pretrained model", seen[0][1], ("base",))
 same("pm: human comparisons and AI ones with their soft labels", [(x[3][0], x[3][1], x[2][0]) for x in seen],
      [(r["prompt"] + r["chosen"], r["prompt"] + r["rejected"], r["p_chosen"]) for r in human + rows])
+same("pm: a sample that was cut has no stop token", [tuple(x[2][1:]) for x in seen],
+     [(1.0, 1.0)] * len(human) + [(1.0 - r.get("chosen_cut", 0), 1.0 - r.get("rejected_cut", 0)) for r in rows])
+is_true("feedback: some samples were cut and some were not", {r.get("chosen_cut", 0) for r in rows} == {0, 1})
 same("pm: centred on all of them", [x[2][0] for x in of("pm", "centre")], [2.0 * len(seen)])
 
 rolls = of("rl", "rollout")

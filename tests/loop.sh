@@ -10,7 +10,7 @@ spy=${B:-build}/spy
 [ -x "$spy" ] || { echo "no $spy: make $spy"; exit 1; }
 command -v python3 >/dev/null || { echo "no python3: skipped"; exit 0; }
 
-stage() { CAI_SPY=$T/$1.tsv "$spy" "$1" --out "$T/run" --quiet 1 "${@:2}" >/dev/null || exit 1; }
+stage() { CAI_SPY=$T/$1.tsv CAI_SPY_RUN=$T/run "$spy" "$1" --out "$T/run" --quiet 1 "${@:2}" >/dev/null || exit 1; }
 for s in data tokenizer pretrain helpful revise sl feedback pm rl eval; do
     stage $s $([ $s = data ] && echo --preset smoke)
 done
@@ -21,9 +21,10 @@ again() {
     for ((flags = 2; flags < $#; flags += 2)); do
         sed -i.old "s/^${!flags} .*/${!flags} ${@:flags+1:1}/" "$T/$name/flags.txt"
     done
-    CAI_SPY=$T/$name.tsv "$spy" feedback --out "$T/$name" --quiet 1 >/dev/null || exit 1
+    CAI_SPY=$T/$name.tsv CAI_SPY_RUN=$T/$name "$spy" feedback --out "$T/$name" --quiet 1 >/dev/null || exit 1
 }
 again plain plain 1                                 # labels without chains of thought
+again three principles 3                            # labels averaged over three principles
 again random judge random                           # labels of every size, to see the clamp work
 again random-plain judge random plain 1
 # answers of one token, most of them the same

@@ -1,14 +1,15 @@
-/* tests/spy.c -- the program with a witness: build/spy is ./cai whose stages call the functions below instead of
- * those of model.c and train.c; each notes what it was given and passes it on. tests/loop.py reads the notes.
+/* tests/spy.c -- the program with a witness: build/spy is ./cai whose stages call the functions below
+ * instead of those of model.c, engine/ and train.c; each notes what it was given and passes it on.
+ * tests/loop.py reads the notes.
  *
- * The Makefile compiles cai.c, eval.c, commands.c .. with -Dsample=spy_sample and so on, this file without. Notes go to
- * the file named by CAI_SPY, tab-separated: function, model, then texts as JSON strings. A model is noted by
- * the checkpoint in the run's folder that holds the same weights at that moment, "-" if none does: the file's NAME
- * proves nothing, its bytes do.
+ * The Makefile compiles cai.c, data/ and cli/ with -Dsample=spy_sample and so on, this file without. Notes
+ * go to the file named by CAI_SPY, tab-separated: function, model, then texts as JSON strings. A model is
+ * noted by the checkpoint in the run's folder (CAI_SPY_RUN) that holds the same weights at that moment,
+ * "-" if none does: the file's NAME proves nothing, its bytes do.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
-#include "../cai.h"
+#include "cai.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ void spy_pm_centre(Model *pm, const Seqs *s);
 void spy_pm_scores(const Model *pm, const Seqs *s, double *score);
 
 static FILE *notes;
+static const Tokenizer *tok;         /* of the model that was noted last */
 
 static int noting(const char *function)
 {
@@ -51,12 +53,14 @@ static void note_model(const Model *m)
 {
     static const char *const NAMES[] = { "base", "helpful", "sl_cai", "rl_cai", "helpful_pm", "pm" };
     size_t body = (size_t)(m->score_w - m->w);          /* the score heads are in files of their own */
-    const char *found = "-";
+    const char *found = "-", *folder = getenv("CAI_SPY_RUN");
+    tok = m->tok;
     for (int i = 0; i < 6 && *found == '-'; i++) {
-        char name[32];
+        char name[64];
         snprintf(name, sizeof name, "%s.bin", NAMES[i]);
-        if (access(in_out(name), R_OK)) continue;
-        Model *file = model_load(in_out(name));
+        Path path = path_in(folder ? folder : ".", name);
+        if (access(path.s, R_OK)) continue;
+        Model *file = model_load(path.s);
         if (memcmp(file->w, m->w, body * sizeof(real)) == 0) found = NAMES[i];
         model_free(file);
     }
@@ -138,7 +142,7 @@ double spy_sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const
     return sft_step(t, docs, which, n, mask, lr);
 }
 
-/* function, model, P(A better), whole text of A, of B; a line a pair */
+/* function, model, P(A better), whether A ends with the stop token, whether B does, whole text of A, of B; a line a pair */
 PmStats spy_pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr)
 {
     for (int i = 0; i < n; i++) {
@@ -146,6 +150,7 @@ PmStats spy_pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *w
         if (!noting("pm")) break;
         if (t->step || i) note("\""); else note_model(t->m);
         note_number(p[which[i]]);
+        for (int k = b; k < b + 2; k++) note_number(seq_tok(pairs, k)[seq_len(pairs, k) - 1] == TOKEN_BEGIN);
         note_tokens(seq_tok(pairs, b), seq_len(pairs, b));
         note_tokens(seq_tok(pairs, b + 1), seq_len(pairs, b + 1));
         note_end();

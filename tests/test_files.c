@@ -11,7 +11,7 @@
 
 #include <sys/stat.h>
 
-#include "../cai.h"
+#include "cai.h"
 #include "death.h"
 
 static void write_text(const char *path, const char *text) { write_bytes(path, text, strlen(text)); }

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include <math.h>
-#include "../cai.h"
+#include "cai.h"
 #include "death.h"
 
 #ifdef CAI_DOUBLE
@@ -527,6 +527,14 @@ static Seqs joined(const Seqs *prompt, const Seqs *out) {
     return whole;
 }
 
+/* The same model with room for one more token: a completion may end behind the context, where the model itself does
+ * not read. */
+static Model *wider(const Model *m) {
+    Model *w = model_clone(m);
+    w->c.seq_len++;
+    return w;
+}
+
 /* The log-probabilities that come with samples, at any temperature, are those of the network without
  * cache; streams end where they must. */
 static void samples_like_the_network(void **state) {
@@ -535,7 +543,7 @@ static void samples_like_the_network(void **state) {
     for (int k = 0; k <= N_SIZES; k++)
         for (int hot = 0; hot < 2; hot++) {
             Config c = k < N_SIZES ? SIZES[k] : large;
-            Model *m = some_model(c, 3);
+            Model *m = some_model(c, 3), *reader = wider(m);
             Seqs prompt, out = {0};
             uint64_t key[STREAMS];
             real *logp, want[2048];
@@ -547,18 +555,91 @@ static void samples_like_the_network(void **state) {
             assert_int_equal(out.n, STREAMS);
             for (int b = 0, at = 0; b < STREAMS; b++) {
                 int n = seq_len(&out, b), before = seq_len(&prompt, b), *token = seq_tok(&out, b);
-                all_logp(m, a, &whole, b, b + 1, want);
+                all_logp(reader, a, &whole, b, b + 1, want);
                 for (int i = 0; i < n; i++) expect_near(logp[at + i], want[before - 1 + i], NEAR);
                 for (int i = 0; i < n - 1; i++) assert_true(token[i] != 2 && token[i] != 5);
-                int room = c.seq_len - before, stopped = token[n - 1] == 2 || token[n - 1] == 5;
-                assert_true(stopped ? n <= 25 && n <= room : n == (room < 25 ? room : 25));
+                int fits = c.seq_len + 1 - before, stopped = token[n - 1] == 2 || token[n - 1] == 5;
+                assert_true(stopped ? n <= 25 && n <= fits : n == (fits < 25 ? fits : 25));
                 at += n;
             }
             free(logp);
             acts_free(a);
             seqs_free(&prompt), seqs_free(&out), seqs_free(&whole);
+            model_free(m), model_free(reader);
+        }
+}
+
+/* llama2.c's loop, written from its document: a step a position, steps no more than the context has, each of
+ * them a token of the prompt or the likeliest one; token 1 ends the text and is not part of it. */
+static void fills_the_context_like_llama2c(void **state) {
+    (void)state;
+    int full = 0, ended = 0;
+    for (int k = 0; k < N_SIZES; k++) {
+        const Config *c = &SIZES[k];
+        Model *m = some_model(*c, 5), *loaded;
+        model_save(m, in_scratch("m.bin"));
+        loaded = model_load(in_scratch("m.bin"));
+        size_t size;
+        char *file = read_file(in_scratch("m.bin"), &size);
+        Reference r = reference(file);
+        for (int P = 1; P <= c->seq_len; P += 13) {
+            Seqs prompt = some_seqs(c, 1, &P), out = {0};
+            static double h[64 * 64], logp[64 * 64];
+            int text[64], n = P, steps = c->seq_len;
+            memcpy(text, seq_tok(&prompt, 0), sizeof(int) * (size_t)P);
+            for (int pos = P - 1; pos < steps; pos++) {
+                int next = 0;
+                ref_forward(&r, text, pos + 1, h, logp);
+                for (int j = 1; j < c->vocab_size; j++)
+                    if (logp[pos * c->vocab_size + j] > logp[pos * c->vocab_size + next]) next = j;
+                if (next == 1) break;
+                text[n++] = next;
+            }
+            sample(loaded, &prompt, (uint64_t[]){1}, (Sampling){0, 1000, {1, -1, -1}}, &out, NULL);
+            int got = seq_len(&out, 0), stopped = seq_tok(&out, 0)[got - 1] == 1;
+            assert_int_equal(P + got - stopped, n);
+            assert_memory_equal(seq_tok(&out, 0), text + P, sizeof(int) * (size_t)(n - P));
+            if (!stopped) assert_int_equal(n, c->seq_len + 1);
+            full += !stopped, ended += stopped;
+            seqs_free(&prompt), seqs_free(&out);
+        }
+        free(file);
+        model_free(m), model_free(loaded);
+    }
+    assert_true(full > 2 && ended > 0);
+}
+
+/* The last token alone tells how a completion ended: a stop token and nothing after it, or cut, and then as long as
+ * max_new or the context lets it be. Prompts up to the context's end, with a question and without. */
+static void finished_or_cut(void **state) {
+    (void)state;
+    int seen[2][3] = {{0}};
+    Question q = {(int[]){6, 2, 3}, 3, {4, 1}};
+    for (int asks = 0; asks < 2; asks++)
+        for (int max_new = 1; max_new < 16; max_new += 7) {
+            const Config *c = &SIZES[0];
+            int last_prompt = asks ? c->seq_len - 4 : c->seq_len;
+            Model *m = some_model(*c, 3);
+            Seqs prompt, out = {0};
+            uint64_t key[STREAMS];
+            double answer[2 * STREAMS] = {0};
+            Sampling how = {1, max_new, {2, 5, -1}};
+            some_prompts(c, &prompt, key, last_prompt);
+            if (asks) sample_and_ask(m, &prompt, key, how, q, &out, answer);
+            else sample(m, &prompt, key, how, &out, NULL);
+            for (int b = 0; b < STREAMS; b++) {
+                int n = seq_len(&out, b), fits = (asks ? c->seq_len - 3 : c->seq_len + 1) - seq_len(&prompt, b);
+                assert_true(n >= 1 && n <= max_new && n <= fits);
+                for (int i = 0; i < n - 1; i++) assert_false(is_stop(seq_tok(&out, b)[i], how.stop));
+                int finished = is_stop(seq_tok(&out, b)[n - 1], how.stop);
+                if (!finished) assert_int_equal(n, fits < max_new ? fits : max_new);
+                if (asks) assert_true(answer[2 * b] < 0 && answer[2 * b + 1] < 0);
+                seen[asks][finished ? 0 : n == max_new ? 1 : 2]++;
+            }
+            seqs_free(&prompt), seqs_free(&out);
             model_free(m);
         }
+    for (int i = 0; i < 6; i++) assert_true(seen[i / 3][i % 3] > 0);        /* each end was met */
 }
 
 /* A question after each completion changes nothing of it, and the answers are what the network without cache says of the whole
@@ -614,7 +695,23 @@ static void a_question_at_the_contexts_end(void **state) {
     assert_int_equal(seq_len(&out, 0), 1);
     assert_int_equal(seq_len(&out, 1), 3);
     for (int i = 0; i < 4; i++) assert_true(answer[i] < 0);
-    seqs_free(&prompt), seqs_free(&out);
+
+    /* No completion at all: the question follows the prompt. Both stand in the context to its end. */
+    int token[40];
+    real want[64];
+    Acts *a = acts_new();
+    Seqs whole = {0};
+    for (int t = 0; t < 40; t++) token[t] = t < 37 ? begin[t] : then[t - 37];
+    seqs_clear(&prompt);
+    seqs_push(&prompt, begin, 37);
+    sample_and_ask(m, &prompt, (uint64_t[]){1}, (Sampling){1, 0, {-1, -1, -1}}, (Question){then, 3, {4, 1}}, &out, answer);
+    assert_int_equal(seq_len(&out, 0), 0);
+    seqs_push(&whole, token, 40);
+    forward(m, a, &whole, 0, 1);
+    logprobs(m, a, 2, (int[]){39, 39}, (int[]){4, 1}, want, NULL);
+    for (int i = 0; i < 2; i++) expect_near(answer[i], want[i], NEAR);
+    acts_free(a);
+    seqs_free(&prompt), seqs_free(&out), seqs_free(&whole);
     model_free(m);
 }
 
@@ -622,7 +719,7 @@ static void a_question_at_the_contexts_end(void **state) {
 static void samples_a_long_text(void **state) {
     (void)state;
     Config c = {8, 12, 2, 2, 1, 19, 700, 1};
-    Model *m = some_model(c, 3);
+    Model *m = some_model(c, 3), *reader = wider(m);
     Seqs prompt = {0}, out = {0};
     int begin[600] = {1};
     uint64_t key[] = {rng_key(1, 2, 3), rng_key(1, 2, 4)};
@@ -632,16 +729,16 @@ static void samples_a_long_text(void **state) {
     seqs_push(&prompt, begin, 590);
     sample(m, &prompt, key, (Sampling){1, 1000000, {-1, -1, -1}}, &out, &logp);
     Seqs whole = joined(&prompt, &out);
-    assert_int_equal(seq_len(&whole, 0), 700);
-    assert_int_equal(seq_len(&whole, 1), 700);
-    int n = all_logp(m, a, &whole, 0, 1, want);
+    assert_int_equal(seq_len(&whole, 0), 701);
+    assert_int_equal(seq_len(&whole, 1), 701);
+    int n = all_logp(reader, a, &whole, 0, 1, want);
     for (int i = 0; i < n; i++) expect_near(logp[i], want[i], NEAR);
-    all_logp(m, a, &whole, 1, 2, want);
-    for (int i = 0; i < 110; i++) expect_near(logp[n + i], want[589 + i], NEAR);
+    all_logp(reader, a, &whole, 1, 2, want);
+    for (int i = 0; i < 111; i++) expect_near(logp[n + i], want[589 + i], NEAR);
     free(logp);
     acts_free(a);
     seqs_free(&prompt), seqs_free(&out), seqs_free(&whole);
-    model_free(m);
+    model_free(m), model_free(reader);
 }
 
 /* Temperature 0 takes the likeliest token of the network without cache, step after step. */
@@ -729,7 +826,41 @@ static void frequencies(void **state) {
     model_free(m);
 }
 
-/* Edges: no room, nothing wanted, no prompts; the output is cleared first. */
+/* Any temperature above 0: towards 0 the likeliest token, however small it is; towards infinity all alike. */
+static void extreme_temperatures(void **state) {
+    (void)state;
+    enum { B = 7000 };
+    const double cold[] = {1e-5, 1e-37, 1e-38, 1e-40, 1e-300, 5e-324};
+    Config c = SIZES[3];
+    int V = c.vocab_size;
+    Model *m = some_model(c, 11);
+    Seqs prompt = {0}, likeliest = {0}, out = {0};
+    uint64_t *key = xcalloc(B, sizeof *key);
+    for (int b = 0; b < B; b++) {
+        seqs_push(&prompt, (int[]){b % V}, 1);
+        key[b] = rng_key(5, 9, (uint64_t)b);
+    }
+    sample(m, &prompt, key, (Sampling){0, 12, {-1, -1, -1}}, &likeliest, NULL);
+    for (size_t k = 0; k < sizeof cold / sizeof *cold; k++) {
+        real *logp;
+        sample(m, &prompt, key, (Sampling){cold[k], 12, {-1, -1, -1}}, &out, &logp);
+        assert_memory_equal(out.token, likeliest.token, sizeof(int) * (size_t)out.start[B]);
+        for (int i = 0; i < out.start[B]; i++) assert_true(isfinite(logp[i]) && logp[i] <= 0);
+        free(logp);
+    }
+    for (int k = 0; k < 3; k++) {
+        double seen[16] = {0}, chi = 0;
+        sample(m, &prompt, key, (Sampling){(double[]){1e10, 1e30, 1e300}[k], 1, {-1, -1, -1}}, &out, NULL);
+        for (int b = 0; b < B; b++) seen[out.token[b]]++;
+        for (int j = 0; j < V; j++) chi += (seen[j] - B / (double)V) * (seen[j] - B / (double)V) * V / B;
+        if (chi > 35) fail_msg("hot: chi-squared %g with %d degrees", chi, V - 1);
+    }
+    free(key);
+    seqs_free(&prompt), seqs_free(&likeliest), seqs_free(&out);
+    model_free(m);
+}
+
+/* Edges: no room but for one, nothing wanted, no prompts; the output is cleared first. */
 static void sampling_edges(void **state) {
     (void)state;
     int length[] = {40, 39, 1};
@@ -740,8 +871,8 @@ static void sampling_edges(void **state) {
     seqs_push(&out, length, 2);
     sample(m, &prompt, key, (Sampling){1, 8, {-1, -1, -1}}, &out, &logp);
     assert_int_equal(out.n, 3);
-    assert_int_equal(seq_len(&out, 0), 0);
-    assert_int_equal(seq_len(&out, 1), 1);
+    assert_int_equal(seq_len(&out, 0), 1);
+    assert_int_equal(seq_len(&out, 1), 2);
     assert_int_equal(seq_len(&out, 2), 8);
     free(logp);
     sample(m, &prompt, key, (Sampling){1, 0, {-1, -1, -1}}, &out, NULL);
@@ -761,6 +892,14 @@ static void sample_it(const char *lengths) {
     sample(m, &prompt, (uint64_t[]){1, 2}, (Sampling){1, 8, {-1, -1, -1}}, &out, NULL);
 }
 
+static void ask_it(const char *length) {
+    int n = atoi(length);
+    Model *m = some_model(SIZES[0], 3);
+    Seqs prompt = some_seqs(&SIZES[0], 1, &n), out = {0};
+    double answer[2];
+    sample_and_ask(m, &prompt, (uint64_t[]){1}, (Sampling){1, 8, {-1, -1, -1}}, (Question){(int[]){6, 2, 3}, 3, {4, 1}}, &out, answer);
+}
+
 static void forward_it(const char *token) {
     int t = atoi(token);
     Model *m = some_model(SIZES[0], 3);
@@ -773,6 +912,7 @@ static void bad_input(void **state) {
     (void)state;
     expect_death(sample_it, "3 41", EXIT_INPUT, "41 tokens|context of 40");
     expect_death(sample_it, "0 3", EXIT_INPUT, "empty prompt");
+    expect_death(ask_it, "37", EXIT_INPUT, "37 tokens|question of 3|context of 40");
     expect_death(forward_it, "19", EXIT_INPUT, "token 19|vocabulary of 19");
     expect_death(forward_it, "-1", EXIT_INPUT, "token -1");
 }
@@ -861,7 +1001,12 @@ static void block_and_init(void **state) {
     expect_near(sum / (2 * 96 * 64), 1.0 / 64, 0.002);
     for (int i = 0; i < 64; i++) assert_true(m->rms_final[i] == 1 && m->score_w[i] == 0);
     assert_true(m->score_b[0] == 0);
-    model_free(m), model_free(again), model_free(other);
+    static const Tokenizer some;
+    m->tok = &some;
+    Model *copy = model_clone(m);
+    assert_true(copy->tok == &some && again->tok == NULL && copy->w != m->w);
+    assert_memory_equal(copy->w, m->w, sizeof(real) * m->n_param);
+    model_free(m), model_free(again), model_free(other), model_free(copy);
 }
 
 static void saves_and_loads(void **state) {
@@ -964,6 +1109,15 @@ static void broken_score_heads(void **state) {
     }
     write_bytes(path, file, size + 1);
     expect_death(load_score, path, EXIT_INPUT, "bytes, not");
+    for (int i = 0; i <= SIZES[0].dim; i += 4) {        /* a right checksum of no number; the last is score_b */
+        real good = m->score_w[i];
+        m->score_w[i] = (real)(real[]){NAN, INFINITY, -INFINITY}[i / 4];
+        score_head_save(m, path);
+        expect_death(load_score, path, EXIT_INPUT, "bad.score: |no finite number");
+        m->score_w[i] = good;
+    }
+    score_head_save(m, path);
+    score_head_load(m, path);
     free(file);
     model_free(m), model_free(wide);
 }
@@ -1009,8 +1163,10 @@ int main(int argc, char **argv) {       /* an argument: the name of the one test
         cmocka_unit_test(shared_beginnings),
         cmocka_unit_test(extremes),                 cmocka_unit_test(products), cmocka_unit_test(cached_attention),
         cmocka_unit_test(samples_like_the_network), cmocka_unit_test(samples_a_long_text),
+        cmocka_unit_test(fills_the_context_like_llama2c), cmocka_unit_test(finished_or_cut),
         cmocka_unit_test(a_question_after_samples), cmocka_unit_test(a_question_at_the_contexts_end),
         cmocka_unit_test(greedy_is_argmax),         cmocka_unit_test(frequencies),
+        cmocka_unit_test(extreme_temperatures),
         cmocka_unit_test(sampling_edges),           cmocka_unit_test(bad_input),
         cmocka_unit_test(block_and_init),           cmocka_unit_test(saves_and_loads),
         cmocka_unit_test(broken_checkpoints),       cmocka_unit_test(broken_score_heads),

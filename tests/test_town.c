@@ -13,7 +13,8 @@
 
 #include <ctype.h>
 
-#include "../cai.h"
+#include "cai.h"
+#include "data/town.h"
 #include "death.h"
 
 enum { DOCUMENTS = 18000, PROMPTS = 500 };          /* as many documents as the demo has */

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../cai.h"
+#include "cai.h"
 
 #include <math.h>
 #include <stdlib.h>

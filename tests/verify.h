@@ -1,7 +1,7 @@
 /* tests/verify.h -- what the verifier's files share. SPDX-License-Identifier: MIT */
 #ifndef VERIFY_H
 #define VERIFY_H
-#include "../cai.h"
+#include "cai.h"
 
 /* One row of the table. tag: E1..E14, or "layer", "model"; name: FUNCTION/WHAT, never used twice;
  * against: where the expected value comes from, which is never the code under test; error: how far off;
