@@ -196,13 +196,40 @@ static LibraryProduct *library_product;
 
 void product_library(LibraryProduct *library) { library_product = library; }
 
+typedef struct {                    /* a product, and into how wide pieces of its result it is cut */
+    int ta, tb, m, n, k, lda, ldb, add, ldc, width;
+    const real *a, *b;
+    real *c;
+} Pieces;
+
+static void piece_job(void *context, int i)
+{
+    const Pieces *q = context;
+    int j = i * q->width;
+    const real *b = q->b + (size_t)j * (q->tb ? q->ldb : 1);
+    product(WHOLE, q->ta, q->tb, q->m, least(q->width, q->n - j), q->k, q->a, q->lda, b, q->ldb,
+            q->add, q->c + j, q->ldc);
+}
+
+enum { WORTH_SHARING = 1 << 21 };   /* multiplications: some 30 microseconds of a core's time */
+
+/* Workers that have nothing to do are given columns of the result: so more than SHARDS of them help in
+ * training. Not with a library, whose sums may depend on the sizes. */
 static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda,
                  const real *b, int ldb, int add, real *c, int ldc)
 {
     enum { ROW_MAJOR = 101, AS_IT_IS = 111 };
-    if (library_product)
+    if (library_product) {
         library_product(ROW_MAJOR, AS_IT_IS + ta, AS_IT_IS + tb, m, n, k, 1, a, lda, b, ldb,
                         (real)add, c, ldc);
+        return;
+    }
+    int others = (double)m * n * k < WORTH_SHARING ? 0 : helpers();
+    int panels = whole_panels(n) / COLS, pieces = least(panels, 2 * (others + 1));
+    Pieces q = {.ta = ta, .tb = tb, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb,
+                .add = add, .c = c, .ldc = ldc, .width = n};
+    if (others && pieces > 1) q.width = (panels + pieces - 1) / pieces * COLS;
+    if (q.width < n) parallel((n + q.width - 1) / q.width, piece_job, &q);
     else product(WHOLE, ta, tb, m, n, k, a, lda, b, ldb, add, c, ldc);
 }
 

@@ -90,6 +90,7 @@ static void start_workers(void)
 
 int helpers(void)
 {
+    if (n_workers <= 1) return 0;
     pthread_mutex_lock(&pool.lock);
     int n = pool.idle;
     pthread_mutex_unlock(&pool.lock);
