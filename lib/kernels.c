@@ -99,8 +99,7 @@ Kernels choose_kernels(const Processor *p, Width tiles, const Library *l, const 
     } else if (named[0]) {
         snprintf(k.core, sizeof k.core, "%s", named);
         snprintf(k.reason, size, "OPENBLAS_CORETYPE names them");
-    } else if (!p->vendor[0]) snprintf(k.reason, size, "its own choice");
-    else if (!l->dynamic) snprintf(k.reason, size, "it was built with no others");
+    } else if (!l->dynamic) snprintf(k.reason, size, "it was built with no others");
     else if (found < p->width || strcasecmp(l->core, "Cooperlake") == 0) {
         snprintf(k.core, sizeof k.core, "%s", BEST[p->width]);
         snprintf(k.reason, size, "by itself it takes %s on %s family %d model %d, which has %s",
@@ -199,7 +198,7 @@ static const char *try_library(const char *core, Library *l)
     if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGALRM ? "hung in a trial" : "crashed in a trial";
     if (WEXITSTATUS(status) == 1) return "multiplied wrongly in a trial";
     if (WEXITSTATUS(status) == 2) return "was not found";
-    return WEXITSTATUS(status) ? "failed in a trial" : NULL;
+    return WEXITSTATUS(status) || !l->core[0] ? "failed in a trial" : NULL;
 }
 
 #endif

@@ -177,10 +177,10 @@ static int path_cores(const char *root, const char *path)
 }
 
 /* A line of self is "number:controllers:path"; version 2 has no controllers and is mounted at root,
- * version 1 has its groups for cpu at root/cpu or root/cpu,cpuacct. */
+ * version 1 has its groups for cpu at root/cpu or root/cpu,cpuacct (others hold no quota). */
 int cgroup_cores(const char *self, const char *root)
 {
-    char line[1100], folder[1100], controllers[256];
+    char line[1100], folder[1100];
     int cores = 0;
     FILE *f = fopen(self, "r");
     if (!f) return 0;
@@ -189,8 +189,6 @@ int cgroup_cores(const char *self, const char *root)
         char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
         if (!path) continue;
         *path++ = 0;
-        snprintf(controllers, sizeof controllers, ",%s,", list + 1);
-        if (list[1] && !strstr(controllers, ",cpu,")) continue;
         snprintf(folder, sizeof folder, "%.500s%s%.500s", root, list[1] ? "/" : "", list + 1);
         int here = path_cores(folder, path);
         if (here && (!cores || here < cores)) cores = here;

@@ -369,6 +369,8 @@ static void cores_are_those_granted(void **state)
     assert_int_equal(cores_of("4:memory:/docker/x\n1:cpuset:/docker/x\n"), 0);
     put("cpu/docker/x/cpu.cfs_quota_us", "-1\n");
     assert_int_equal(cores_of("1:cpu:/docker/x\n"), 0);
+    put("cpu/docker/x/cpu.cfs_quota_us", "-300000\n");
+    assert_int_equal(cores_of("1:cpu:/docker/x\n"), 0);
     put("cpu,cpuacct/y/cpu.cfs_quota_us", "100000\n");
     put("cpu,cpuacct/y/cpu.cfs_period_us", "100000\n");
     assert_int_equal(cores_of("2:cpu,cpuacct:/y\n"), 1);
