@@ -31,7 +31,7 @@ static const Flag FLAGS[] = {
     { "layers", 'i', AT(model.layers), "2", 1, 64, "transformer layers L" },
     { "heads", 'i', AT(model.heads), "4", 1, 64, "query heads H" },
     { "kv-heads", 'i', AT(model.kv_heads), "4", 1, 64, "key/value heads K" },
-    { "vocab", 'i', AT(model.vocab), "1336", 300, 32000, "tokenizer pieces V" },
+    { "vocab", 'i', AT(model.vocab), "1384", 300, 32000, "tokenizer pieces V" },
     { "superwords", 'i', AT(model.superwords), "72", 0, 16000,
       "of these, pieces that may hold up to three words" },
     { "context", 'i', AT(model.context), "320", 64, 4096, "longest sequence in tokens" },
@@ -94,6 +94,8 @@ static const Flag FLAGS[] = {
     { "max-new", 'i', AT(max_new), "40", 1, 4096, "longest answer in tokens (paper: 128)" },
     { "eval", 'i', AT(data.eval), "256", 8, 1e6, "evaluation prompts a set" },
     { "judgements", 'i', AT(data.judgements), "400", 8, 1e6, "held-out judgement items" },
+    { "reserved", 'i', AT(data.reserved), "0", 0, 1,
+      "1: evaluate the reserved verbs too; not for whoever changes settings" },
 };
 enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 

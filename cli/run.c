@@ -30,7 +30,9 @@ const Stage STAGES[N_STAGES] = {
     { "data", stage_data, "the town's texts: corpus, prompts, human comparisons, evaluation sets",
       { "data/corpus.jsonl", "data/redteam.jsonl", "data/helpful.jsonl", "data/human_prefs.jsonl",
         "data/eval_prefs.jsonl", "data/eval_redteam.jsonl", "data/eval_helpful.jsonl",
-        "data/eval_contrast.jsonl", "data/judgements.jsonl", "metrics/data.tsv" } },
+        "data/eval_contrast.jsonl", "data/eval_unseen.jsonl", "data/reserved_redteam.jsonl",
+        "data/reserved_helpful.jsonl", "data/reserved_contrast.jsonl", "data/judgements.jsonl",
+        "metrics/data.tsv" } },
     { "tokenizer", stage_tokenizer, "byte-level BPE on the corpus",
       { "tokenizer.bin", "metrics/tokenizer.tsv" } },
     { "pretrain", stage_pretrain, "base.bin: a language model from nothing",
@@ -48,7 +50,7 @@ const Stage STAGES[N_STAGES] = {
     { "rl", stage_rl, "rl_cai.bin: PPO against the preference model",
       { "rl_cai.bin", "metrics/rl.tsv" } },
     { "eval", stage_eval, "summary.txt: every model on held-out prompts",
-      { "answers.jsonl", "summary.txt", "metrics/eval.tsv" } },
+      { "answers.jsonl", "judged.jsonl", "summary.txt", "metrics/eval.tsv" } },
 };
 
 int stage_index(const char *name)

@@ -6,7 +6,7 @@
 
 #include "cai.h"
 
-enum { N_STAGES = 10, MAX_FILES = 12 };
+enum { N_STAGES = 10, MAX_FILES = 16 };
 typedef struct {
     const char *name;
     void (*run)(Run *run);

@@ -343,14 +343,13 @@ no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$before_mixed"
 
 # ------------------------------------------------------------------------------------
-# the oracle: awake in the stages data and eval alone, and named by nothing between
+# the oracle: opened by the stages data and eval alone, and named by nothing between
 
-is "STAGES wakes the oracle for" "$(sed -nE 's/^ *\{ "([a-z]+)", stage_[a-z]+, 1,.*/\1/p' cai.c | tr '\n' ' ')" "data eval "
-is "STAGES leaves it asleep for" "$(sed -nE 's/^ *\{ "[a-z]+", stage_([a-z]+), 0,.*/\1/p' cai.c | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
+opened=$(awk '/^[a-z].*\)$/ { f = $0 } /oracle_open\(/ { print f }' cai.c run.c eval.c commands.c options.c model.c train.c)
+is "the oracle is opened by" "$opened" "$(printf 'static void stage_data(void)\nvoid stage_eval(void)')"
 loop=$(sed -n '/^static void stage_tokenizer/,/^\/\/ the run/p' cai.c)
 is "the loop's stages are where this test looks" "$(echo "$loop" | sed -nE 's/^static void stage_([a-z]+).*/\1/p' | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
-no "no stage of the loop names the oracle" grep -qE 'town_rate|town_preference|town_human_prefs|oracle_awake' <<<"$loop"
-is "nothing else wakes it" "$(grep -hoE 'oracle_awake *=[^=].*' cai.c run.c eval.c commands.c model.c train.c data/*.c)" "oracle_awake = STAGES[k].oracle;"
+no "no stage of the loop names the oracle" grep -qE 'oracle_|Oracle|Rating|town_human_prefs' <<<"$loop"
 no "the models' code knows no town" grep -q 'town_' model.c train.c tokenizer.c
 
 echo "$passed passed, $failed failed"

@@ -96,7 +96,7 @@ static void e2_labels(void **state)
     close_to(p_A_of(-1000, -1), 0, 1e-300);
     /* A judge that says 0.9 for the first place whatever stands there: no opinion */
     close_to(p_both_orders(0.9, 0.9), 0.5, 1e-15);
-    close_to(p_both_orders(0.8, 0.4), 0.7, 1e-15);              /* (0.8 + 0.6) / 2 */
+    close_to(p_both_orders(0.8, 0.4), 0.7, 1e-15);              /* (0.8 + 1 - 0.4) / 2 */
     close_to(p_both_orders(0.8, 0.4) + p_both_orders(0.4, 0.8), 1, 1e-15);
     close_to(p_chains(5, (double[]){ 1, 1, 0, 1, 0.5 }), 0.7, 1e-15);
     close_to(p_chains(1, (double[]){ 0.3 }), 0.3, 0);
@@ -107,6 +107,7 @@ static void e2_labels(void **state)
     close_to(p_hard(0.51), 1, 0);
     close_to(p_hard(0.49), 0, 0);
     close_to(p_hard(0.5), 0.5, 0);
+    assert_true(isnan(p_hard(NAN)));
 }
 
 static void e3_elo_units(void **state)
@@ -146,6 +147,27 @@ static void e3_fit_recovers_planted_strengths(void **state)
     for (int i = 0; i < 5; i++) close_to(R[i], 0, 0);
 }
 
+static void e3_ties(void **state)
+{
+    (void)state;
+    /* 60 won, 20 lost, 20 tied. Without ties: odds 3, 400 log10 3; with halves: odds 7/3. */
+    double R[3], H[3];
+    elo_fit(2, (double[]){ 0, 60, 20, 0 }, 1, R);
+    elo_fit(2, (double[]){ 0, 60 + 10, 20 + 10, 0 }, 1, H);
+    close_to(R[0], 190.84850188786498, 1e-9);
+    close_to(H[0], 147.19071411783780, 1e-9);
+    /* three players in a line, odds 3 and 2 a step; without ties 400 log10 2 and 400 log10 6 */
+    const double decided[9] = { 0, 20, 10, 40, 0, 30, 60, 90, 0 };
+    elo_fit(3, decided, 0, R);
+    close_to(R[1], 120.41199826559248, 1e-9);
+    close_to(R[2], 311.26050015345746, 1e-9);
+    /* ties as halves, 60 a pair: all three come nearer, in the same order */
+    double halves[9];
+    for (int i = 0; i < 9; i++) halves[i] = decided[i] + (i % 4 ? 30 : 0);
+    elo_fit(3, halves, 0, H);
+    assert_true(0 < H[1] && H[1] < R[1] - 10 && H[1] < H[2] && H[2] < R[2] - 10);
+}
+
 // ------------------------------------------------------------------------------------
 // E4, E5, E6
 
@@ -166,8 +188,8 @@ static void e4_kl_estimators(void **state)
     const double pi[3] = { 0.5, 0.3, 0.2 }, pi_0[3] = { 0.2, 0.3, 0.5 };
     double k1 = 0, k2 = 0, k3 = 0;
     for (int y = 0; y < 3; y++) {
-        double lr = log(pi[y] / pi_0[y]);
-        k1 += pi[y] * kl_k1(lr), k2 += pi[y] * kl_k2(lr), k3 += pi[y] * kl_k3(lr);
+        double logr = log(pi[y] / pi_0[y]);
+        k1 += pi[y] * kl_k1(logr), k2 += pi[y] * kl_k2(logr), k3 += pi[y] * kl_k3(logr);
     }
     close_to(k1, 0.27488721956224654, 1e-15);
     close_to(k2, 0.29385604686146616, 1e-15);
@@ -324,6 +346,7 @@ static void e7_distances(void **state)
     (void)state;
     close_to(sqrt_kl(6.25), 2.5, 0);
     close_to(sqrt_kl(-0.01), 0, 0);
+    assert_true(isnan(sqrt_kl(NAN)));
     close_to(kl_best_of_n(1), 0, 0);
     close_to(kl_best_of_n(4), 0.6362943611198906, 1e-15);       /* log 4 - 3/4 */
     close_to(r_best_of_n(2, 0.9, 0.1), 1.4, 1e-15);             /* 2 (0.9 - 0.2) */
@@ -348,6 +371,42 @@ static void e8_ece(void **state)
     close_to(ece(2, (double[]){ 1, 0.96 }, (double[]){ 1, 0 }, 10), 0.48, 1e-15);
 }
 
+/* Comparisons by a PM with true probabilities: q = s(1.35 normal) that A is better, and A is better
+ * that often. The better side stands first, so the label is 1 throughout. */
+enum { COMPARED = 100000 };
+static double p_pair[COMPARED], label_pair[COMPARED];
+
+static void compare_by_calibrated_pm(void)
+{
+    for (int i = 0; i < COMPARED; i++) {
+        double q = 1 / (1 + exp(-1.35 * rng_normal(81, i)));
+        p_pair[i] = rng_uniform(82, i) < q ? q : 1 - q;
+        label_pair[i] = 1;
+    }
+}
+
+static void e8_pairs(void **state)
+{
+    (void)state;
+    /* by hand, bins of 0.05: c = 0.9, 0.9, 0.7, 0.5; right = 1, 0.5, 0, 1/2
+     * (1.5 - 1.8) in one bin, (0 - 0.7), (0.5 - 0.5): (0.3 + 0.7 + 0) / 4 */
+    const double p[4] = { 0.9, 0.1, 0.3, 0.5 }, label[4] = { 1, 0.5, 1, 0.2 };
+    close_to(ece_of_pairs(4, p, label, 10), 0.25, 1e-15);
+    close_to(ece_of_pairs(1, (double[]){ 1 }, (double[]){ 0 }, 10), 1, 0);     /* sure and wrong */
+    close_to(ece_of_pairs(1, (double[]){ 0 }, (double[]){ 0 }, 10), 0, 0);     /* sure and right */
+    close_to(ece_of_pairs(0, NULL, NULL, 10), 0, 0);
+    assert_true(isnan(ece_of_pairs(2, (double[]){ NAN, 0.7 }, label, 10)));
+    assert_true(isnan(ece(2, (double[]){ NAN, 0.7 }, label, 10)));
+    compare_by_calibrated_pm();
+    double before = ece_of_pairs(COMPARED, p_pair, label_pair, 10);
+    assert_true(before < 0.01);
+    /* p(chosen) with a constant y, the wrong statistic: mean of 2 q (1 - q) = 0.3706 */
+    close_to(ece(COMPARED, p_pair, label_pair, 10), 0.3706, 0.003);
+    for (int i = 1; i < COMPARED; i += 2) p_pair[i] = 1 - p_pair[i], label_pair[i] = 1 - label_pair[i];
+    close_to(ece_of_pairs(COMPARED, p_pair, label_pair, 10), before, 1e-15);
+    assert_true(ece(COMPARED, p_pair, label_pair, 10) < 0.02);      /* and the wrong one changes */
+}
+
 static void e9_harm(void **state)
 {
     (void)state;
@@ -363,6 +422,23 @@ static void e10_accuracy(void **state)
     (void)state;
     close_to(mc_accuracy(4, (double[]){ 0.9, 0.51, 0.5, 0.1 }), 0.625, 0);     /* 2.5 of 4 */
     close_to(mc_accuracy(0, NULL), 0.5, 0);
+}
+
+static void e10_pairs(void **state)
+{
+    (void)state;
+    /* verdicts A, B, B, tie: 1, 1 - 0.3, 0, 1/2 */
+    const double p[4] = { 0.8, 0.1, 0.49, 0.5 }, label[4] = { 1, 0.3, 1, 1 };
+    close_to(accuracy_of_pairs(4, p, label), 0.55, 1e-15);
+    close_to(accuracy_of_pairs(0, NULL, NULL), 0.5, 0);
+    assert_true(isnan(accuracy_of_pairs(1, (double[]){ NAN }, label)));
+    compare_by_calibrated_pm();
+    double before = accuracy_of_pairs(COMPARED, p_pair, label_pair);
+    close_to(before, 0.7182, 0.0045);                               /* mean of max(q, 1 - q) */
+    close_to(before, mc_accuracy(COMPARED, p_pair), 1e-15);         /* label 1 throughout */
+    for (int i = 1; i < COMPARED; i += 2) p_pair[i] = 1 - p_pair[i], label_pair[i] = 1 - label_pair[i];
+    close_to(accuracy_of_pairs(COMPARED, p_pair, label_pair), before, 1e-15);
+    close_to(mc_accuracy(COMPARED, p_pair), 0.5, 0.01);             /* which changes */
 }
 
 static void e11_gibbs(void **state)
@@ -1410,11 +1486,12 @@ int main(int argc, char **argv)         /* an argument: the name of the one test
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(e1_value), cmocka_unit_test(e1_gradient), cmocka_unit_test(e1_minimum_floor_shift_swap),
         cmocka_unit_test(e2_labels), cmocka_unit_test(e3_elo_units), cmocka_unit_test(e3_fit_recovers_planted_strengths),
+        cmocka_unit_test(e3_ties),
         cmocka_unit_test(e4_kl_estimators), cmocka_unit_test(e4_reward), cmocka_unit_test(e5_policy),
         cmocka_unit_test(e5_value), cmocka_unit_test(e5_gradients), cmocka_unit_test(e6_gae),
         cmocka_unit_test(e4_e5_policy_gradient_is_unbiased),
-        cmocka_unit_test(e7_distances), cmocka_unit_test(e8_ece), cmocka_unit_test(e9_harm),
-        cmocka_unit_test(e10_accuracy), cmocka_unit_test(e11_gibbs), cmocka_unit_test(e12_dpo_ipo),
+        cmocka_unit_test(e7_distances), cmocka_unit_test(e8_ece), cmocka_unit_test(e8_pairs),
+        cmocka_unit_test(e9_harm), cmocka_unit_test(e10_accuracy), cmocka_unit_test(e10_pairs), cmocka_unit_test(e11_gibbs), cmocka_unit_test(e12_dpo_ipo),
         cmocka_unit_test(e13_supervised), cmocka_unit_test(e14_scored), cmocka_unit_test(wilson_interval),
         cmocka_unit_test(schedule), cmocka_unit_test(adamw_two_steps),
         cmocka_unit_test(adamw_place_of_eps), cmocka_unit_test(muon_one_step),

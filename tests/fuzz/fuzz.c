@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../run.c"              /* whole, for its list of records */
+#include "../../data/corpus.h"
 #include <setjmp.h>
 #undef exit
 #undef calloc
@@ -187,11 +188,14 @@ void read_town(const uint8_t *data, size_t size)
 {
     write_input(data, size);
     Town *t = town_load(path);
-    oracle_awake = 1;
+    Oracle *people = oracle_open(t);
+    Requests *asked = requests_new(t);
     town_corpus(t, 1, 20, written);
-    town_prompts(t, 1, SET_EVAL_REDTEAM, 4, written);
-    town_human_prefs(t, 1, 0, 8, 0.9, written);
+    town_prompts(asked, 1, SET_EVAL_REDTEAM, 4, written);
+    town_human_prefs(people, asked, 1, SET_PREFS, 8, 0.9, 0, written);
     town_judgements(t, 1, 4, written);
+    requests_free(asked);
+    oracle_close(people);
 }
 
 void read_constitution(const uint8_t *data, size_t size)
