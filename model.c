@@ -22,6 +22,7 @@
 #include "cai.h"
 #include "lib/files.h"
 #include "lib/gemm.h"
+#include "lib/kernels.h"
 #include "lib/random.h"
 #include "lib/vector.h"
 
@@ -90,7 +91,7 @@ Model *model_new(Config c)
 {
     const char *wrong = config_error(&c);
     if (wrong) die(EXIT_USAGE, "model sizes: %s; choose others", wrong);
-    blas_use_one_thread();
+    kernels_start();
     Tensor t[MAX_TENSORS];
     int n = model_tensors(&c, t);
     Model *m = xcalloc(1, sizeof *m);
