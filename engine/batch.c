@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "engine/batch.h"
+#include "lib/files.h"
+#include "lib/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
