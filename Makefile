@@ -1,4 +1,4 @@
-# Makefile -- `make` builds ./cai with a C11 compiler alone; OpenBLAS makes it several times faster.
+# Makefile -- `make` builds ./cai with a C11 compiler alone.
 # `make help` lists the targets. GNU make 3.81 (macOS) is enough.
 # SPDX-License-Identifier: MIT
 
@@ -6,9 +6,9 @@ SYSTEM := $(shell uname -s)
 PKG    := pkg-config
 B      := build
 
-# Matrix products: openblas, accelerate (part of macOS) or none (three loops in C). Detected, or make BLAS=none
-BLAS := $(shell $(PKG) --exists openblas 2>/dev/null && echo openblas || \
-          { [ $(SYSTEM) = Darwin ] && echo accelerate || echo none; })
+# Matrix products: our own tiles, and openblas (looked for when the program runs; nothing is needed here),
+# accelerate (part of macOS) or none beside them.
+BLAS := $(if $(filter Darwin,$(SYSTEM)),accelerate,openblas)
 
 # Instruction set of this machine, and its widest vectors, which compilers shun (they were slow on the first processors that
 # had them). ARCH= builds a program that runs on others of its kind too, more slowly.
@@ -21,17 +21,15 @@ CFLAGS += -fopenmp-simd      # heeds "#pragma omp simd" (sums in vector order), 
                              # Never -ffast-math: it makes NaN checks empty and our exp wrong by 41 %.
 CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -I.
 CFLAGS += -ffp-contract=fast # a * b + c as one instruction, rounded once; -std=c11 alone forbids it: half the speed
-CFLAGS += -pthread           # the workers of model.c
+CFLAGS += -pthread           # the workers of lib/threads.c
 LDLIBS := -lm -pthread
 
 ifeq ($(BLAS),openblas)
-CFLAGS += -DCAI_OPENBLAS $(shell $(PKG) --cflags openblas)
-LDLIBS += $(shell $(PKG) --libs openblas)
+CFLAGS += -DCAI_OPENBLAS
+LDLIBS += $(if $(filter Linux,$(SYSTEM)),-ldl)
 else ifeq ($(BLAS),accelerate)
 CFLAGS += -DCAI_ACCELERATE -DACCELERATE_NEW_LAPACK
 LDLIBS += -framework Accelerate
-else ifeq ($(origin BLAS)$(MAKELEVEL)$(filter deps clean help,$(MAKECMDGOALS)),file0)  # none, and not by choice
-$(info No OpenBLAS: matrix products in plain C, several times slower. `make deps` installs it.)
 endif
 
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
@@ -107,7 +105,7 @@ $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 verify: $(B)/verify          ## every equation and backward pass against independent values, in double precision (seconds)
-	@OPENBLAS_NUM_THREADS=1 $(B)/verify
+	@$(B)/verify
 	@$(B)/verify --dump $(B)/cases
 	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "skipped: no python3 (tests/oracle.py)"; fi
 
@@ -155,8 +153,8 @@ sanitize-thread:             ## the tests under ThreadSanitizer (plain C product
 VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 memcheck:                    ## the unit tests, a smoke run and a look into it under valgrind (plain C products: it knows no AVX-512)
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
-	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
-	@for c in "trace x" "generate --max-new 8"; do $(VALGRIND) build/memcheck/cai $$c --out build/memcheck/run >/dev/null || exit 1; done
+	@rm -rf build/memcheck/run && CAI_STARTED=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
+	@for c in "trace x" "generate --max-new 8"; do CAI_STARTED=1 $(VALGRIND) build/memcheck/cai $$c --out build/memcheck/run >/dev/null || exit 1; done
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
 
 IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas     # sums term by term, no fused products

@@ -697,7 +697,7 @@ Ppo ppo_settings(const Run *run, double lambda_kl)
     Ppo how = { .lambda_kl = lambda_kl, .eps_clip = s->eps_clip, .eps_value = 0.2, .c_v = s->c_v, .gamma = 1,
                 .lambda_gae = s->lambda_gae, .epochs = s->epochs, .minibatches = s->minibatches,
                 .max_new = run->max_new, .missing_stop_penalty = 1,
-                .kl_form = (KlForm)kl_form_index(s->kl_form) };
+                .kl_form = kl_form_index(s->kl_form) };
     answer_stops(run->tok, how.stop);
     return how;
 }

@@ -15,7 +15,8 @@
  *     run.c          stages one after the other, resuming, progress             knows: stages by name
  *     commands.c     the command line: run, chat, generate, trace, logprob      knows: all of it
  *
- * A file calls those above it: cai.c -> train.c -> model.c -> layers.c; cai.c -> tokenizer.c, town.c.
+ * A file calls those above it: cai.c -> train.c -> model.c -> layers.c; cai.c -> tokenizer.c,
+ * town.c.
  *
  * Shape letters, everywhere:  B sequences   N tokens of a packed batch   T tokens of one sequence
  *     C width (dim)   F hidden width   L layers   H heads   K key/value heads   D head size   V vocabulary
@@ -33,12 +34,12 @@
 #include "lib/random.h"
 #include "lib/records.h"
 #include "lib/report.h"
+#include "lib/seqs.h"
 #include "lib/table.h"
 #include "lib/text.h"
 #include "lib/threads.h"
 #include "lib/gemm.h"
 #include "lib/vector.h"
-#include "lib/seqs.h"
 
 // ------------------------------------------------------------------------------------
 // tokenizer.c -- byte-level BPE in llama2.c's tokenizer.bin form
@@ -68,108 +69,133 @@ int encode(const Tokenizer *t, const char *text, size_t size, int with_begin, in
 char *decode(const Tokenizer *t, const int *ids, int n, size_t *size);
 
 // ------------------------------------------------------------------------------------
-// model.c -- the layers, forward and backward side by side; row-major arrays, shapes at the functions
+// model.c -- the network: layers, forward and backward
 
-void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, int C);
-void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const real *inv, const real *w, int N, int C);
-void rope_table(real *table, int T, int D);
-void rope_forward(real *x, const real *table, const int *pos, int N, int heads, int D);
-void rope_backward(real *dx, const real *table, const int *pos, int N, int heads, int D);
-void attention_forward(real *o, real *p, const real *q, const real *k, const real *v, int T, int H, int K, int D);
-void attention_backward(real *dq, real *dk, real *dv, real *ds, const real *d_o, const real *p,
-                        const real *q, const real *k, const real *v, int T, int H, int K, int D);
-void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int H, int K, int D);
-void swiglu_forward(real *s, const real *g, const real *u, size_t n);
-void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g, const real *u, size_t n);
-void embed_forward(real *x, const real *E, const int *token, int N, int C);
-void embed_backward(real *dE, const real *dx, const int *token, int N, int C);
-void logsoftmax_forward(real *logp, real *entropy, real *logits, const int *target, int n, int V);
-void logsoftmax_backward(real *p, const real *dlogp, const int *target, int n, int V);
-
-// ------------------------------------------------------------------------------------
-// model.c -- Llama-style transformer: the network, sampling, checkpoints; dice and workers
-
-typedef struct {            /* fixed: llama2.c's header, seven numbers and a flag */
+typedef struct { /* sizes: llama2.c's header, seven numbers and a flag */
     int dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len;
-    int tied;               /* output head shares the embedding's weights */
+    int tied; /* the output head is the embedding */
 } Config;
 
-typedef struct {            /* learned: one block, the tensors are offsets into it */
+typedef struct { /* what is learned: one block of numbers, into which the tensors point */
     Config c;
-    size_t n_param;         /* reals in w */
-    real *w;
-    real *tok_emb;          /* (V, C) */
-    real *rms_att;          /* (L, C) */
-    real *wq, *wk, *wv;     /* (L, H*D, C)  (L, K*D, C)  (L, K*D, C) */
-    real *wo;               /* (L, C, H*D) */
-    real *rms_ffn;          /* (L, C) */
-    real *w1, *w2, *w3;     /* (L, F, C) gate   (L, C, F) down   (L, F, C) up */
-    real *rms_final;        /* (C) */
-    real *head;             /* (V, C); equals tok_emb when tied */
-    real *score_w, *score_b;/* (C), (1) scalar head: PM score or value; not in the checkpoint file */
-    const Tokenizer *tok;   /* what its token ids mean; NULL: unknown. Not owned; no network code reads it */
+    const Tokenizer *tok; /* what its token ids mean; NULL: unknown. Not read by the network */
+    size_t n_param;       /* numbers in w */
+    real *w;              /* the block */
+    real *tok_emb;        /* (V, C) */
+    real *rms_att;        /* (L, C) */
+    real *wq, *wk, *wv;   /* (L, C, C) (L, KD, C) (L, KD, C), KD = K D */
+    real *wo;             /* (L, C, C) */
+    real *rms_ffn;        /* (L, C) */
+    real *w1, *w2, *w3;   /* (L, F, C) gate, (L, C, F) down, (L, F, C) up */
+    real *rms_final;      /* (C) */
+    real *head;           /* (V, C); tok_emb if tied */
+    real *score_w;        /* (C) the score head, for a PM's score or a value; it has its own file */
+    real *score_b;        /* (1) */
 } Model;
 
-typedef struct {            /* one layer's tensors: of the weights, or of a gradient */
+typedef struct { /* the same of one layer, of a model or of a gradient */
     real *rms_att, *wq, *wk, *wv, *wo, *rms_ffn, *w1, *w2, *w3;
 } Layer;
-Layer model_layer(const Model *m, int l);
 
-typedef struct { const char *name; size_t offset, size; int layers, rows, cols; } Tensor;
+typedef struct { /* a row of the block's table; size = layers * rows * cols */
+    const char *name;
+    size_t offset, size;
+    int layers, rows, cols;
+} Tensor;
+enum { MAX_TENSORS = 16 };
 
 static inline int head_size(const Config *c) { return c->dim / c->n_heads; }
 static inline int kv_dim(const Config *c) { return c->n_kv_heads * head_size(c); }
 
-const char *config_error(const Config *c);         /* what is wrong with these sizes, or NULL */
-
-enum { MAX_TENSORS = 16 };
-int model_tensors(const Config *c, Tensor *out);   /* table of the block in order; returns count */
-Model *model_new(Config c);                        /* all zero */
-void model_free(Model *m);
-void model_init(Model *m, uint64_t seed);          /* normal weights; rms 1; score head 0 */
+Model *model_new(Config c);                      /* all numbers 0 */
+void model_init(Model *m, uint64_t seed);        /* normal weights, norms 1, score head 0 */
 Model *model_clone(const Model *m);
-Model *model_load(const char *path);               /* llama2.c version 0; length checked first */
-void model_save(const Model *m, const char *path);
-void score_head_load(Model *m, const char *path);  /* our own file: magic, sizes, checksum */
-void score_head_save(const Model *m, const char *path);
+void model_free(Model *m);
+Layer model_layer(const Model *m, int l);
+int model_tensors(const Config *c, Tensor *out); /* the block's table; returns its length */
+const char *config_error(const Config *c);       /* what is wrong with these sizes, or NULL */
 
-/* Activations of one shard; buffers grow to what is asked of them. */
+/* What the forward pass keeps for the backward pass. It grows to what is asked of it and is used
+ * again. */
 typedef struct Acts Acts;
 Acts *acts_new(void);
 void acts_free(Acts *a);
 
-/* Runs sequences first..last-1 of s through the transformer; keeps what backward needs. A sequence that begins as an
- * earlier one is encoded from where they part. Token i below means packed token i counted from s->start[first]. */
+/* Runs sequences first..last-1 of s through the network. Below, token i of this batch is packed
+ * token s->start[first] + i. */
 void forward(const Model *m, Acts *a, const Seqs *s, int first, int last);
-/* What sampling takes over from forward: key and value (K D) of layer l, final state (C), at token t of sequence b. */
-const real *acts_key(const Model *m, const Acts *a, int l, int b, int t);
-const real *acts_value(const Model *m, const Acts *a, int l, int b, int t);
-const real *acts_state(const Model *m, const Acts *a, int b, int t);
-int acts_rows(const Acts *a);       /* tokens that were encoded, less than there are if beginnings were shared */
-/* logp[i] = log pi(target[i] | tokens up to token[i]); logits are computed for these rows only.
- * entropy (may be NULL): of the whole next-token distribution, in nats. */
-void logprobs(const Model *m, Acts *a, int n, const int *token, const int *target,
-              real *logp, real *entropy);
-/* score[i] = score_w . h[token[i]] + score_b, h the final normed state. */
+/* logp[i] = log pi(target[i] | all up to token[i]), i < n; entropy[i] of that whole distribution,
+ * in nats (NULL: not wanted). Logits are computed for these tokens only. */
+void logprobs(const Model *m, Acts *a, int n, const int *token, const int *target, real *logp,
+              real *entropy);
+/* score[i] = score_w . h + score_b, h the final normed state of token[i]. */
 void scores(const Model *m, Acts *a, int n, const int *token, real *score);
-/* Adds to grad the gradient of a loss whose derivatives by the values of the latest logprobs and
- * scores call are dlogp and dscore (either may be NULL: not part of the loss). A grad whose tok_emb or head is
- * NULL does not want that one. */
+/* Adds to grad the gradient of a loss. dlogp and dscore are its derivatives by the values of the
+ * latest logprobs and scores; NULL: these are not part of it. No gradient of the embedding or the
+ * head is computed if grad->tok_emb or grad->head is NULL. */
 void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore);
+/* What sampling takes over from forward, of sequence b: keys and values (T, KD) of layer l, final
+ * normed states (T, C). */
+void acts_cache(const Model *m, const Acts *a, int l, int b, const real **k, const real **v);
+const real *acts_states(const Model *m, const Acts *a, int b);
 
-/* Batched sampling with a key/value cache. Every stream ends at a stop token (kept in its output,
- * -1 = unused) or after max_new tokens or at the context's end. temperature 0: argmax, lowest id. */
-typedef struct { double temperature; int max_new; int stop[3]; } Sampling;
-/* out: completions (without prompts), one per prompt. key[b]: generator of stream b. logp (may be
- * NULL): log pi at temperature 1 of every sampled token, packed as out. */
+/* The layers; formulas and shapes stand at the functions. */
+void embed_forward(real *x, const real *E, const int *token, int N, int C);
+void embed_backward(real *dE, const real *dx, const int *token, int N, int C);
+void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, int C);
+void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const real *inv,
+                      const real *w, int N, int C);
+void rope_table(real *table, int T, int D);
+void rope_forward(real *x, const real *table, const int *pos, int N, int heads, int D);
+void rope_backward(real *dx, const real *table, const int *pos, int N, int heads, int D);
+void attention_forward(real *o, real *p, const real *q, const real *k, const real *v, int T, int H,
+                       int K, int D);
+void attention_backward(real *dq, real *dk, real *dv, real *dp, const real *d_o, const real *p,
+                        const real *q, const real *k, const real *v, int T, int H, int K, int D);
+void swiglu_forward(real *s, const real *g, const real *u, size_t n);
+void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g, const real *u,
+                     size_t n);
+void logsoftmax_forward(real *logp, real *entropy, real *logits, const int *target, int n, int V);
+void logsoftmax_backward(real *p, const real *dlogp, const int *target, int n, int V);
+
+// ------------------------------------------------------------------------------------
+// engine/checkpoint.c -- models (llama2.c's files, version 0) and score heads (files of our own)
+
+/* A broken file, or one that holds a number that is not finite, ends the program with status 3. */
+Model *model_load(const char *path);
+void score_head_load(Model *m, const char *path);
+void model_save(const Model *m, const char *path);
+void score_head_save(const Model *m, const char *path);
+
+// ------------------------------------------------------------------------------------
+// engine/decode.c -- sampling
+
+typedef struct {
+    double temperature;   /* 0: the likeliest token, of equals the lowest id */
+    int max_new, stop[3]; /* tokens at most; tokens that end a completion, -1: none */
+} Sampling;
+
+typedef struct { /* n tokens that follow a completion, and two that may come next */
+    const int *then;
+    int n, ask[2];
+} Question;
+
+/* Completes each prompt. A completion is finished if its last token is a stop token, which it
+ * keeps. Otherwise it was cut: at max_new tokens, or at the context's end, where the last token
+ * stands one behind the context as in llama2.c. key (B): the random numbers of each prompt. out:
+ * the completions without their prompts. logp (NULL: not wanted): log pi of each sampled token at
+ * temperature 1, packed as out, to be freed. */
+void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out,
+            real **logp);
+/* The same with a question after each completion, in place of its stop token if it has one:
+ * answer[2 b + k] = log pi(ask[k] | all of that). A completion is cut where the question would not
+ * fit into the context any more; a prompt that leaves no room for it ends the program. */
+void sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how,
+                    Question q, Seqs *out, double *answer);
 int is_stop(int token, const int stop[3]);
-void sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how,
-            Seqs *out, real **logp);
-/* The same, and a question: when completion b has ended, the n tokens `then` follow in place of its stop token, and
- * answer[2 b + k] = log pi(ask[k] | all of that). Prompts must leave room for it: max_new is cut to what fits. */
-typedef struct { const int *then; int n, ask[2]; } Question;
-void sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q,
-                    Seqs *out, double *answer);
+/* attention_forward for the last of n positions, from a cache; shapes at the function. */
+void attention_cached(real *o, real *s, const real *q, const real *k, const real *v, int n, int H,
+                      int K, int D);
 
 // ------------------------------------------------------------------------------------
 // equations.c -- the paper's equations, one function each: scalars in double, pure
@@ -235,84 +261,126 @@ void wilson(double k, double n, double *lo, double *hi);            /* 95 % inte
 
 
 // ------------------------------------------------------------------------------------
-// train.c -- AdamW, supervised finetuning, the preference model, DPO, PPO
+// engine/optim.c, engine/state.c -- the optimisers, and the state of a training loop in a file
 
-/* Every batch is cut into SHARDS pieces whatever the machine; each piece runs on one thread and
- * gradients are added in shard order: the same bytes on any number of threads. More pieces would employ more
- * than four cores, but cost everyone smaller products and further copies of the gradient (docs/performance.md). */
+/* Every batch is cut into SHARDS pieces whatever the machine. Each piece runs on one thread and the
+ * gradients are added in shard order: the same bytes on any number of threads. More pieces would
+ * employ more cores, but cost smaller products and more copies of the gradient
+ * (docs/performance.md). */
 enum { SHARDS = 4 };
 
 typedef struct {            /* decoupled weight decay (matrices only), clipping by global norm */
     double lr, beta1, beta2, eps, weight_decay, max_norm;
-    double muon;            /* momentum of Muon for the layers' matrices; 0: AdamW for them too */
-    double head_lr;         /* the score head learns this many times faster; 0: as the rest */
+    double muon;            /* momentum of Muon for the layers' matrices; 0: AdamW for them too (D14) */
+    double head_lr;         /* the score head learns this many times faster; 0: as the rest (D7) */
     int frozen;             /* 1: embedding and tied head stay as they are (D13) */
 } AdamW;
 
 typedef struct {
     Model *m;
     AdamW opt;
-    long step;
+    long step;              /* steps done */
     real *mean, *var;       /* (n_param) first and second moments */
     Model *grad[SHARDS];
     Acts *acts[SHARDS];
     double grad_norm;       /* of the last step, before clipping */
+    int dead;               /* 1: the last forward pass gave states of 0, whatever it read */
     char *saved;            /* file of the last state written or read, and its step; NULL: none */
     long saved_step;
 } Trainer;
 
-Trainer *trainer_new(Model *m, AdamW opt);
+Trainer *trainer_new(Model *m, AdamW opt);         /* m stays the caller's */
 void trainer_free(Trainer *t);
-/* The state of a training loop in a file: weights, moments and steps, with the caller's count of steps done, his
- * notes, and a number that says what the state belongs to. trainer_load returns the count and fresh notes, or -1
- * and NULL if there is no file or it belongs to something else; it dies if the file is broken. */
-void trainer_save(Trainer *t, const char *path, uint64_t belongs, long done, const char *notes);
-long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes);
-/* Learning-rate factor: linear warm-up over warm steps, then constant, linear or cosine to the end. */
+/* Ends a training step: adds the shards' gradients, clips, updates m with learning rate lr. */
+void trainer_step(Trainer *t, double lr);
+/* Ends the program with status 4 if the loss is no number, if it is above `blind` or if the model is
+ * dead. name: of the loss, for the message. */
+void check_loss(const Trainer *t, const char *name, double loss, double blind);
+/* Factor on the learning rate at a step (from 0): linear warm-up over `warm` steps, then constant,
+ * linear or cosine down to 0 at step `total`, one after the last of `total` steps (D23). */
 enum { LR_CONSTANT, LR_LINEAR, LR_COSINE };
 double lr_schedule(int kind, long step, long warm, long total);
 
-void check_loss(const Trainer *t, const char *name, double loss, double blind);    /* dies if it has exploded */
-void trainer_step(Trainer *t, double lr);          /* adds the shards' gradients, clips, updates, zeroes */
+/* Weights, moments and the optimiser's steps, with the caller's count of steps done, his notes, and a
+ * number that says what the state belongs to. trainer_load returns the count and fresh notes, or -1
+ * and NULL if there is no file or it belongs to something else; it dies if the file is broken. */
+void trainer_save(Trainer *t, const char *path, uint64_t belongs, long done, const char *notes);
+long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes);
 
-/* One AdamW step on E13's loss, mean over the trained tokens of docs[which[0..n)]; mask (packed as
- * docs->token, may be NULL = all): 1 where a token is a target. Returns the mean loss in nats. */
-double sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask, double lr);
+// ------------------------------------------------------------------------------------
+// train.c -- losses over batches: supervised finetuning, the preference model, DPO, PPO
+//
+// Each ..._step is one step of the optimiser on the items which[0..n) of a list, at learning rate lr.
+// Losses are means, in nats, of the model before the step. A loss or gradient that has exploded ends
+// the program (check_loss).
+
+/* E13 on documents: the mean of -log pi over their learned tokens, which it returns. mask, packed as
+ * docs->token: 1 where a token is learned; NULL: all are. sft_eval: the same mean without a step. */
+double sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask,
+                double lr);
 double sft_eval(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask);
 
-/* Preference pairs: sequences 2i (A) and 2i+1 (B) of seqs; p[i] = P(A better). The score is read at
- * the last token. */
+/* E1 on pairs: sequences 2i (A) and 2i+1 (B), prompt and answer, with p[i] = P(A better). The score
+ * is read at the last token. */
 typedef struct { double loss, entropy_floor, accuracy, margin; } PmStats;
 PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr);
-void pm_scores(const Model *pm, const Seqs *s, double *score);       /* at the last token, in parallel */
-void pm_centre(Model *pm, const Seqs *s);                            /* bias such that the mean score is 0 */
+/* The scores of any sequences (s->n), and the shift of pm's scores that makes their mean 0. */
+void pm_scores(const Model *pm, const Seqs *s, double *score);
+void pm_centre(Model *pm, const Seqs *s);
 
-/* Summed and per-token log-probabilities of completions: sequence b's tokens from prompt_len[b] on. */
-void completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, double *sum, double *per_token);
+/* log pi(answer | prompt) in nats, the answer of sequence b being its tokens from prompt_len[b] on:
+ * sum (s->n), per_token (packed as s->token, 0 in the prompts). Either may be NULL. */
+void completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, double *sum,
+                         double *per_token);
 
-/* DPO (E12): same pairs; prompt_len per sequence. */
-double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len, const double *p,
-                const int *which, int n, double beta, double lr);
+/* E12 on such pairs against the reference model ref, which stays as it is. prompt_len: of every
+ * sequence. beta as in dpo_loss. Returns the loss. */
+double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len,
+                const double *p, const int *which, int n, double beta, double lr);
 
-/* PPO (E4, E5, E6). One iteration: sample an answer to each prompt, score, then epochs x minibatches. */
-typedef enum { KL_K1_REWARD, KL_K2_LOSS, KL_K3_LOSS, KL_K1_LOSS, KL_K3_REWARD, KL_ABS_REWARD } KlForm;
+/* E4: where PPO's KL penalty acts, and how it is estimated. Ppo.kl_form is a place in this table. */
 typedef struct {
-    double lambda_kl, eps_clip, eps_value, c_v, gamma, lambda_gae;
-    int epochs, minibatches, max_new, stop[3];
-    double missing_stop_penalty;   /* subtracted from the score of an answer cut at max_new */
-    KlForm kl_form;
+    const char *name;
+    enum { KL_IN_REWARD, KL_IN_LOSS } place;
+    enum { KL_K1, KL_K2, KL_K3, KL_ABS } estimator;
+    int right;              /* 1: PPO ends at E11's optimum; 0: for the lesson */
+    const char *ends;       /* where exact ascent ends in the world of three answers (train.c) */
+    const char *why;
+} KlForm;
+enum { N_KL_FORMS = 6 };
+extern const KlForm kl_forms[N_KL_FORMS];
+int kl_form_index(const char *name);               /* -1: no such form */
+
+typedef struct {
+    double lambda_kl;       /* E4, at every token */
+    double eps_clip, eps_value, c_v;                /* E5; eps_value 0: values are not clipped */
+    double gamma, lambda_gae;                       /* E6 */
+    int epochs, minibatches;
+    int max_new, stop[3];   /* an answer ends at a stop token (-1: none) or after max_new tokens */
+    double missing_stop_penalty;    /* taken off the score of an answer that was cut (D20) */
+    int kl_form;            /* of kl_forms; 0: k1 in the reward */
 } Ppo;
+
 typedef struct {            /* TRL's names: objective/kl ... */
-    double kl, k3, entropy, non_score_reward, rlhf_reward, scores;
-    double approxkl, clipfrac, policy_loss, value_loss, value_clipfrac, ratio, ratio_var, length;
-    int num_eos;
+    /* before the update, means over answers of the sums over their tokens; KL(pi || pi_0) */
+    double kl, k3, entropy, non_score_reward, rlhf_reward, scores, length;
+    int num_eos;            /* answers that were not cut */
+    /* of the update, means over the tokens of all passes; approxkl: k2 of the policy being trained to
+     * the one that sampled */
+    double approxkl, clipfrac, policy_loss, value_loss, value_clipfrac, ratio, ratio_var;
 } PpoStats;
-typedef struct {            /* rollouts of one iteration; per-token arrays are packed as seq.token */
+
+typedef struct {            /* one iteration's answers; per-token arrays are packed as seq.token */
     Seqs seq;               /* prompt + answer */
     int *prompt_len;        /* (B) */
-    double *score;          /* (B) PM score of the whole, after missing_stop_penalty */
-    double *logp_old, *logp_ref, *value, *reward, *adv, *ret, *entropy;   /* (N) answer tokens only */
+    double *score;          /* (B) PM score of the whole, less missing_stop_penalty */
+    double *logp_old, *logp_ref, *value, *entropy;  /* (N) by ppo_rollout, 0 in the prompts */
+    double *reward, *adv, *ret;                     /* (N) by ppo_update: E4, E6 */
 } Rollout;
+
+/* One iteration of PPO: ppo_rollout samples an answer to every prompt and reads pi, pi_0 and pm;
+ * ppo_update makes epochs x minibatches steps of E5 on them. Between the two a caller may change
+ * out->score. key: of the iteration's draws. *out: all zero, or an earlier rollout. */
 void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs *prompts,
                  uint64_t key, const Ppo *how, Rollout *out);
 PpoStats ppo_update(Trainer *t, Rollout *ro, uint64_t key, const Ppo *how, double lr);
@@ -422,7 +490,8 @@ void label_pairs(const Model *feedback, const Constitution *c, const LabelSettin
                  const Texts *prompt, const Texts *a, const Texts *b, Feedback *f, Report *report);
 void feedback_free(Feedback *f);
 
-/* Preference model: sequences 2i and 2i+1 are two answers to one prompt, p[i] = P(the first is better). */
+/* Preference model: sequences 2i and 2i+1 are two answers to one prompt, p[i] = P(the first is
+ * better). */
 typedef struct { Seqs pair; double *p; } Comparisons;
 void comparisons_add(Comparisons *c, const Tokenizer *tok, const char *prompt, const char *a, const char *b,
                      double p);
@@ -441,7 +510,6 @@ long resume(Report *r, const char *loop, Trainer *t);       /* steps done before
 void keep(Report *r, const char *loop, Trainer *t, long done);      /* after every step: its state, when due */
 void ppo_metrics(Report *r, int it, const PpoStats *s);     /* by TRL's names */
 void watch_collapse(Report *r, int it, const Rollout *ro, const PpoStats *s, int *warned);
-int kl_form_index(const char *name);                        /* a KlForm; -1: no such form */
 
 /* The stages. */
 void stage_tokenizer(Run *run);
