@@ -19,7 +19,7 @@
  * heads, D head size, V vocabulary. A "d" before a name is the derivative of the loss by it.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "include/model.h"
 #include "lib/files.h"
 #include "lib/gemm.h"
 #include "lib/kernels.h"

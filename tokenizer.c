@@ -17,7 +17,8 @@
  * Files are little-endian as the machine is; a big-endian machine would need a swap.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "include/tokenizer.h"
+#include "lib/files.h"
 #include "lib/heap.h"
 
 #include <limits.h>

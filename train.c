@@ -15,8 +15,14 @@
  * Reading order: rows; sft_step (E13), pm_step (E1), dpo_step (E12); PPO (E4, E5, E6).
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "include/train.h"
 #include "engine/batch.h"
+#include "engine/decode.h"
+#include "engine/optim.h"
+#include "include/equations.h"
+#include "lib/files.h"
+#include "lib/random.h"
+#include "lib/threads.h"
 
 #include <math.h>
 #include <stdlib.h>

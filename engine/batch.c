@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "engine/batch.h"
+#include "lib/files.h"
+#include "lib/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,7 +72,7 @@ void batch_cut(Batch *b, int per, int n_piece)
 static int is_dead(const Model *m, const Acts *a, const Seqs *s, int b)
 {
     int T = seq_len(s, b), j = 0;
-    const real *h = T ? acts_state(m, a, b, T - 1) : NULL;
+    const real *h = T ? acts_states(m, a, b) + (size_t)(T - 1) * m->c.dim : NULL;
     while (h && j < m->c.dim && h[j] == 0) j++;
     return j == m->c.dim;
 }

@@ -11,7 +11,7 @@
  * cache. Letters as in cai.h; n is the number of live streams, G that of a group.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "engine/decode.h"
 #include "lib/files.h"
 #include "lib/gemm.h"
 #include "lib/random.h"

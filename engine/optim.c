@@ -7,7 +7,11 @@
  * Reading order: trainer, learning rate, what stops a training, AdamW, Muon, trainer_step.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "engine/optim.h"
+#include "include/equations.h"
+#include "lib/files.h"
+#include "lib/gemm.h"
+#include "lib/threads.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,8 @@
  * notes, and a checksum of all that.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "engine/state.h"
+#include "lib/files.h"
 
 #include <stdlib.h>
 #include <string.h>
