@@ -51,7 +51,7 @@ double mc_accuracy(int n, const double *p_correct);
 double accuracy_of_pairs(int n, const double *p, const double *label);
 /* E11 KL-regularised optimum pi* = pi_0 exp(r/beta)/Z; returns beta log Z, its value */
 double gibbs_optimum(int n, const double *pi_0, const double *r, double beta, double *pi_star);
-/* E12 DPO, soft-label DPO, IPO; h = beta * difference of log-ratios; dh by the winner's logp */
+/* E12 DPO with a soft label, IPO; *dlogp_w receives the derivative by the winner's logp */
 double dpo_loss(double logp_w, double logp_l, double ref_w, double ref_l, double beta, double p,
                 double *dlogp_w);
 double ipo_loss(double logp_w, double logp_l, double ref_w, double ref_l, double tau,

@@ -7,7 +7,7 @@
  */
 #define _POSIX_C_SOURCE 200809L /* fileno, fsync */
 #include "lib/files.h"
-#include "lib/text.h"
+#include "lib/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>

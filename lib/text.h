@@ -1,8 +1,10 @@
-/* lib/text.h -- strings that grow, UTF-8, what may go to a terminal.
+/* lib/text.h -- strings that grow, lists of strings.
  * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_TEXT_H
 #define CAI_TEXT_H
+
+#include "lib/utf8.h"
 
 #include <stddef.h>
 
@@ -30,13 +32,6 @@ typedef struct {
     char s[4096];
 } Path; /* a file's name, passed by value */
 
-/* A half-trained model writes any bytes, also those that recolour or retitle a terminal: whatever
- * goes there from a file or a model passes here. Control characters become '?'. */
-void make_printable(char *text, int keep_lines); /* in place; keep_lines: newlines and tabs stay */
-const char *shown(const char *text);             /* a copy that keeps lines; eight live */
-
-int utf8_length(const char *s); /* bytes of the well-formed character at s; 0: none */
-char *utf8_put(char *to, unsigned code);
-long utf8_bad(const char *s); /* 0: well-formed UTF-8; else the first bad byte, counted from 1 */
+const char *shown(const char *text);    /* a copy for the terminal that keeps lines; eight live */
 
 #endif

@@ -271,7 +271,7 @@ int main(int argc, char **argv)
         return 0;
     }
     double first = peak(), of_one_worker = sample_rate(shape(4, 128), 1, 256, 1);
-    printf("%s, %d workers; peak of a %d^3 product: %.0f GFLOP/s\n", blas_name(), n_workers, SIDE, first);
+    printf("%s, %d workers; peak of a %d^3 product: %.0f GFLOP/s\n", kernels_used(), n_workers, SIDE, first);
     printf("one stream, one thread, 4 of 128: %.0f tokens/s\n", of_one_worker);
     say_training("4 of 128", shape(4, 128));
     say_training("6 of 256", shape(6, 256));

@@ -17,6 +17,9 @@ kl_k3_slope         k3 in the loss: --kl-form k3-loss, for the lesson
 kl_best_of_n        E7, best-of-n
 r_best_of_n         E7, over-optimisation
 r_rl                E7, over-optimisation
+ece_of_pairs        E8, until the evaluation of the PM calls it instead of ece
+accuracy_of_pairs   E10, the same, instead of mc_accuracy
+agreement           what those two share
 harm_loss           E9, the ratings come from the town
 gibbs_optimum       E11, the yardstick of the tests
 dpo_loss            E12, beside the paper's RL
