@@ -30,7 +30,7 @@ scored_feedback     E14, direct RLAIF
 
 # A scratch program; counters in equations.c alone, products in plain C: it must be quick to build.
 FLAGS="-std=c11 -O1 -fopenmp-simd -I. -pthread"
-for f in *.c data/*.c; do
+for f in *.c lib/*.c engine/*.c data/*.c cli/*.c; do
     [ "$f" = equations.c ] && continue
     ${CC:-cc} $FLAGS -c -o "$T/$(basename "$f" .c).o" "$f" || exit 1
 done
