@@ -272,9 +272,10 @@ if $AS ./cai --version >/dev/null 2>&1; then
     chmod 644 "$T/shut/base.bin"
 fi
 cp -r "$R" "$T/mixed" && rm "$T/mixed/files.txt"    # files without a record are the person's own
-head -n 7 "$R/data/eval_helpful.jsonl" >"$T/mixed/data/eval_helpful.jsonl"
-fails "evaluation sets of unequal size" 3 "eval_helpful.jsonl:7: 7 prompts"                $C eval --out "$T/mixed" --quiet 1
-cp "$R/data/eval_helpful.jsonl" "$T/mixed/data/" && sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
+cp -r "$T/mixed" "$T/sizes" && head -n 7 "$R/data/eval_helpful.jsonl" >"$T/sizes/data/eval_helpful.jsonl"
+$C eval --out "$T/sizes" --quiet 1 >/dev/null
+yes "evaluation sets of unequal size" grep -q 'n = 7 benign and 8 contrast requests' "$T/sizes/summary.txt"
+sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
 fails "a stage's own file, missing field" 3 'redteam.jsonl:3: no field "prompt"'           $C revise --out "$T/mixed" --quiet 1
 sed '2s/}$//' "$R/data/human_prefs.jsonl" >"$T/mixed/data/human_prefs.jsonl"
 fails "a stage's own file, broken line" 3 'human_prefs.jsonl:2: '                          $C pm --out "$T/mixed" --quiet 1
