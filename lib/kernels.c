@@ -5,6 +5,9 @@
  * loaded before main, with threads of its own. It is tried in a child process first, since old
  * builds compute wrongly, crash or hang on processors that are younger than they are.
  *
+ * All that happens where our own tiles are not as wide as the processor's vectors, or where the user
+ * names kernels by OPENBLAS_CORETYPE.
+ *
  * Reading order: the processor, the decision, the trial, the start.
  * SPDX-License-Identifier: MIT
  */
@@ -88,14 +91,23 @@ static Width width_of_core(const char *core)
     return NARROW;
 }
 
+/* Our own tiles, if they were built for the widest vectors of the processor: they are as fast as the
+ * library's then (docs/performance.md), and their bytes are the same wherever there is FMA. */
+static int own_tiles_suit(const Processor *p, Width tiles)
+{
+    return tiles >= AVX2 && tiles >= p->width;
+}
+
 Kernels choose_kernels(const Processor *p, Width tiles, const Library *l, const char *named)
 {
     static const char *const BEST[] = { "", "Sandybridge", "Haswell", "SkylakeX" };
     Kernels k = { .library = 1 };
     Width found = width_of_core(l->core);
     size_t size = sizeof k.reason;
-    (void)tiles;
-    if (!l->core[0]) {
+    if (!named[0] && own_tiles_suit(p, tiles)) {
+        k.library = 0;
+        snprintf(k.reason, size, "as wide as this processor's vectors");
+    } else if (!l->core[0]) {
         k.library = 0;
         snprintf(k.reason, size, "no OpenBLAS found");
     } else if (named[0]) {
@@ -109,6 +121,8 @@ Kernels choose_kernels(const Processor *p, Width tiles, const Library *l, const 
     } else snprintf(k.reason, size, "its own choice");
     return k;
 }
+
+#if defined(CAI_OPENBLAS) || defined(CAI_ACCELERATE)
 
 // ------------------------------------------------------------------------------------
 // The trial: one small product of each kind, in whole numbers, so that every order of sums is exact
@@ -140,6 +154,8 @@ static int multiplies_rightly(LibraryProduct *f)
 {
     return multiplies(f, 0, 1, 0) && multiplies(f, 0, 0, 1) && multiplies(f, 1, 0, 1);
 }
+
+#endif
 
 #if defined(CAI_OPENBLAS)
 
@@ -229,6 +245,10 @@ static void start(void)
     Processor p = this_processor();
     Library l = { 0 };
     if (user) snprintf(named, sizeof named, "%s", user);
+    if (!named[0] && own_tiles_suit(&p, TILES)) {
+        use_own_tiles(choose_kernels(&p, TILES, &l, named).reason);
+        return;
+    }
     const char *wrong = try_library("", &l);
     Kernels k = choose_kernels(&p, TILES, &l, named);
     if (!wrong && k.library && k.core[0] && !named[0]) wrong = try_library(k.core, &l);
