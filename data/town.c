@@ -146,10 +146,12 @@ static void check_held_out(const Town *t, const char *path, int line)
     if (wrong) die(EXIT_INPUT, "%s:%d: [%s] needs lines with a * before the name and lines without; see data/town.txt", path, line, wrong);
 }
 
-Town *town_load(const char *path)
+Town *town_load(const char *path) { return town_read(read_text(path), path); }
+
+Town *town_read(char *text, const char *path)
 {
     Town *t = xcalloc(1, sizeof *t);
-    char *text = read_text(path), *section = "";
+    char *section = "";
     int line = 0;
     for (char *next = text; next;) {
         char *s = next, *comment;

@@ -9,6 +9,7 @@
 enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };   /* kind ids 0..3; FINE of an act, MISCHIEF of a rule */
 typedef struct Town Town;
 Town *town_load(const char *path);
+Town *town_read(char *text, const char *path);      /* of a file's text that was read before; keeps it */
 enum { SET_REDTEAM, SET_HELPFUL, SET_EVAL_REDTEAM, SET_EVAL_HELPFUL, SET_EVAL_CONTRAST };
 void town_corpus(const Town *t, uint64_t seed, long n_docs, const char *path);
 void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path);

@@ -22,7 +22,9 @@ struct JsonLines {
     char *end;              /* of data */
     char *at;               /* where the parser stands in the present line */
     int line;               /* its number, from 1 */
-    int depth;              /* json_walk: brackets that are open */
+    int depth;              /* json_walk: brackets that are open, */
+    char bracket[64];       /*   which they are, */
+    char before;            /*   and what came last: a bracket, a comma, a colon, 'v' a value */
     int n, room;
     Field *field;           /* (n) of the present record; strings lie in data, unescaped in place */
 };
@@ -32,10 +34,15 @@ static _Noreturn void broken(const JsonLines *j, const char *what) {
 }
 
 JsonLines *json_open(const char *path) {
-    JsonLines *j = xcalloc(1, sizeof *j);
     size_t size;
+    char *data = read_file(path, &size);
+    return json_read(data, size, path);
+}
+
+JsonLines *json_read(char *data, size_t size, const char *path) {
+    JsonLines *j = xcalloc(1, sizeof *j);
     j->path = xstrdup(path);
-    j->data = read_file(path, &size);
+    j->data = data;
     j->end = j->data + size;
     j->next = j->data + (size >= 3 && memcmp(j->data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);  /* Windows's mark */
     return j;
@@ -173,23 +180,60 @@ int json_next(JsonLines *j) {
     return 1;
 }
 
-/* Brackets are counted, not matched. A string is a field's name if a colon follows it. */
+/* A value, or a field's name, begins here: what came before must let it. */
+static void begin_value(JsonLines *j) {
+    if (j->before == 'v') broken(j, "a comma is missing");
+    j->before = 'v';
+}
+
+static void open_bracket(JsonLines *j) {
+    begin_value(j);
+    if (j->depth == (int)sizeof j->bracket) broken(j, "more than 64 brackets are open");
+    j->before = j->bracket[j->depth++] = *j->at;
+}
+
+static void close_bracket(JsonLines *j) {
+    if (j->depth == 0) broken(j, "a bracket is closed that was not opened");
+    if (j->bracket[--j->depth] != (*j->at == ']' ? '[' : '{')) broken(j, "brackets that cross");
+    if (j->before == ',' || j->before == ':') broken(j, "nothing stands before the bracket's end");
+    j->before = 'v';
+}
+
+/* A string is a field's name where a name belongs: first in braces, or after a comma there. */
+static int is_field_name(JsonLines *j) {
+    if (!j->depth || j->bracket[j->depth - 1] != '{' || j->before == ':') return 0;
+    return 1;
+}
+
 const char *json_walk(JsonLines *j, int *depth, int *is_name) {
     if (!j->at) j->at = j->next, j->line = 1;
     for (; *j->at; j->at++) {
-        if (*j->at == '"') {
+        char c = *j->at;
+        j->line += c == '\n';
+        if (strchr(" \t\r\n", c)) continue;
+        if (c == '[' || c == '{') open_bracket(j);
+        else if (c == ']' || c == '}') close_bracket(j);
+        else if (c == ',' && j->depth && j->before == 'v') j->before = ',';
+        else if (c == '"') {
+            *is_name = is_field_name(j);
+            begin_value(j);
             const char *s = parse_string(j);
             if (utf8_bad(s)) broken(j, "not UTF-8 text");
             *depth = j->depth;
-            *is_name = j->at[strspn(j->at, " \t\r\n")] == ':';
+            if (!*is_name) return s;
+            j->at += strspn(j->at, " \t\r\n");
+            if (*j->at++ != ':') broken(j, "expected : after a field's name");
+            j->before = ':';
             return s;
+        } else {
+            begin_value(j);
+            if (parse_word(j, "true") || parse_word(j, "false") || parse_word(j, "null")) { j->at--; continue; }
+            if (!strchr("-0123456789", c)) broken(j, "this is not JSON");
+            parse_number(j);
+            j->at--;
         }
-        if (!strchr(" \t\r\n{}[],:+-.0123456789eEtrufalsn", *j->at)) broken(j, "this is not JSON");
-        j->line += *j->at == '\n';
-        j->depth += (*j->at == '[' || *j->at == '{') - (*j->at == ']' || *j->at == '}');
-        if (j->depth < 0) broken(j, "a bracket is closed that was not opened");
     }
-    if (j->at != j->end) broken(j, "NUL byte (UTF-16, or a file cut by a crash?)");
+    if (j->at < j->end) broken(j, "NUL byte (UTF-16, or a file cut by a crash?)");
     if (j->depth > 0) broken(j, "bracket without its end");
     return NULL;
 }
