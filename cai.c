@@ -332,6 +332,9 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
                 seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
     }
     json_close(j);
+    if (!e->seq.n)
+        die(EXIT_INPUT, "%s:1: no revision of step %d, the last, to learn from; run the stage revise, or give "
+            "--final-only 0", path.s, run->sl.revisions);
     metric(&run->report, 0, "revisions", e->seq.n);
 }
 
@@ -776,6 +779,15 @@ static void add_document(Examples *e, const Tokenizer *tok, const char *text, in
     free(ids);
 }
 
+/* Targets among the documents' tokens; the first of a document, which nothing comes before, is none. */
+static long learned_tokens(const Examples *e)
+{
+    long n = 0;
+    for (int b = 0; b < e->seq.n; b++)
+        for (int i = e->seq.start[b] + 1; i < e->seq.start[b + 1]; i++) n += e->mask[i];
+    return n;
+}
+
 void stage_pretrain(Run *run)
 {
     const PretrainSettings *set = &run->pretrain;
@@ -788,6 +800,8 @@ void stage_pretrain(Run *run)
         add_document(&e, run->tok, docs.s[i], set->all_words);
         check_length(s, i, c->context, &docs, i);
     }
+    if (!learned_tokens(&e))
+        die(EXIT_INPUT, "%s:1: no token to learn in any document; give some with text after \"Assistant:\"", docs.path);
     texts_free(&docs);
     Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads, run->tok->vocab_size,
                                    c->context, 1 });

@@ -89,11 +89,10 @@ void inputs_read(Run *run, Inputs *in, const Settings *given)
 // ------------------------------------------------------------------------------------
 // Copies in the folder
 
-static int is_copied(Run *run, const Source *s, int i)
+static int is_copied(const Run *run, const Source *s, int i)
 {
-    Path name = copy_name(s->copy, i), path = run_path(run, name.s);
-    const Record *r = record_of(&run->records, "run", name.s);
-    return r && !r->unsure && access(path.s, F_OK) == 0 && r->sum == checksum(s->data[i], s->size[i], 0);
+    Path path = run_path(run, copy_name(s->copy, i).s);
+    return access(path.s, F_OK) == 0 && sum_of_file(path.s) == checksum(s->data[i], s->size[i], 0);
 }
 
 static void keep_copies(Run *run, const Source *s)
@@ -101,12 +100,13 @@ static void keep_copies(Run *run, const Source *s)
     Records *k = &run->records;
     for (int i = 0; i < s->path.n; i++) {
         Path name = copy_name(s->copy, i), path = run_path(run, name.s);
-        if (is_copied(run, s, i)) continue;
-        record_run_file(k, name.s, 1);
-        records_save(k);                        /* from here on the file may be written over */
-        FILE *f = create_file(path.s);
-        fwrite(s->data[i], 1, s->size[i], f);
-        commit_file(f, path.s);
+        if (!is_copied(run, s, i)) {
+            record_run_file(k, name.s, 1);
+            records_save(k);                    /* from here on the file may be written over */
+            FILE *f = create_file(path.s);
+            fwrite(s->data[i], 1, s->size[i], f);
+            commit_file(f, path.s);
+        }
         record_run_file(k, name.s, 0);
     }
     for (int i = s->path.n; record_of(k, "run", copy_name(s->copy, i).s); i++) {
@@ -169,20 +169,54 @@ static void check_lines(const Run *run, const char *path, const char *const *fie
         strcmp(file, "feedback.jsonl") ? "" : ", or ask for none with --ai-prefs 0");
 }
 
-static void check_own_file(Run *run, const char *file, const char *stage, int tokenizer_stays)
+static int writer_of(const char *file)
+{
+    for (int k = 0; k < N_STAGES; k++)
+        for (int i = 0; STAGES[k].writes[i]; i++)
+            if (strcmp(STAGES[k].writes[i], file) == 0) return k;
+    return -1;
+}
+
+/* A model that knows the tokens and the length that stage k reads texts with. NULL: not known yet. */
+static Model *reader_of(Run *run, Plan plan, int k)
+{
+    const char *const *reads = stage_files(run, k).reads;
+    if (stage_index("tokenizer") >= plan.first) return NULL;
+    if (!run->tok) load_tokenizer(run, 0);
+    for (int i = 0; reads[i]; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s", reads[i]);
+        char *end = strstr(name, ".bin");
+        if (!end || strcmp(name, "tokenizer.bin") == 0 || writer_of(reads[i]) >= plan.first) continue;
+        *end = 0;
+        return load_model(run, name);
+    }
+    return NULL;
+}
+
+/* By what the stage reads it with, if that is there already; else whether its lines have what they must. */
+static void check_own_file(Run *run, const char *file, const char *stage, const Model *reader)
 {
     Path path = run_path(run, file);
-    const char *end = strrchr(file, '.');
-    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++)
-        if (strcmp(LINES[i].file, file) == 0) check_lines(run, path.s, LINES[i].field, file, stage);
-    if (!tokenizer_stays || strcmp(end, ".bin")) return;
-    if (strcmp(file, "tokenizer.bin") == 0) {
-        if (!run->tok) load_tokenizer(run, 0);
+    char name[64];
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
+        const char *const *field = LINES[i].field;
+        if (strcmp(LINES[i].file, file)) continue;
+        check_lines(run, path.s, field, file, stage);
+        if (!reader) return;
+        if (strcmp(field[0], "chosen") == 0) {
+            Comparisons c = { 0 };
+            load_comparisons(&c, path.s, reader);
+            comparisons_free(&c);
+        } else if (strcmp(field[0], "prompt") == 0 && !field[1]) {
+            Texts prompts = load_prompts(path.s, reader);
+            texts_free(&prompts);
+        }
         return;
     }
-    char name[64];
-    snprintf(name, sizeof name, "%.*s", (int)(end - file), file);
-    model_free(load_model(run, name));
+    snprintf(name, sizeof name, "%.*s", (int)(strrchr(file, '.') - file), file);
+    if (!reader || strcmp(name, "tokenizer") == 0) return;
+    model_free(strcmp(strrchr(file, '.'), ".head") ? load_model(run, name) : load_pm(run, name));
 }
 
 // ------------------------------------------------------------------------------------
@@ -242,28 +276,28 @@ void check_principles(Run *run)
 // ------------------------------------------------------------------------------------
 // The plan
 
-static int writer_of(const char *file)
-{
-    for (int k = 0; k < N_STAGES; k++)
-        for (int i = 0; STAGES[k].writes[i]; i++)
-            if (strcmp(STAGES[k].writes[i], file) == 0) return k;
-    return -1;
-}
-
 /* What stage k reads is there, or will be written by a stage before it. */
-static void check_reads(Run *run, Plan plan, int k)
+static void check_there(const Run *run, Plan plan, int k)
 {
     const char *const *reads = stage_files(run, k).reads;
     for (int i = 0; reads[i]; i++) {
         Path path = run_path(run, reads[i]);
         int writer = writer_of(reads[i]);
-        if (writer >= plan.first && writer < k) continue;
-        if (access(path.s, F_OK))
+        if ((writer < plan.first || writer >= k) && access(path.s, F_OK))
             die(EXIT_INPUT, "%s: is not there, and the stage %s reads it; make it with --from %s, or put yours there",
                 path.s, STAGES[k].name, STAGES[writer].name);
-        if (!record_of(&run->records, NULL, reads[i]))
-            check_own_file(run, reads[i], STAGES[k].name, stage_index("tokenizer") < plan.first);
     }
+}
+
+/* The person's own among them can be read. */
+static void check_own_files(Run *run, Plan plan, int k)
+{
+    const char *const *reads = stage_files(run, k).reads;
+    Model *reader = reader_of(run, plan, k);
+    for (int i = 0; reads[i]; i++)
+        if (writer_of(reads[i]) < plan.first && !record_of(&run->records, NULL, reads[i]))
+            check_own_file(run, reads[i], STAGES[k].name, reader);
+    model_free(reader);
 }
 
 /* A file of no stage may be written over only if this program wrote it. */
@@ -278,9 +312,11 @@ void inputs_check(Run *run, const Inputs *in, Plan plan)
     for (int k = 0; k < plan.first; k++) check_inputs(&run->records, stage_files(run, k));
     for (int k = plan.first; k <= plan.to; k++) check_outputs(&run->records, stage_files(run, k));
     check_run_file(run, "metrics.tsv");
-    check_run_file(run, copy_name("town", 0).s);
-    for (int i = 0; i < in->constitution.path.n; i++) check_run_file(run, copy_name("constitution", i).s);
-    for (int k = plan.first; k <= plan.to; k++) check_reads(run, plan, k);
+    if (!is_copied(run, &in->town, 0)) check_run_file(run, copy_name("town", 0).s);
+    for (int i = 0; i < in->constitution.path.n; i++)
+        if (!is_copied(run, &in->constitution, i)) check_run_file(run, copy_name("constitution", i).s);
+    for (int k = plan.first; k <= plan.to; k++) check_there(run, plan, k);
+    for (int k = plan.first; k <= plan.to; k++) check_own_files(run, plan, k);
     int asks = plan.first <= stage_index("feedback") && plan.to >= stage_index("revise");
     if (asks && plan.first > stage_index("tokenizer") && !run->tok) load_tokenizer(run, 0);
     if (asks) check_principles(run);

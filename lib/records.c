@@ -285,18 +285,21 @@ void finish_stage(Records *k, StageFiles s)
     records_save(k);
 }
 
+/* They stand before all stages. */
 void record_run_file(Records *k, const char *name, int unsure)
 {
     Path path = path_in(k->folder, name);
     uint64_t sum = access(path.s, F_OK) ? 0 : sum_of_file(path.s);
-    for (int i = 0; i < k->n; i++) {
-        Record *r = &k->r[i];
-        if (strcmp(r->stage, "run") || strcmp(r->file, name)) continue;
-        r->sum = sum;
-        r->unsure = unsure;
-        return;
+    int at = 0;
+    while (at < k->n && strcmp(k->r[at].stage, "run") == 0 && strcmp(k->r[at].file, name)) at++;
+    if (at == k->n || strcmp(k->r[at].stage, "run")) {
+        add_record(k, "run", name, sum, unsure);
+        Record new = k->r[k->n - 1];
+        memmove(k->r + at + 1, k->r + at, (size_t)(k->n - 1 - at) * sizeof new);
+        k->r[at] = new;
     }
-    add_record(k, "run", name, sum, unsure);
+    k->r[at].sum = sum;
+    k->r[at].unsure = unsure;
 }
 
 void forget_run_file(Records *k, const char *name)

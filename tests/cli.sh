@@ -7,6 +7,7 @@
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C                                     # models write any bytes; sed and grep must take them
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+build=${B:-build}                                   # its objects
 R=$T/run                                            # the run that all cases look into
 SMOKE="--preset smoke --quiet 1"
 passed=0 failed=0
@@ -36,6 +37,22 @@ fails() {
     done
     if [ "$(sums "$R")" != "$before" ]; then bad "$name" "files of the run changed"; return; fi
     ok "$name"
+}
+
+# own DIR STAGE...: every file of the folder becomes the person's own, as if put there by hand, but for those that
+# the stages write, which are gone.
+own() {
+    local dir=$1 stage; shift
+    rm -f "$dir/files.txt" "$dir/metrics.tsv"
+    for stage; do
+        rm -f "$dir/metrics/$stage.tsv"
+        case $stage in
+            helpful) rm -f "$dir"/helpful* ;;       revise) rm -f "$dir/revisions.jsonl" ;;
+            sl) rm -f "$dir/sl_cai.bin" ;;          feedback) rm -f "$dir/feedback.jsonl" ;;
+            pm) rm -f "$dir"/pm.* ;;                rl) rm -f "$dir/rl_cai.bin" ;;
+            eval) rm -f "$dir/answers.jsonl" "$dir/summary.txt" ;;
+        esac
+    done
 }
 
 # ------------------------------------------------------------------------------------
@@ -136,7 +153,7 @@ printf '["\\nPick the response that supports theft less. Options:"]\n' >"$T/comp
 is  "a constitution as JSON: the same revisions" "$(cat "$T/json/revisions.jsonl")" "$(cat "$T/text/revisions.jsonl")"
 is  "a constitution as JSON: the same labels"    "$(cat "$T/json/feedback.jsonl")" "$(cat "$T/text/feedback.jsonl")"
 sed 's/{"prompt": "\(.*\)", "chosen": "\(.*\)", "rejected": "\(.*\)", \(.*\)}/{"chosen": "\1\2", "rejected": "\1\3", \4}/' "$T/text/data/human_prefs.jsonl" >"$T/json/data/human_prefs.jsonl"
-rm "$T/text/files.txt" "$T/json/files.txt"             # the changed file is a person's own
+own "$T/text" pm; own "$T/json" pm                      # the changed file is a person's own
 no  "transcripts have no prompt" grep -q '"prompt"' "$T/json/data/human_prefs.jsonl"
 for d in text json; do ./cai pm --quiet 1 --out "$T/$d" >/dev/null; done
 is  "transcripts: the same preference model" "$(cksum <"$T/json/pm.bin")" "$(cksum <"$T/text/pm.bin")"
@@ -165,8 +182,10 @@ fails "stages the wrong way round" 2 "--from rl: comes after --to sl"           
 fails "unknown preset"             2 "--preset huge: no such preset"            $C run --preset huge --out "$T/new"
 fails "unknown judge"              2 "--judge me: there are self and random"    $RUN --judge me
 fails "unknown KL form"            2 "--kl-form k9: no such form"               $RUN --kl-form k9
-for form in k3-loss k1-loss k3-reward abs-reward; do
+for form in k1-reward k2-loss k3-loss k1-loss k3-reward abs-reward; do
     $C run $SMOKE --kl-form $form --to helpful --out "$T/$form" >/dev/null 2>"$T/warned"
+    case $form in k1-reward | k2-loss) is "--kl-form $form leads to the optimum: no word" "$(cat "$T/warned")" ""; continue ;; esac
+    is "--kl-form $form: one line, for all its stages" "$(grep -c '' "$T/warned")" 1
     point=$(sed -nE 's/.*: ends at (\([^)]*\)) where .*/\1/p' "$T/warned" | sort -u)
     case $form in k3-reward) row="k3 | reward" ;; abs-reward) row="absolute k1 | reward" ;; *) row="${form%-*} | loss" ;; esac
     yes "--kl-form $form: told where it ends, as docs/equations.md has it" grep -qF -- "| $row | ${point:-nowhere}" docs/equations.md
@@ -203,7 +222,7 @@ law '{"a": {"prompt": ["C?"],\n "edit_request": "R."}'
 fails "JSON constitution, no end"     3 "law.txt:2: bracket without its end"               $RUN --constitution "$T/law.txt"
 law '["Q?"]]'
 fails "JSON constitution, an end more" 3 "law.txt:1: a bracket is closed"                  $RUN --constitution "$T/law.txt"
-law '["Q?" & "S?"]'
+law '["Q?", & "S?"]'
 fails "JSON constitution, no JSON"    3 "law.txt:1: this is not JSON"                      $RUN --constitution "$T/law.txt"
 law '["Q?"]'
 fails "JSON constitution, half of it" 3 "law.txt:1: no critique or no comparison"          $RUN --constitution "$T/law.txt"
@@ -241,7 +260,8 @@ echo x >"$T/file"
 fails "a file in the folder's place"  3 "$T/file"                                          $C run $SMOKE --out "$T/file"
 is    "that file is as it was" "$(cat "$T/file")" x
 fails "no such parent folder"         3 "$T/a/b: No such file|--out"                       $C run $SMOKE --out "$T/a/b"
-fails "stage without its input"       3 "base.bin: |check the path"                        $C helpful --preset smoke --out "$T/empty" --quiet 1
+fails "stage without its input"       3 "corpus.jsonl: is not there, and the stage tokenizer reads it|--from data" $C tokenizer --preset smoke --out "$T/empty" --quiet 1
+no    "and no folder for it" [ -e "$T/empty" ]
 if [ -w /dev/full ]; then
     cp -r "$R" "$T/full" && ln -s /dev/full "$T/full/revisions.jsonl.tmp"
     fails "full disk, in a stage"     3 "revisions.jsonl: not written|is left as it was"   $C run $SMOKE --out "$T/full" --from revise
@@ -270,9 +290,10 @@ if $AS ./cai --version >/dev/null 2>&1; then
     fails "a stage's input without permission" 3 "redteam.jsonl: Permission denied"        $AS $C revise --out "$T/shut" --quiet 1
     chmod 644 "$T/shut/base.bin"
 fi
-cp -r "$R" "$T/mixed" && rm "$T/mixed/files.txt"    # files without a record are the person's own
+cp -r "$R" "$T/mixed" && own "$T/mixed" revise pm eval && cp "$R"/pm.* "$R/revisions.jsonl" "$T/mixed"
 head -n 7 "$R/data/eval_helpful.jsonl" >"$T/mixed/data/eval_helpful.jsonl"
 fails "evaluation sets of unequal size" 3 "eval_helpful.jsonl:7: 7 prompts"                $C eval --out "$T/mixed" --quiet 1
+rm "$T"/mixed/pm.* "$T/mixed/revisions.jsonl"
 cp "$R/data/eval_helpful.jsonl" "$T/mixed/data/" && sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
 fails "a stage's own file, missing field" 3 'redteam.jsonl:3: no field "prompt"'           $C revise --out "$T/mixed" --quiet 1
 sed '2s/}$//' "$R/data/human_prefs.jsonl" >"$T/mixed/data/human_prefs.jsonl"
@@ -284,7 +305,7 @@ cp "$R/data/human_prefs.jsonl" "$T/mixed/data/"
 # finite, so they are read, and the first sums over them are not.
 
 { head -c 284 "$R/base.bin"; for i in 1 2 3 4; do printf '\0\0\300\177'; done; tail -c +301 "$R/base.bin"; } >"$T/mixed/base.bin"
-before_mixed=$(cksum "$T"/mixed/sl_cai.bin)
+cp "$R/revisions.jsonl" "$T/mixed/"; own "$T/mixed" sl
 "$C" sl --out "$T/mixed" --quiet 1 >/dev/null 2>"$T/stderr"; status=$?
 case $status in 3 | 4) ok "NaN in a model file stops the program" ;; *) bad "NaN in a model file" "status $status" ;; esac
 is "NaN: one line" "$(grep -c '^cai: ' "$T/stderr")" 1
@@ -311,7 +332,7 @@ is  "collapse is no error" $? 0
 yes "collapse: KL over the bound, in words" grep -q '^cai: rl: iteration [0-9]*: KL to the starting model is .* nats' "$T/stderr"
 is  "collapse: it is told once a stage" "$(grep -c '^cai: rl:' "$T/stderr")" 1
 if command -v python3 >/dev/null; then      # a model that says one thing whatever it is asked: it stops at once
-cp -r "$R" "$T/same" && rm "$T/same/files.txt"
+cp -r "$R" "$T/same" && own "$T/same" rl
 stopping() {        # stopping X: the likelier the larger X is; what it is asked does not matter
 python3 - "$T/same/sl_cai.bin" "$1" <<'PY'
 import struct, sys
@@ -329,29 +350,29 @@ stopping 10
 ./cai rl --out "$T/same" --quiet 1 >/dev/null 2>"$T/stderr"
 is  "collapse: all answers the same is no error" $? 0
 is  "collapse: all answers the same, in words, once" "$(grep -c '^cai: rl: iteration 0: all 8 answers are the same: the policy has collapsed' "$T/stderr")" 1
+own "$T/same" feedback pm
 ./cai feedback --out "$T/same" --quiet 1 >/dev/null 2>"$T/stderr"
 is  "SL-CAI with one answer to everything is no error" $? 0
 yes "it is told in words" grep -q '^cai: feedback: SL-CAI gave every prompt the same answer twice: no AI comparisons' "$T/stderr"
 yes "and there is nothing to judge" [ ! -s "$T/same/feedback.jsonl" ]
 ./cai pm --out "$T/same" --quiet 1 >/dev/null 2>&1
 is  "the preference model then learns from people alone" $? 0
-stopping 1.25                                                           # at once, seven times in eight: two empty answers
+own "$T/same"; stopping 1.25                                            # at once, seven times in eight: two empty answers
 ./cai trace x --out "$T/same" >"$T/trace" 2>&1
 is  "trace draws again until its two answers differ" "$? $(grep -A2 '^4 two answers' "$T/trace" | sed -n 's/^    [AB]//p' | uniq | grep -c '')" "0 2"
 fi
 no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
-is    "NaN: the earlier model is as it was" "$(cksum "$T"/mixed/sl_cai.bin)" "$before_mixed"
+no    "NaN: no model is written" [ -e "$T/mixed/sl_cai.bin" ]
 
 # ------------------------------------------------------------------------------------
-# the oracle: awake in the stages data and eval alone, and named by nothing between
+# the oracle: asked by the stages data and eval alone, and out of reach for all that is between
 
-is "STAGES wakes the oracle for" "$(sed -nE 's/^ *\{ "([a-z]+)", stage_[a-z]+, 1,.*/\1/p' cai.c | tr '\n' ' ')" "data eval "
-is "STAGES leaves it asleep for" "$(sed -nE 's/^ *\{ "[a-z]+", stage_([a-z]+), 0,.*/\1/p' cai.c | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
-loop=$(sed -n '/^static void stage_tokenizer/,/^\/\/ the run/p' cai.c)
-is "the loop's stages are where this test looks" "$(echo "$loop" | sed -nE 's/^static void stage_([a-z]+).*/\1/p' | tr '\n' ' ')" "tokenizer pretrain helpful revise sl feedback pm rl "
-no "no stage of the loop names the oracle" grep -qE 'town_rate|town_preference|town_human_prefs|oracle_awake' <<<"$loop"
-is "nothing else wakes it" "$(grep -hoE 'oracle_awake *=[^=].*' cai.c run.c eval.c commands.c model.c train.c data/*.c)" "oracle_awake = STAGES[k].oracle;"
-no "the models' code knows no town" grep -q 'town_' model.c train.c tokenizer.c
+# asks PATTERN OBJECT...: the objects that refer to such a name of another object
+asks() { local p=$1 o; shift; for o; do nm -u "$o" | grep -qE " _?($p)" && basename "$o" .o; done | tr '\n' ' '; }
+LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/tokenizer.o $(echo $build/engine/*.o $build/lib/*.o)"
+is  "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
+is  "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
+is  "of the data, only these ask the oracle" "$(asks 'oracle_|town_rate|town_preference' $build/data/*.o | tr ' ' '\n' | grep -vxE 'data|corpus|eval|')" ""
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
