@@ -311,6 +311,7 @@ void inputs_check(Run *run, const Inputs *in, Plan plan)
 {
     for (int k = 0; k < plan.first; k++) check_inputs(&run->records, stage_files(run, k));
     for (int k = plan.first; k <= plan.to; k++) check_outputs(&run->records, stage_files(run, k));
+    kernels_check(run);
     check_run_file(run, "metrics.tsv");
     if (!is_copied(run, &in->town, 0)) check_run_file(run, copy_name("town", 0).s);
     for (int i = 0; i < in->constitution.path.n; i++)

@@ -227,10 +227,9 @@ static void set_workers(const Run *run)
  * what it names must be the same. */
 static void take_flags(Run *run, const Args *arg)
 {
-    Run folder = *run;
-    int has = options_load(&folder);
     options_apply(run, &arg->settings);
-    if (!has) return;
+    Run folder = *run;
+    if (!options_load(&folder)) return;
     if (stage_index(arg->command) >= 0 && !arg->settings.preset) {
         *run = folder;
         options_apply(run, &arg->settings);
@@ -272,8 +271,8 @@ static void command_read(Run *run, Args *arg)
 {
     int trace = strcmp(arg->command, "trace") == 0, has = options_load(run);
     Run folder = *run;
-    options_apply(run, &arg->settings);
     Text differ = { 0 };
+    options_apply(run, &arg->settings);
     if (has) differ = options_differences(&folder, run, trace ? "" : "seed max-new");
     if (differ.n) fprintf(stderr, "cai: %s: the run has %s\n", shown(run->folder), shown(differ.s));
     set_workers(run);

@@ -5,7 +5,7 @@
  * (engine/loop.c); and a lock on the folder, which goes with the process. Draws are numbered, not
  * streamed, so a run that was stopped and one that was not end in the same bytes.
  *
- * Reading order: the stages, metrics, kernels, signals, the run.
+ * Reading order: the stages, metrics, signals, the run.
  * SPDX-License-Identifier: MIT
  */
 #define _DEFAULT_SOURCE             /* flock */
@@ -138,76 +138,6 @@ static void gather_metrics(Run *run)
 }
 
 // ------------------------------------------------------------------------------------
-// kernels.txt, a line a stage: by which matrix products and which build it was computed. Others add in another
-// order, so a run that is half of one and half of another has the bytes of neither.
-
-typedef struct { char *line[N_STAGES]; } Kernels;       /* NULL: not begun yet */
-
-static Text kernels_now(void)
-{
-    Text t = { 0 };
-#ifdef __clang__
-    text_add(&t, "%s; %s, clang %s", blas_name(), VERSION, __clang_version__);
-#else
-    text_add(&t, "%s; %s, gcc %s", blas_name(), VERSION, __VERSION__);
-#endif
-    return t;
-}
-
-static Kernels load_kernels(const Run *run)
-{
-    Kernels all = { { NULL } };
-    Path path = run_path(run, "kernels.txt");
-    if (access(path.s, F_OK)) return all;
-    char *text = read_text(path.s), *save = NULL;
-    int line = 0;
-    for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
-        size_t n = strcspn(s, " ");
-        char *what = s + n + strspn(s + n, " ");
-        s[n] = 0;
-        line++;
-        int k = stage_index(s);
-        if (k < 0 || !*what)
-            die(EXIT_INPUT, "%s:%d: no stage and its kernels; move the file away, and it is begun anew", path.s, line);
-        all.line[k] = xstrdup(what);
-    }
-    free(text);
-    return all;
-}
-
-static void note_kernels(const Run *run, int k)
-{
-    Kernels all = load_kernels(run);
-    Text now = kernels_now();
-    if (!all.line[k] || strcmp(all.line[k], now.s)) {
-        Path path = run_path(run, "kernels.txt");
-        FILE *f = create_file(path.s);
-        free(all.line[k]);
-        all.line[k] = xstrdup(now.s);
-        for (int i = 0; i < N_STAGES; i++)
-            if (all.line[i]) fprintf(f, "%-10s %s\n", STAGES[i].name, all.line[i]);
-        commit_file(f, path.s);
-    }
-    for (int i = 0; i < N_STAGES; i++) free(all.line[i]);
-    free(now.s);
-}
-
-/* Stages before `first` are finished; it may have been begun. */
-static void say_other_kernels(const Run *run, int first)
-{
-    Kernels all = load_kernels(run);
-    Text now = kernels_now();
-    int end = first + is_unsure(&run->records, STAGES[first].name), other = -1;
-    for (int i = 0; i < end; i++)
-        if (all.line[i] && strcmp(all.line[i], now.s)) other = i;
-    if (other >= 0)
-        fprintf(stderr, "cai: %s: the stage %s was computed by %s, what follows by %s: the bytes will not be those "
-                "of one of them alone\n", shown(run->folder), STAGES[other].name, shown(all.line[other]), now.s);
-    for (int i = 0; i < N_STAGES; i++) free(all.line[i]);
-    free(now.s);
-}
-
-// ------------------------------------------------------------------------------------
 // Signals
 
 static struct { Report *report; char say[4096]; } watched;      /* the handler has no argument */
@@ -272,7 +202,7 @@ static double run_stage(Run *run, int k, int last)
     r->started = r->drawn = start;
     r->first = 0;
     text_clear(&r->metrics);
-    note_kernels(run, k);
+    kernels_note(run, k);
     begin_stage(&run->records, files);
     r->belongs = sum_of_stages(&run->records);
     STAGES[k].run(run);
@@ -317,7 +247,7 @@ void run_stages(Run *run, Plan plan)
     watch_signals(r);
     if (plan.first <= plan.to) {
         make_folder(run_path(run, "metrics").s);
-        say_other_kernels(run, plan.first);
+        kernels_compare(run, plan.first);
     }
     for (int k = plan.from; k <= plan.to; k++) {
         r->k = k - plan.from + 1;

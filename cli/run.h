@@ -26,4 +26,9 @@ void records_of(Run *run);              /* ties the run's records to its folder 
 void lock_run(const Run *run);          /* dies if another process is at work in the folder */
 void run_stages(Run *run, Plan plan);
 
+/* kernels.txt (cli/kernels.c) */
+void kernels_check(const Run *run);             /* dies if it is no such file */
+void kernels_note(const Run *run, int k);       /* stage k is computed by those of this process */
+void kernels_compare(const Run *run, int first);    /* says if stages before `first` had others */
+
 #endif

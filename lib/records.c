@@ -237,6 +237,15 @@ static int same_records(const Records *k, int first, int end, int fresh, int own
     return same == old && same == new;
 }
 
+/* Whether a block that begins there stands after those of all stages before its own. */
+static int stands_right(const Records *k, const char *stage, int n, int at)
+{
+    int first, end;
+    for (int s = 0; s < stage_number(k, stage); s++)
+        if (find_block(k, k->stages[s], n, &first, &end) && first > at) return 0;
+    return 1;
+}
+
 /* The records from `fresh` on take the place of first..end-1, or, not in place, stand at the end instead. */
 static void replace_block(Records *k, int first, int end, int fresh, int in_place)
 {
@@ -281,7 +290,8 @@ void finish_stage(Records *k, StageFiles s)
     }
     add_own(k, s, 0);
     int there = find_block(k, s.stage, fresh, &first, &end);
-    replace_block(k, first, end, fresh, there && same_records(k, first, end, fresh, 0));
+    int stays = there && same_records(k, first, end, fresh, 0) && stands_right(k, s.stage, fresh, first);
+    replace_block(k, first, end, fresh, stays);
     records_save(k);
 }
 
