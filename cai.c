@@ -116,7 +116,7 @@ void check_length(const Seqs *s, int b, int limit, const Texts *t, int i)
     while (t->from) t = t->from;
     if (!t->path || i >= t->n) return;              /* no file: model.c has a message without one */
     die(EXIT_INPUT, "%s:%d: this comes to %d tokens with what is put around it, the context has room for "
-        "%d; shorten it or raise --context", t->path, t->line[i], seq_len(s, b), limit);
+        "%d; shorten it, or begin in another --out with a larger --context", t->path, t->line[i], seq_len(s, b), limit);
 }
 
 /* Samples an answer to each prompt, and if q asks a question, what the model says to it after each answer:
