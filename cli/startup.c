@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A standard stream that was closed before the start would give its number to the next file opened, and
- * what is printed would go into that. Standard output is opened for reading, so that its end tells. */
+/* A standard stream that was closed before the start would give its number to the next file
+ * opened, and what is printed would go into that. Standard output is opened for reading, so that
+ * its end tells. */
 static void open_streams(void)
 {
     for (int fd = 0; fd < 3; fd++)
@@ -19,13 +20,15 @@ static void open_streams(void)
             _exit(EXIT_INPUT);
 }
 
-/* glibc reads these when it is loaded, so the program starts itself once more. It then keeps what was
- * freed (by default it gives large blocks back and gets them zeroed page by page at the next call) and
- * asks for large pages, so that the sampler's walks through its cache need few of them. Speed is all
- * they change: where the program's own file cannot be found, as without /proc, it goes on without.
+/* glibc reads these when it is loaded, so the program starts itself once more. It then keeps
+ * what was freed (by default it gives large blocks back and gets them zeroed page by page at the
+ * next call) and asks for large pages, so that the sampler's walks through its cache need few of
+ * them. Speed is all they change: where the program's own file cannot be found, as without
+ * /proc, it goes on without.
  *
- * CAI_STARTED says that this is the second start, and is taken back for programs started from here.
- * Set by the user it prevents the second start, as valgrind needs. Settings of the user's own stay. */
+ * CAI_STARTED says that this is the second start, and is taken back for programs started from
+ * here. Set by the user it prevents the second start, as valgrind needs. Settings of the user's
+ * own stay. */
 static void start_again(char **argv)
 {
 #ifdef __GLIBC__

@@ -38,10 +38,15 @@ static _Noreturn void broken(const JsonLines *j, const char *what)
 
 JsonLines *json_open(const char *path)
 {
-    JsonLines *j = xcalloc(1, sizeof *j);
     size_t size;
+    char *data = read_file(path, &size);
+    return json_read(data, size, path);
+}
+
+JsonLines *json_read(char *data, size_t size, const char *path) {
+    JsonLines *j = xcalloc(1, sizeof *j);
     j->path = xstrdup(path);
-    j->data = read_file(path, &size);
+    j->data = data;
     j->end = j->data + size;
     int has_mark = size >= 3 && memcmp(j->data, "\xEF\xBB\xBF", 3) == 0; /* some editors put one */
     j->next = j->data + (has_mark ? 3 : 0);
