@@ -166,7 +166,6 @@ static int parse_word(JsonLines *j, const char *word)
 static void close_bracket(JsonLines *j)
 {
     char opened = j->open.n ? j->open.s[j->open.n - 1] : 0;
-    if (!*j->at) broken(j, "bracket without its end");
     if (!opened || *j->at != (opened == '{' ? '}' : ']'))
         broken(j, opened == '{' ? "expected , or }" : "expected , or ]");
     j->at++;
@@ -182,6 +181,7 @@ static char *next_string(JsonLines *j, int *is_name)
         skip_space(j);
         char c = *j->at;
         if (j->wanted == COMMA_OR_END && j->open.n == 0) return NULL;
+        if (!c && j->open.n) broken(j, "bracket without its end");
         if (j->wanted == COMMA_OR_END && c == ',') {
             j->at++;
             j->wanted = j->open.s[j->open.n - 1] == '{' ? NAME : VALUE;

@@ -32,7 +32,7 @@ scored_feedback     E14, direct RLAIF
 FLAGS="-std=c11 -O1 -fopenmp-simd -I. -pthread"
 for f in *.c lib/*.c engine/*.c data/*.c cli/*.c; do
     [ "$f" = equations.c ] && continue
-    ${CC:-cc} $FLAGS -c -o "$T/$(basename "$f" .c).o" "$f" || exit 1
+    ${CC:-cc} $FLAGS -c -o "$T/$(echo "${f%.c}" | tr / _).o" "$f" || exit 1
 done
 ${CC:-cc} $FLAGS --coverage -c -o "$T/equations.o" equations.c 2>"$T/log" \
     && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; echo "skipped: no coverage of this compiler (which equations the loop calls)"; exit 0; }
