@@ -1,12 +1,12 @@
-/* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and revision,
- * SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then what the paper takes as given:
- * helpful-only RLHF, pretraining, the tokenizer.
+/* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and
+ * revision, SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then helpful-only RLHF,
+ * which the paper takes as given, and pretraining.
  *
- * Every section has two parts. The paper's act is a function of models, texts and numbers, and can be
- * called from any program (tests/own_loop.c does). The stage reads the run's files, calls the act,
- * and writes the run's files; a person may replace any of them by his own. Nothing in the loop looks
- * an answer up: the critic, the reviser and the judge are the model. No oracle is linked to this file.
- * SPDX-License-Identifier: MIT
+ * Every section has two parts. The paper's act is a function of models, texts and numbers, and
+ * can be called from any program (tests/own_loop.c does). The stage reads the run's files, calls
+ * the act, and writes the run's files; a person may replace any of them by his own. Nothing in
+ * the loop looks an answer up: the critic, the reviser and the judge are the model. No oracle is
+ * linked to this file. SPDX-License-Identifier: MIT
  */
 #include "cai.h"
 
@@ -63,19 +63,23 @@ void layout_choice(Text *t, const char *prompt, const char *principle, const cha
 {
     text_add(t, "\n\nConsider the following conversation between a human and an assistant:\n\n");
     add_conversation(t, prompt, "Human", "Assistant");
-    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a, b);
+    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a,
+             b);
 }
 
-/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the letter.
- * \n\nHuman: Consider the following conversation between a human (H) and an assistant (A):\n\n{turns}
- * \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's think step by step: */
-void layout_thought(Text *t, const char *prompt, const char *principle, const char *a, const char *b)
+/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the
+ * letter. \n\nHuman: Consider the following conversation between a human (H) and an assistant
+ * (A):\n\n{turns} \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's
+ * think step by step: */
+void layout_thought(Text *t, const char *prompt, const char *principle, const char *a,
+                    const char *b)
 {
     text_add(t, "\n\nHuman: Consider the following conversation between a human (H) and an "
-             "assistant (A):\n\n");
+                "assistant (A):\n\n");
     add_conversation(t, prompt, "H", "A");
-    text_add(t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
-             principle, a, b);
+    text_add(
+        t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
+        principle, a, b);
 }
 
 const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
@@ -83,46 +87,10 @@ const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
 // ------------------------------------------------------------------------------------
 // Texts in, texts out: what every act stands on
 
-/* Where an answer ends (D21): at the stop token, a blank line or a new line. A line, not a paragraph:
- * of two options, a refusal, a new line and the help after all, the PM likes the end, and PPO finds it. */
-void answer_stops(const Tokenizer *tok, int stop[3])
-{
-    static const char *const end[2] = { "\n\n", "\n" };
-    int ids[8];
-    stop[0] = TOKEN_BEGIN;
-    for (int i = 0; i < 2; i++) {
-        int n = encode(tok, end[i], strlen(end[i]), 0, ids);
-        stop[1 + i] = n == 1 ? ids[0] : -1;             /* -1: the tokenizer has no such piece */
-    }
-}
-
-/* A document: begin token, text, its continuation, and the stop token when it is finished (token 1, at
- * which llama2.c stops). Returns the number of tokens before the continuation. */
-int push_text(Seqs *s, const Tokenizer *tok, const char *text, const char *more, int finished)
-{
-    size_t n = strlen(text), n2 = more ? strlen(more) : 0;
-    int *ids = xcalloc(n + n2 + 8, sizeof(int)), prompt = encode(tok, text, n, 1, ids), k = prompt;
-    if (more) k += encode(tok, more, n2, 0, ids + k);
-    if (finished) ids[k++] = TOKEN_BEGIN;
-    seqs_push(s, ids, k);
-    free(ids);
-    return prompt;
-}
-
-/* Dies if sequence b of s has more than `limit` tokens, with the line that text i of t was read from. */
-void check_length(const Seqs *s, int b, int limit, const Texts *t, int i)
-{
-    if (seq_len(s, b) <= limit) return;
-    while (t->from) t = t->from;
-    if (!t->path || i >= t->n) return;              /* no file: model.c has a message without one */
-    die(EXIT_INPUT, "%s:%d: this comes to %d tokens with what is put around it, the context has room for "
-        "%d; shorten it, or begin in another --out with a larger --context", t->path, t->line[i], seq_len(s, b), limit);
-}
-
-/* Samples an answer to each prompt, and if q asks a question, what the model says to it after each answer:
- * log_p (n, 2) receives the log-probabilities of the two tokens that q asks for. */
-static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature,
-                              Question q, double *log_p)
+/* Samples an answer to each prompt, and if q asks a question, what the model says to it after
+ * each answer: log_p (n, 2) receives the log-probabilities of the two tokens that q asks for. */
+static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int max_new,
+                              double temperature, Question q, double *log_p)
 {
     Seqs p = { 0 }, out = { 0 };
     Texts answer = { 0 };
@@ -140,6 +108,7 @@ static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int 
         int n = seq_len(&out, i), last = n ? seq_tok(&out, i)[n - 1] : -1;
         char *s = decode(m->tok, seq_tok(&out, i), n - is_stop(last, how.stop), NULL);
         texts_add(&answer, s);
+        answer.cut[i] = !is_stop(last, how.stop); /* max_new or the context's end came first */
         free(s);
     }
     seqs_free(&p);
@@ -172,18 +141,14 @@ int draw_principle(Draws d, int n)
     return rng_below(rng_key(d.seed, (uint64_t)d.stage, (uint64_t)d.first), 0, n);
 }
 
-Draws draws(const Run *run, int stage, long first)
-{
-    return (Draws){ (uint64_t)run->seed, stage, first };
-}
-
 // ------------------------------------------------------------------------------------
 // Section 3. Critique and revision: "revise the response", four times, each time under a principle
 // drawn anew. What came before a step is dropped, so that a step can be repeated.
 
-/* The context of one step: worked examples if any (D3), the prompt with the present response as if it
- * had been the first, the critique request. */
-static char *critique_context(const Constitution *c, const char *prompt, const char *response, int k)
+/* The context of one step: worked examples if any (D3), the prompt with the present response as
+ * if it had been the first, the critique request. */
+static char *critique_context(const Constitution *c, const char *prompt, const char *response,
+                              int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt, response);
@@ -191,7 +156,8 @@ static char *critique_context(const Constitution *c, const char *prompt, const c
     return t.s;
 }
 
-static char *revision_context(const Constitution *c, const char *context, const char *critique, int k)
+static char *revision_context(const Constitution *c, const char *context, const char *critique,
+                              int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s", context, critique);
@@ -199,7 +165,7 @@ static char *revision_context(const Constitution *c, const char *context, const 
     return t.s;
 }
 
-/* One step for all prompts: draw a principle each, sample the critique, sample the revision; T = 1. */
+/* One step for all prompts: draw a principle each, then sample critique and revision at T = 1. */
 Revisions revise(const Model *m, const Constitution *c, const Texts *prompt, const Texts *response,
                  uint64_t seed, int step, int max_new)
 {
@@ -231,6 +197,13 @@ void revisions_free(Revisions *r)
     *r = (Revisions){ 0 };
 }
 
+/* A field with text i of t; NAME_cut says of a sample that its end was not the model's. */
+static void put_answer(FILE *f, const char *name, const Texts *t, int i)
+{
+    json_put(f, ", ", name, t->s[i]);
+    if (t->cut[i]) fprintf(f, ", \"%s_cut\": 1", name);
+}
+
 /* Writes one step of all prompts and returns how many responses it changed. */
 static int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *response,
                            const Revisions *r, int step)
@@ -240,9 +213,9 @@ static int write_revisions(const Run *run, FILE *f, const Texts *prompt, const T
         changed += strcmp(response->s[i], r->revision.s[i]) != 0;
         json_put(f, "{", "prompt", prompt->s[i]);
         json_put(f, ", ", "principle", run->constitution.critique[r->principle[i]].id);
-        json_put(f, ", ", "response", response->s[i]);
-        json_put(f, ", ", "critique", r->critique.s[i]);
-        json_put(f, ", ", "revision", r->revision.s[i]);
+        put_answer(f, "response", response, i);
+        put_answer(f, "critique", &r->critique, i);
+        put_answer(f, "revision", &r->revision, i);
         fprintf(f, ", \"step\": %d}\n", step);
     }
     return changed;
@@ -256,13 +229,13 @@ void stage_revise(Run *run)
     Path path = run_path(run, "revisions.jsonl");
     FILE *f = create_file(path.s);
     for (int step = 1; step <= run->sl.revisions; step++) {
-        Revisions r = revise(helpful, &run->constitution, &prompt, &response, (uint64_t)run->seed, step,
-                             run->max_new);
+        Revisions r = revise(helpful, &run->constitution, &prompt, &response, (uint64_t)run->seed,
+                             step, run->max_new);
         double changed = (double)write_revisions(run, f, &prompt, &response, &r, step) / prompt.n;
         progress(&run->report, step, run->sl.revisions, "share revised", changed);
         metric(&run->report, step, "changed", changed);
         texts_free(&response);
-        response = r.revision;                  /* the next step revises what this one wrote */
+        response = r.revision; /* the next step revises what this one wrote */
         r.revision = (Texts){ 0 };
         revisions_free(&r);
     }
@@ -273,39 +246,26 @@ void stage_revise(Run *run)
 }
 
 // ------------------------------------------------------------------------------------
-// Section 3. SL-CAI: the PRETRAINED model, finetuned for one epoch on the revisions of all steps and on
+// Section 3. SL-CAI: the PRETRAINED model, finetuned for one epoch on the revisions of all steps
+// and on
 // two samples a helpfulness prompt from the helpful-only model
 
-/* The optimiser of the stages after pretraining. D13: in those whose model answers, the embedding, which
- * is the output head too, stays as pretrained. Every softmax pushes down the words that an answer did not
- * use, and AdamW makes large steps of small steady pushes: things that no prompt of these stages names
- * would be unlearned. For the same reason eps is 1e-5, as usual in PPO: smaller gradients stay small. */
+/* The optimiser of the stages after pretraining. D13: in those whose model answers, the
+ * embedding, which is the output head too, stays as pretrained. Every softmax pushes down the
+ * words that an answer did not use, and AdamW makes large steps of small steady pushes: things
+ * that no prompt of these stages names would be unlearned. For the same reason eps is 1e-5, as
+ * usual in PPO: smaller gradients stay small. */
 AdamW finetuning(double lr)
 {
-    return (AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
-}
-
-/* Adds one example. Only the answer is trained on, never the prompt (the paper does not say; D8). */
-void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer)
-{
-    Seqs *s = &e->seq;
-    int n = push_text(s, tok, prompt, answer, 1), first = s->start[s->n - 1], end = s->start[s->n];
-    e->mask = xrealloc(e->mask, (size_t)end, 1);
-    memset(e->mask + first, 0, (size_t)n);
-    memset(e->mask + first + n, 1, (size_t)(end - first - n));
-}
-
-void examples_free(Examples *e)
-{
-    seqs_free(&e->seq);
-    free(e->mask);
-    *e = (Examples){ 0 };
+    return (
+        AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
 }
 
 /* One epoch of E13 on the examples' answers, in random order. */
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report)
 {
-    int n = e->seq.n, total = (n + batch - 1) / batch, *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
+    int n = e->seq.n, total = (n + batch - 1) / batch,
+        *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
     Trainer *t = trainer_new(m, finetuning(lr));
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
@@ -326,15 +286,16 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
     JsonLines *j = json_open(path.s);
     while (json_next(j)) {
         if (run->sl.final_only && json_num(j, "step") != run->sl.revisions) continue;
-        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"));
+        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"),
+                     !json_num_or(j, "revision_cut", 0));
         if (seq_len(&e->seq, e->seq.n - 1) > m->c.seq_len)
-            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s, json_line(j),
-                seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
+            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s,
+                json_line(j), seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
     }
     json_close(j);
     if (!e->seq.n)
-        die(EXIT_INPUT, "%s:1: no revision of step %d, the last, to learn from; run the stage revise, or give "
-            "--final-only 0", path.s, run->sl.revisions);
+        die(EXIT_INPUT, "%s:1: no revision of step %d, the last; make it anew, or give --final-only 0",
+            path.s, run->sl.revisions);
     metric(&run->report, 0, "revisions", e->seq.n);
 }
 
@@ -345,8 +306,10 @@ void stage_sl(Run *run)
     add_revisions(run, &examples, m);
     Texts prompt = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, helpful);
     for (int k = 0; k < 2; k++) {
-        Texts answer = complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
-        for (int i = 0; i < answer.n; i++) examples_add(&examples, m->tok, prompt.s[i], answer.s[i]);
+        Texts answer =
+            complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
+        for (int i = 0; i < answer.n; i++)
+            examples_add(&examples, m->tok, prompt.s[i], answer.s[i], !answer.cut[i]);
         texts_free(&answer);
     }
     train_sl(m, &examples, run->sl.batch, run->sl.lr, (uint64_t)run->seed, &run->report);
@@ -360,7 +323,8 @@ void stage_sl(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. AI feedback: two answers of SL-CAI, one principle, "which is better?"
 
-/* l[2 i] = log P(" (A)" | context i), l[2 i + 1] likewise for (B), summed over the letters' tokens (E2). */
+/* l[2 i] = log P(" (A)" | context i), l[2 i + 1] likewise for (B), summed over the letters'
+ * tokens (E2). */
 static void letters(const Model *m, const Texts *context, double *l)
 {
     int n = context->n, *prompt_len = xcalloc(2 * (size_t)n, sizeof(int));
@@ -375,8 +339,9 @@ static void letters(const Model *m, const Texts *context, double *l)
     free(prompt_len);
 }
 
-/* The question after a chain (D11): which of the two tokens at which " (A)" and " (B)" part. What they
- * begin with is the same for both, and E2 divides by their sum. then (64): room for its tokens. */
+/* The question after a chain (D11): which of the two tokens at which " (A)" and " (B)" part. What
+ * they begin with is the same for both, and E2 divides by their sum. then (64): room for its
+ * tokens. */
 static Question which_letter(const Tokenizer *tok, int *then)
 {
     int A[16], B[16], n = encode(tok, THOUGHT_END, strlen(THOUGHT_END), 0, then), k = 0;
@@ -386,9 +351,10 @@ static Question which_letter(const Tokenizer *tok, int *then)
     return (Question){ then, n, { A[k], B[k] } };
 }
 
-/* p[i] = P(first option is better) for a[i] shown first and b[i] second, under principle[i]. Plain: the
- * letter right after the multiple-choice layout. Else a chain of thought is sampled first and the letter
- * is read in the second human turn, as in the released few-shot file. chain (may be NULL) gets the chains. */
+/* p[i] = P(first option is better) for a[i] shown first and b[i] second, under principle[i].
+ * Plain: the letter right after the multiple-choice layout. Else a chain of thought is sampled
+ * first and the letter is read in the second human turn, as in the released few-shot file. chain
+ * (may be NULL) gets the chains. */
 void judge(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
            char *const *a, char *const *b, int plain, Draws d, double *p, Texts *chain)
 {
@@ -406,20 +372,23 @@ void judge(const Model *m, const Constitution *c, const Texts *prompt, char *con
     if (plain) letters(m, &context, l);
     else thought = complete_and_ask(m, &context, d, MAX_THOUGHT, 1, which_letter(m->tok, then), l);
     for (int i = 0; i < n; i++) p[i] = p_A_of(l[2 * i], l[2 * i + 1]);
-    if (chain) *chain = thought; else texts_free(&thought);
+    if (chain) *chain = thought;
+    else texts_free(&thought);
     texts_free(&context);
     free(l);
 }
 
-/* Both orders, K chains each: p_ab[i] = P(a better), a shown first; p_ba[i] the same, b shown first. */
+/* Both orders, K chains each. p_ab[i] = P(the first shown is better) with a shown first; p_ba[i]
+ * the same with b shown first. A judge that only looks at the order has p_ab = p_ba. */
 void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
-                char *const *a, char *const *b, int plain, int chains, Draws d,
-                double *p_ab, double *p_ba, Texts *chain)
+                char *const *a, char *const *b, int plain, int chains, Draws d, double *p_ab,
+                double *p_ba, Texts *chain)
 {
     int n = prompt->n, K = plain ? 1 : chains;
     double *p_k = xcalloc((size_t)(2 * K * n), sizeof(double)), each[64];
     for (int k = 0; k < K; k++) {
-        Draws ab = { d.seed, d.stage, d.first + 2L * k * n }, ba = { d.seed, d.stage, ab.first + n };
+        Draws ab = { d.seed, d.stage, d.first + 2L * k * n },
+              ba = { d.seed, d.stage, ab.first + n };
         judge(m, c, prompt, principle, a, b, plain, ab, p_k + 2 * k * n, k ? NULL : chain);
         judge(m, c, prompt, principle, b, a, plain, ba, p_k + (2 * k + 1) * n, NULL);
     }
@@ -427,26 +396,27 @@ void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char
         for (int k = 0; k < K; k++) each[k] = p_k[2 * k * n + i];
         p_ab[i] = p_chains(K, each);
         for (int k = 0; k < K; k++) each[k] = p_k[(2 * k + 1) * n + i];
-        p_ba[i] = 1 - p_chains(K, each);
+        p_ba[i] = p_chains(K, each);
     }
     free(p_k);
 }
 
-/* The label as it enters the PM: both orders (D4), clamped if it came from a chain of thought, hard if
- * asked for. */
+/* The label as it enters the PM: both orders (D4), clamped if it came from a chain of thought,
+ * hard if asked for. */
 double label_of(const LabelSettings *s, double p_ab, double p_ba)
 {
-    double p = s->both_orders ? p_both_orders(p_ab, 1 - p_ba) : p_ab;
+    double p = s->both_orders ? p_both_orders(p_ab, p_ba) : p_ab;
     if (!s->plain) p = p_clamp(p, s->clamp_lo, s->clamp_hi);
     return s->hard ? p_hard(p) : p;
 }
 
-/* Two answers a and b to every prompt, round after round until there are `pairs` of them. D2: the paper
- * has one pair a prompt. D25: equal answers make no comparison and are left out. Returns the prompts. */
+/* Two answers a and b to every prompt, round after round until there are `pairs` of them. D2: the
+ * paper has one pair a prompt. D25: equal answers make no comparison and are left out. Returns
+ * the prompts. */
 Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed, int max_new,
                    Texts *a, Texts *b)
 {
-    enum { MAX_ROUNDS = 16 };               /* a model that has one answer to everything never gets there */
+    enum { MAX_ROUNDS = 16 }; /* a model that has one answer to everything never gets there */
     Texts prompt = { .path = asked->path ? xstrdup(asked->path) : NULL };
     for (long k = 0; k < MAX_ROUNDS && prompt.n < pairs; k++) {
         Texts x = complete(sl, asked, (Draws){ seed, S_PAIRS, 2 * k * asked->n }, max_new, 1);
@@ -456,6 +426,8 @@ Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed
             texts_add_line(&prompt, asked->s[i], asked->line[i]);
             texts_add(a, x.s[i]);
             texts_add(b, y.s[i]);
+            a->cut[a->n - 1] = x.cut[i];
+            b->cut[b->n - 1] = y.cut[i];
         }
         texts_free(&x);
         texts_free(&y);
@@ -463,28 +435,38 @@ Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed
     return prompt;
 }
 
-/* The labels of pairs (a, b): p[i] = P(a better), averaged over `principles` draws of a principle (the
- * paper: one). The last draw is kept in *f. --judge random is the control that must teach nothing. */
-void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s, uint64_t seed,
-                 const Texts *prompt, const Texts *a, const Texts *b, Feedback *f, Report *report)
+/* The labels of pairs (a, b): p[i] = P(a better), the mean of `principles` labels, each under a
+ * principle drawn anew (the paper: one). Every draw is kept in *f. --judge random is the control
+ * that must teach nothing. */
+void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s,
+                 uint64_t seed, const Texts *prompt, const Texts *a, const Texts *b, Feedback *f,
+                 Report *report)
 {
     int n = prompt->n, random = strcmp(s->judge, "random") == 0;
-    size_t bytes = sizeof(double);
-    *f = (Feedback){ xcalloc((size_t)n, bytes), xcalloc((size_t)n, bytes), xcalloc((size_t)n, bytes),
-                     xcalloc((size_t)n, sizeof(int)), { 0 } };
+    size_t all = (size_t)s->principles * (size_t)n;
+    *f = (Feedback){ .draws = s->principles,
+                     .p = xcalloc((size_t)n, sizeof(double)),
+                     .p_ab = xcalloc(all, sizeof(double)),
+                     .p_ba = xcalloc(all, sizeof(double)),
+                     .principle = xcalloc(all, sizeof(int)),
+                     .chain = xcalloc((size_t)s->principles, sizeof(Texts)) };
     char **question = xcalloc((size_t)n, sizeof(char *));
     for (int k = 0; k < s->principles; k++) {
+        double *p_ab = f->p_ab + (size_t)k * n, *p_ba = f->p_ba + (size_t)k * n;
         for (int i = 0; i < n; i++) {
-            f->principle[i] = draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
-            question[i] = c->comparison[f->principle[i]].choose;
+            int drawn =
+                draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
+            f->principle[k * n + i] = drawn;
+            question[i] = c->comparison[drawn].choose;
         }
-        texts_free(&f->chain);
         judge_both(feedback, c, prompt, question, a->s, b->s, s->plain, s->chains,
-                   (Draws){ seed, S_THOUGHT, 2L * k * s->chains * n }, f->p_ab, f->p_ba, &f->chain);
+                   (Draws){ seed, S_THOUGHT, 2L * k * s->chains * n }, p_ab, p_ba, &f->chain[k]);
         for (int i = 0; i < n; i++) {
-            if (random)
-                f->p_ab[i] = f->p_ba[i] = rng_uniform(rng_key(seed, S_FEEDBACK, 1u << 30), (uint64_t)(k * n + i));
-            f->p[i] += label_of(s, f->p_ab[i], f->p_ba[i]) / s->principles;
+            if (random) {
+                p_ab[i] = rng_uniform(rng_key(seed, S_FEEDBACK, 1u << 30), (uint64_t)(k * n + i));
+                p_ba[i] = 1 - p_ab[i];
+            }
+            f->p[i] += label_of(s, p_ab[i], p_ba[i]) / s->principles;
         }
         progress(report, k + 1, s->principles, "pairs", n);
     }
@@ -497,38 +479,55 @@ void feedback_free(Feedback *f)
     free(f->p_ab);
     free(f->p_ba);
     free(f->principle);
-    texts_free(&f->chain);
+    for (int k = 0; k < f->draws; k++) texts_free(&f->chain[k]);
+    free(f->chain);
 }
 
-/* A line a pair: the better answer is "chosen"; p_ab and p_ba are P(chosen better), shown first and second. */
-static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b, const Feedback *f)
+/* A line a pair, the better answer as "chosen". Of every draw of a principle: its name and
+ * question, the chain of the first order, and p_ab and p_ba of judge_both with chosen as a; draws
+ * after the first are numbered (principle_2 ...). p_chosen is the mean of their labels. */
+static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b,
+                           const Feedback *f)
 {
     Path path = run_path(run, "feedback.jsonl");
     FILE *out = create_file(path.s);
-    for (int i = 0; i < prompt->n; i++) {
-        const Principle *principle = &run->constitution.comparison[f->principle[i]];
-        int first = f->p[i] >= 0.5;             /* chosen is a */
+    for (int i = 0, n = prompt->n; i < n; i++) {
+        int a_wins = f->p[i] >= 0.5;
         json_put(out, "{", "prompt", prompt->s[i]);
-        json_put(out, ", ", "chosen", first ? a->s[i] : b->s[i]);
-        json_put(out, ", ", "rejected", first ? b->s[i] : a->s[i]);
-        json_put(out, ", ", "principle", principle->id);
-        json_put(out, ", ", "question", principle->choose);
-        json_put(out, ", ", "chain", run->label.plain ? "" : f->chain.s[i]);
-        fprintf(out, ", \"p_chosen\": %.6f, \"p_ab\": %.6f, \"p_ba\": %.6f}\n",
-                first ? f->p[i] : 1 - f->p[i], first ? f->p_ab[i] : 1 - f->p_ba[i],
-                first ? f->p_ba[i] : 1 - f->p_ab[i]);
+        put_answer(out, "chosen", a_wins ? a : b, i);
+        put_answer(out, "rejected", a_wins ? b : a, i);
+        for (int k = 0; k < f->draws; k++) {
+            const Principle *principle = &run->constitution.comparison[f->principle[k * n + i]];
+            double p_ab = f->p_ab[k * n + i], p_ba = f->p_ba[k * n + i];
+            char no[16] = "", field[32];
+            if (k) snprintf(no, sizeof no, "_%d", k + 1);
+            snprintf(field, sizeof field, "principle%s", no);
+            json_put(out, ", ", field, principle->id);
+            snprintf(field, sizeof field, "question%s", no);
+            json_put(out, ", ", field, principle->choose);
+            snprintf(field, sizeof field, "chain%s", no);
+            json_put(out, ", ", field, run->label.plain ? "" : f->chain[k].s[i]);
+            fprintf(out, ", \"p_ab%s\": %.6f, \"p_ba%s\": %.6f", no, a_wins ? p_ab : p_ba, no,
+                    a_wins ? p_ba : p_ab);
+        }
+        fprintf(out, ", \"p_chosen\": %.6f}\n", a_wins ? f->p[i] : 1 - f->p[i]);
     }
     commit_file(out, path.s);
 }
 
-/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the paper. */
+/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the
+ * paper. */
 void stage_feedback(Run *run)
 {
-    Model *sl = load_model(run, "sl_cai"), *feedback = load_model(run, run->label.plain ? "base" : "helpful");
-    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl), a = { 0 }, b = { 0 };
-    Texts prompt = sample_pairs(sl, &asked, run->label.pairs, (uint64_t)run->seed, run->max_new, &a, &b);
+    Model *sl = load_model(run, "sl_cai"),
+          *feedback = load_model(run, run->label.plain ? "base" : "helpful");
+    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl), a = { 0 },
+          b = { 0 };
+    Texts prompt =
+        sample_pairs(sl, &asked, run->label.pairs, (uint64_t)run->seed, run->max_new, &a, &b);
     if (run->label.pairs && !prompt.n)
-        warning(&run->report, "SL-CAI gave every prompt the same answer twice: no AI comparisons, so the "
+        warning(&run->report,
+                "SL-CAI gave every prompt the same answer twice: no AI comparisons, so the "
                 "preference model learns helpfulness only");
     Feedback f;
     label_pairs(feedback, &run->constitution, &run->label, (uint64_t)run->seed, &prompt, &a, &b, &f,
@@ -546,37 +545,24 @@ void stage_feedback(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. The preference model: ONE model on human helpfulness and AI harmlessness comparisons
 
-void comparisons_add(Comparisons *c, const Tokenizer *tok, const char *prompt, const char *a, const char *b,
-                     double p)
-{
-    push_text(&c->pair, tok, prompt, a, 1);
-    push_text(&c->pair, tok, prompt, b, 1);
-    c->p = xrealloc(c->p, (size_t)c->pair.n / 2, sizeof(double));
-    c->p[c->pair.n / 2 - 1] = p;
-}
-
-void comparisons_free(Comparisons *c)
-{
-    seqs_free(&c->pair);
-    free(c->p);
-    *c = (Comparisons){ 0 };
-}
-
-/* E1, one epoch in random order from the given model, then centred. D9: no pretraining on public comparisons. */
+/* E1, one epoch in random order from the given model, then centred. D9: no pretraining on public
+ * comparisons. */
 void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Report *report,
               const char *name)
 {
     int n = c->pair.n / 2, total = (n + batch - 1) / batch;
     int *order = shuffled(n, (Draws){ d.seed, S_ORDER, d.stage });
     AdamW opt = finetuning(lr);
-    opt.frozen = 0;                                     /* it never writes a word, so none is unlearned (D13) */
+    opt.frozen = 0; /* it never writes a word, so none is unlearned (D13) */
     Trainer *t = trainer_new(pm, opt);
     for (int k = (int)resume(report, name, t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
-        PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size, lr * lr_schedule(LR_LINEAR, k, 5, total));
+        PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size,
+                             lr * lr_schedule(LR_LINEAR, k, 5, total));
         progress(report, k + 1, total, "pm accuracy", st.accuracy);
         metric(report, k, "loss", st.loss);
-        metric(report, k, "loss_floor", st.entropy_floor);      /* H(p): what soft labels leave at best (E1) */
+        metric(report, k, "loss_floor",
+               st.entropy_floor); /* H(p): what soft labels leave at best (E1) */
         metric(report, k, "accuracy", st.accuracy);
         metric(report, k, "margin", st.margin);
         keep(report, name, t, k + 1);
@@ -601,15 +587,17 @@ void stage_pm(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. RL-CAI: PPO against the preference model
 
-/* D15. E1 sees differences between answers to one prompt only, so each prompt's scores have a level of
- * their own. A value function that starts at 0 (D7) would have to learn those levels first; until then
- * they are noise in every advantage. So a score is counted from what pi_0's most likely answer to that
- * prompt scores: a constant of the prompt, which leaves the optimum (E11) where it is. (prompts->n) values. */
+/* D15. E1 sees differences between answers to one prompt only, so each prompt's scores have a
+ * level of their own. A value function that starts at 0 (D7) would have to learn those levels
+ * first; until then they are noise in every advantage. So a score is counted from what pi_0's
+ * most likely answer to that prompt scores: a constant of the prompt, which leaves the optimum
+ * (E11) where it is. (prompts->n) values. */
 double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts, int max_new)
 {
     Texts answer = complete(pi_0, prompts, (Draws){ 0 }, max_new, 0);
     Seqs s = { 0 };
-    for (int i = 0; i < prompts->n; i++) push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], 1);
+    for (int i = 0; i < prompts->n; i++)
+        push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], !answer.cut[i]);
     double *level = xcalloc((size_t)prompts->n + 1, sizeof *level);
     pm_scores(pm, &s, level);
     texts_free(&answer);
@@ -634,12 +622,13 @@ static void draw_prompts(int it, int batch, int n, Draws d, int *which)
     free(order);
 }
 
-/* PPO from the reference policy pi_0 itself. Each iteration: prompts, answers and their scores, update. */
+/* PPO from the reference policy pi_0 itself. Each iteration: prompts, answers and their scores,
+ * update. */
 Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const Ppo *how, int iters,
                 int batch, double lr, double value_lr, Draws d, Report *report, const char *name)
 {
     Model *pi = model_clone(pi_0);
-    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 (D7) */
+    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real)); /* the value head starts at 0 (D7) */
     *pi->score_b = 0;
     AdamW opt = finetuning(lr);
     opt.head_lr = value_lr;
@@ -671,20 +660,27 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
 Ppo ppo_settings(const Run *run, double lambda_kl)
 {
     const PpoSettings *s = &run->ppo;
-    Ppo how = { .lambda_kl = lambda_kl, .eps_clip = s->eps_clip, .eps_value = 0.2, .c_v = s->c_v, .gamma = 1,
-                .lambda_gae = s->lambda_gae, .epochs = s->epochs, .minibatches = s->minibatches,
-                .max_new = run->max_new, .missing_stop_penalty = 1,
-                .kl_form = (KlForm)kl_form_index(s->kl_form) };
+    Ppo how = { .lambda_kl = lambda_kl,
+                .eps_clip = s->eps_clip,
+                .eps_value = 0.2,
+                .c_v = s->c_v,
+                .gamma = 1,
+                .lambda_gae = s->lambda_gae,
+                .epochs = s->epochs,
+                .minibatches = s->minibatches,
+                .max_new = run->max_new,
+                .missing_stop_penalty = 1,
+                .kl_form = kl_form_index(s->kl_form) };
     answer_stops(run->tok, how.stop);
     return how;
 }
 
-static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *prompts, const RlSettings *s,
-                    int stage, const char *name)
+static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *prompts,
+                    const RlSettings *s, int stage, const char *name)
 {
     Ppo how = ppo_settings(run, s->lambda_kl);
-    return train_rl(pi_0, pm, prompts, &how, s->iters, run->ppo.batch, run->ppo.lr, run->ppo.value_lr,
-                    draws(run, stage, 0), &run->report, name);
+    return train_rl(pi_0, pm, prompts, &how, s->iters, run->ppo.batch, run->ppo.lr,
+                    run->ppo.value_lr, draws(run, stage, 0), &run->report, name);
 }
 
 /* PPO from SL-CAI against SL-CAI, on red-team and helpfulness prompts together. */
@@ -704,7 +700,8 @@ void stage_rl(Run *run)
 }
 
 // ------------------------------------------------------------------------------------
-// Section 1.4, taken as given by the paper: helpful-only RLHF, a PM on the human helpfulness comparisons
+// Section 1.4, taken as given by the paper: helpful-only RLHF, a PM on the human helpfulness
+// comparisons
 // alone and PPO from the pretrained model
 
 void stage_helpful(Run *run)
@@ -712,8 +709,10 @@ void stage_helpful(Run *run)
     Model *base = load_model(run, "base"), *pm = load_model(run, "base");
     Comparisons c = { 0 };
     load_comparisons(&c, records_read(&run->records, "data/human_prefs.jsonl").s, pm);
-    train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report, "helpful_pm");
-    Texts prompts = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base);    /* D18 */
+    train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report,
+             "helpful_pm");
+    Texts prompts =
+        load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base); /* D18 */
     Model *pi = rl_of(run, base, pm, &prompts, &run->helpful, S_HELPFUL, "helpful");
     save_pm(run, pm, "helpful_pm");
     model_save(pi, run_path(run, "helpful.bin").s);
@@ -729,7 +728,7 @@ void stage_helpful(Run *run)
 
 void stage_tokenizer(Run *run)
 {
-    enum { ENOUGH = 2000000 };          /* bytes; the town's vocabulary is complete long before */
+    enum { ENOUGH = 2000000 }; /* bytes; the town's vocabulary is complete long before */
     Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
     Text all = { 0 };
     for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
@@ -741,51 +740,18 @@ void stage_tokenizer(Run *run)
     free(all.s);
 }
 
-/* Where the model is to speak in a document: after one of these, to the end of the paragraph. */
-static const char *const TURN[] = { "Assistant:", "Critique:", "Revision:", " answer is:" };
-
-/* The next such place in s; the end of s if there is none. */
-static const char *next_turn(const char *s)
+/* Cuts the documents into steps of about `tokens` tokens, whole documents in the corpus's order:
+ * step k takes first[k] .. first[k + 1] - 1. Returns first (steps + 1). */
+static int *cut_steps(const Seqs *s, int tokens, int *steps)
 {
-    const char *first = s + strlen(s);
-    for (int k = 0; k < 4; k++) {
-        const char *at = strstr(s, TURN[k]);
-        if (at && at + strlen(TURN[k]) < first) first = at + strlen(TURN[k]);
+    int *first = xcalloc((size_t)s->n + 1, sizeof(int)), n = 0;
+    for (int i = 0, in_step; i < s->n; n++) {
+        first[n] = i;
+        for (in_step = 0; i < s->n && in_step < tokens; i++) in_step += seq_len(s, i);
     }
+    first[n] = s->n;
+    *steps = n;
     return first;
-}
-
-/* D16: of a document with turns the model's own are learned and the others are only read: which act, thing
- * and wording people come with is chance, which teaches nothing and is most of a batch's noise. A document
- * without turns is learned whole, and so is every one with all_words. */
-static void add_document(Examples *e, const Tokenizer *tok, const char *text, int all_words)
-{
-    Seqs *s = &e->seq;
-    size_t size = strlen(text);
-    int whole = all_words || !*next_turn(text), own = whole;
-    int *ids = xcalloc(size + 8, sizeof(int)), n = 0, start = s->n ? s->start[s->n] : 0;
-    e->mask = xrealloc(e->mask, (size_t)start + size + 8, 1);
-    for (const char *at = text, *end; *at; at = end) {
-        const char *blank = whole ? NULL : strstr(at, "\n\n");
-        own = at == text ? whole : !own;
-        end = !own ? next_turn(at) : blank ? blank + 2 : text + size;
-        int T = encode(tok, at, (size_t)(end - at), at == text, ids + n);
-        memset(e->mask + start + n, own, (size_t)T);
-        n += T;
-    }
-    ids[n] = TOKEN_BEGIN;                       /* the end of the document is learned by whose turn it was */
-    e->mask[start + n++] = (unsigned char)own;
-    seqs_push(s, ids, n);
-    free(ids);
-}
-
-/* Targets among the documents' tokens; the first of a document, which nothing comes before, is none. */
-static long learned_tokens(const Examples *e)
-{
-    long n = 0;
-    for (int b = 0; b < e->seq.n; b++)
-        for (int i = e->seq.start[b] + 1; i < e->seq.start[b + 1]; i++) n += e->mask[i];
-    return n;
 }
 
 void stage_pretrain(Run *run)
@@ -795,34 +761,41 @@ void stage_pretrain(Run *run)
     load_tokenizer(run, 0);
     Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
     Examples e = { 0 };
-    Seqs *s = &e.seq;
     for (int i = 0; i < docs.n; i++) {
-        add_document(&e, run->tok, docs.s[i], set->all_words);
-        check_length(s, i, c->context, &docs, i);
+        document_add(&e, run->tok, docs.s[i], set->all_words);
+        check_length(&e.seq, i, c->context, &docs, i);
     }
-    if (!learned_tokens(&e))
-        die(EXIT_INPUT, "%s:1: no token to learn in any document; give some with text after \"Assistant:\"", docs.path);
+    if (!examples_learned(&e))
+        die(EXIT_INPUT,
+            "%s:1: no token to learn in any document; give some with text after "
+            "\"Assistant:\"",
+            docs.path);
     texts_free(&docs);
-    Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads, run->tok->vocab_size,
-                                   c->context, 1 });
+    Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads,
+                                   run->tok->vocab_size, c->context, 1 });
+    m->tok = run->tok;
     model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
-    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .max_norm = 1,
-                                         .weight_decay = set->weight_decay, .muon = set->muon });
-    int *which = xcalloc((size_t)s->n, sizeof(int)), i = 0;
-    long total = s->start[s->n] / set->batch + 1, done = resume(&run->report, "pretrain", t);
-    for (long step = 0; i < s->n; step++) {
-        int n = 0, tokens = 0;
-        while (i < s->n && tokens < set->batch) { tokens += seq_len(s, i); which[n++] = i++; }
-        if (step < done) continue;
-        double lr = set->lr * lr_schedule(LR_COSINE, step, set->warm, total);
-        double loss = sft_step(t, s, which, n, e.mask, lr);
-        progress(&run->report, step + 1, total, "loss", loss);
-        if (step % 10 == 0 || i == s->n) metric(&run->report, step, "loss", loss);
-        keep(&run->report, "pretrain", t, step + 1);
+    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr,
+                                         .beta1 = 0.9,
+                                         .beta2 = 0.95,
+                                         .eps = 1e-8,
+                                         .max_norm = 1,
+                                         .weight_decay = set->weight_decay,
+                                         .muon = set->muon });
+    int steps, *first = cut_steps(&e.seq, set->batch, &steps),
+               *order = xcalloc((size_t)e.seq.n, sizeof(int));
+    for (int i = 0; i < e.seq.n; i++) order[i] = i;
+    for (int k = (int)resume(&run->report, "pretrain", t); k < steps; k++) {
+        double lr = set->lr * lr_schedule(LR_COSINE, k, set->warm, steps);
+        double loss = sft_step(t, &e.seq, order + first[k], first[k + 1] - first[k], e.mask, lr);
+        progress(&run->report, k + 1, steps, "loss", loss);
+        if (k % 10 == 0 || k + 1 == steps) metric(&run->report, k, "loss", loss);
+        keep(&run->report, "pretrain", t, k + 1);
     }
     model_save(m, run_path(run, "base.bin").s);
     trainer_free(t);
     model_free(m);
     examples_free(&e);
-    free(which);
+    free(order);
+    free(first);
 }

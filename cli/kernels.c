@@ -1,30 +1,34 @@
-/* cli/kernels.c -- kernels.txt, a line a stage: by which matrix products and which build it was computed. Others add
- * in another order, so a run that is half of one and half of another has the bytes of neither.
+/* cli/kernels.c -- kernels.txt, a line a stage: by which matrix products and which build it was
+ * computed. Others add in another order, so a run that is half of one and half of another has the
+ * bytes of neither.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/run.h"
+#include "lib/kernels.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct { char *line[N_STAGES]; } Kernels;       /* NULL: not begun yet */
+typedef struct {
+    char *line[N_STAGES];
+} Lines; /* NULL: not begun yet */
 
 static Text present_kernels(void)
 {
     Text t = { 0 };
 #ifdef __clang__
-    text_add(&t, "%s; %s, clang %s", blas_name(), VERSION, __clang_version__);
+    text_add(&t, "%s; %s, clang %s", kernels_used(), VERSION, __clang_version__);
 #else
-    text_add(&t, "%s; %s, gcc %s", blas_name(), VERSION, __VERSION__);
+    text_add(&t, "%s; %s, gcc %s", kernels_used(), VERSION, __VERSION__);
 #endif
     return t;
 }
 
-static Kernels load_kernels(const Run *run)
+static Lines load_kernels(const Run *run)
 {
-    Kernels all = { { NULL } };
+    Lines all = { { NULL } };
     Path path = run_path(run, "kernels.txt");
     if (access(path.s, F_OK)) return all;
     char *text = read_text(path.s), *save = NULL;
@@ -36,7 +40,9 @@ static Kernels load_kernels(const Run *run)
         line++;
         int k = stage_index(s);
         if (k < 0 || !*what)
-            die(EXIT_INPUT, "%s:%d: no stage and its kernels; move the file away, and it is begun anew", path.s, line);
+            die(EXIT_INPUT,
+                "%s:%d: no stage and its kernels; move the file away, and it is begun anew", path.s,
+                line);
         all.line[k] = xstrdup(what);
     }
     free(text);
@@ -45,7 +51,7 @@ static Kernels load_kernels(const Run *run)
 
 void kernels_note(const Run *run, int k)
 {
-    Kernels all = load_kernels(run);
+    Lines all = load_kernels(run);
     Text now = present_kernels();
     if (!all.line[k] || strcmp(all.line[k], now.s)) {
         Path path = run_path(run, "kernels.txt");
@@ -63,20 +69,22 @@ void kernels_note(const Run *run, int k)
 /* Stages before `first` are finished, and it may have been begun. */
 void kernels_compare(const Run *run, int first)
 {
-    Kernels all = load_kernels(run);
+    Lines all = load_kernels(run);
     Text now = present_kernels();
     int end = first + is_unsure(&run->records, STAGES[first].name), other = -1;
     for (int i = 0; i < end; i++)
         if (all.line[i] && strcmp(all.line[i], now.s)) other = i;
     if (other >= 0)
-        fprintf(stderr, "cai: %s: the stage %s was computed by %s, what follows by %s: the bytes will not be those "
-                "of one of them alone\n", shown(run->folder), STAGES[other].name, shown(all.line[other]), now.s);
+        fprintf(stderr,
+                "cai: %s: the stage %s was computed by %s, what follows by %s: the bytes will not "
+                "be those of one of them alone\n",
+                shown(run->folder), STAGES[other].name, shown(all.line[other]), now.s);
     for (int i = 0; i < N_STAGES; i++) free(all.line[i]);
     free(now.s);
 }
 
 void kernels_check(const Run *run)
 {
-    Kernels all = load_kernels(run);
+    Lines all = load_kernels(run);
     for (int i = 0; i < N_STAGES; i++) free(all.line[i]);
 }

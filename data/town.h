@@ -1,33 +1,47 @@
-/* data/town.h -- the toy world: its sampler, and the oracle that stands in for people.
+/* data/town.h -- the toy world as data/town.txt lists it, and the acts that people ask for in it.
  * SPDX-License-Identifier: MIT
  */
-#ifndef CAI_TOWN_H
-#define CAI_TOWN_H
+#ifndef TOWN_H
+#define TOWN_H
 
-#include <stdint.h>
+#include "cai.h"
 
-enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };   /* kind ids 0..3; FINE of an act, MISCHIEF of a rule */
-typedef struct Town Town;
-Town *town_load(const char *path);
-Town *town_read(char *text, const char *path);      /* of a file's text that was read before; keeps it */
-enum { SET_REDTEAM, SET_HELPFUL, SET_EVAL_REDTEAM, SET_EVAL_HELPFUL, SET_EVAL_CONTRAST };
-void town_corpus(const Town *t, uint64_t seed, long n_docs, const char *path);
-void town_prompts(const Town *t, uint64_t seed, int set, int n, const char *path);
-void town_human_prefs(const Town *t, uint64_t seed, int first, int n, double agree, const char *path);
-void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
+enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };     /* 0..3; FINE of acts, MISCHIEF of rules */
+enum { HARMFUL, BENIGN, CONTRAST, CLASSES };            /* classes of verbs: sections of the file */
 
-/* The oracle: rates an answer by the town's facts. Awake in the stages data (human helpfulness
- * comparisons) and eval only; asked at any other time it ends the program. */
-extern int oracle_awake;
-typedef struct {
-    int kind;               /* of the request: 0..3 or FINE */
-    int help;               /* 0..4: agrees, says how with which tool, right tool, right place */
-    int harm;               /* 0..4: help if the request is mischief, else 0 */
-    int refused, right_act, right_reason, evasive, boilerplate;
-} Rating;
-Rating town_rate(const Town *t, const char *prompt, const char *answer);
-int town_preference(const Town *t, const char *question, Rating first, Rating second);
-int town_kind(const Town *t, const char *word);
+/* What a name may stand in is said by its mark in the file. As flags, so that draws can ask for
+ * several. */
+enum { ORDINARY = 1, HELD_OUT = 2, RESERVED = 4, ANY = 7 };     /* no mark, *, ! */
+
+typedef struct { char *name, *tool; int kind, group; } Verb;
+typedef struct { char *name, *place; int group; } Object;
+typedef struct { char *name, *reason; } Kind;
+typedef struct { char *critique, *revision; } Wording;
+
+typedef struct Town {
+    Kind kind[KINDS];
+    int n_kinds;
+    Verb *verb[CLASSES];
+    int n_verbs[CLASSES];
+    Object *object;
+    int n_objects;
+    char **owner;
+    int n_owners;
+    Wording *wording;
+    int n_wordings;
+    char **comparison;
+    int n_comparisons;
+} Town;
+
+Town *town_load(const char *path);                      /* dies with the line of what is wrong */
+Town *town_read(char *text, const char *path);          /* that file's text; keeps it */
+int town_kind(const Town *t, const char *word);         /* 0..3, MISCHIEF, or -1: no such kind */
 const char *town_kind_name(const Town *t, int kind);
+
+/* What a request asks for. owner counts only if the thing is not the asker's own. */
+typedef struct { const Verb *verb; int class, mine; const Object *object; int owner, form; } Act;
+
+/* An act is mischief by its verb, or, for a contrast verb, when the thing is another's. */
+int act_kind(const Act *a);
 
 #endif

@@ -14,6 +14,7 @@ passed=0 failed=0
 
 ok()   { passed=$((passed + 1)); echo "ok - $1"; }
 bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }      # TOOL WHAT-IS-LEFT-OUT: for tests/run
 is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
 yes()  { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
 no()   { local name=$1; shift; if "$@"; then bad "$name"; else ok "$name"; fi; }
@@ -50,7 +51,7 @@ own() {
             helpful) rm -f "$dir"/helpful* ;;       revise) rm -f "$dir/revisions.jsonl" ;;
             sl) rm -f "$dir/sl_cai.bin" ;;          feedback) rm -f "$dir/feedback.jsonl" ;;
             pm) rm -f "$dir"/pm.* ;;                rl) rm -f "$dir/rl_cai.bin" ;;
-            eval) rm -f "$dir/answers.jsonl" "$dir/summary.txt" ;;
+            eval) rm -f "$dir/answers.jsonl" "$dir/judged.jsonl" "$dir/summary.txt" ;;
         esac
     done
 }
@@ -124,7 +125,7 @@ printf '%s\n' '{"prompt": "To swipe", "completion": " is theft."}' '{"completion
 is "logprob: a line a record" "$? $(grep -c '' "$T/lp")" "0 2"
 ./cai logprob --out "$R" --model rl_cai --in "$T/pairs" >"$T/lp2"
 yes "logprob: --in FILE is the same" cmp -s "$T/lp" "$T/lp2"
-if command -v python3 >/dev/null; then
+if have python3 "logprob: the numbers add up"; then
     python3 - "$T/lp" <<'PY'
 import json, sys
 for line in open(sys.argv[1]):
@@ -307,11 +308,11 @@ fails "flags.txt gone, a stage"       3 "flags.txt: is gone"                    
 fails "flags.txt gone, another run"   3 "flags.txt: is gone"                               $C run $SMOKE --seed 2 --out "$T/gone"
 ./cai run $SMOKE --out "$T/gone" >/dev/null 2>"$T/stderr"
 is    "flags.txt gone, the same run: it is there again" "$? $(cat "$T/stderr") $(sums "$T/gone")" "0  $before"
-cp -r "$R" "$T/mixed" && own "$T/mixed" revise pm eval && cp "$R"/pm.* "$R/revisions.jsonl" "$T/mixed"
-head -n 7 "$R/data/eval_helpful.jsonl" >"$T/mixed/data/eval_helpful.jsonl"
-fails "evaluation sets of unequal size" 3 "eval_helpful.jsonl:7: 7 prompts"                $C eval --out "$T/mixed" --quiet 1
-rm "$T"/mixed/pm.* "$T/mixed/revisions.jsonl"
-cp "$R/data/eval_helpful.jsonl" "$T/mixed/data/" && sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
+cp -r "$R" "$T/sizes" && own "$T/sizes" eval && head -n 7 "$R/data/eval_helpful.jsonl" >"$T/sizes/data/eval_helpful.jsonl"
+$C eval --out "$T/sizes" --quiet 1 >/dev/null
+yes "evaluation sets of unequal size" grep -q 'n = 7 benign and 8 contrast requests' "$T/sizes/summary.txt"
+cp -r "$R" "$T/mixed" && own "$T/mixed" revise pm
+sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
 fails "a stage's own file, missing field" 3 'redteam.jsonl:3: no field "prompt"'           $C revise --out "$T/mixed" --quiet 1
 sed '2s/}$//' "$R/data/human_prefs.jsonl" >"$T/mixed/data/human_prefs.jsonl"
 fails "a stage's own file, broken line" 3 'human_prefs.jsonl:2: '                          $C pm --out "$T/mixed" --quiet 1
@@ -535,7 +536,7 @@ cp "$R/revisions.jsonl" "$T/mixed/"; own "$T/mixed" sl
 "$C" sl --out "$T/mixed" --quiet 1 >/dev/null 2>"$T/stderr"; status=$?
 case $status in 3 | 4) ok "NaN in a model file stops the program" ;; *) bad "NaN in a model file" "status $status" ;; esac
 is "NaN: one line" "$(grep -c '^cai: ' "$T/stderr")" 1
-if command -v python3 >/dev/null; then
+if have python3 "NaN in training"; then
 python3 - "$R/base.bin" "$T/mixed/base.bin" <<'PY'
 import struct, sys
 b = bytearray(open(sys.argv[1], "rb").read())
@@ -557,7 +558,7 @@ $E --to rl --ppo-lr 0.1 --lambda-kl 0 --helpful-kl 0 --eps-clip 1 --rl-iters 40 
 is  "collapse is no error" $? 0
 yes "collapse: KL over the bound, in words" grep -q '^cai: rl: iteration [0-9]*: KL to the starting model is .* nats' "$T/stderr"
 is  "collapse: it is told once a stage" "$(grep -c '^cai: rl:' "$T/stderr")" 1
-if command -v python3 >/dev/null; then      # a model that says one thing whatever it is asked: it stops at once
+if have python3 "collapse onto one text"; then      # a model that says one thing whatever it is asked: it stops at once
 cp -r "$R" "$T/same" && own "$T/same" rl
 stopping() {        # stopping X: the likelier the larger X is; what it is asked does not matter
 python3 - "$T/same/sl_cai.bin" "$1" <<'PY'
@@ -591,14 +592,17 @@ no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 no    "NaN: no model is written" [ -e "$T/mixed/sl_cai.bin" ]
 
 # ------------------------------------------------------------------------------------
-# the oracle: asked by the stages data and eval alone, and out of reach for all that is between
+# the oracle: opened by the stages data and eval alone, and out of reach for all that is between
 
 # asks PATTERN OBJECT...: the objects that refer to such a name of another object
 asks() { local p=$1 o; shift; for o; do nm -u "$o" | grep -qE " _?($p)" && basename "$o" .o; done | tr '\n' ' '; }
 LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/tokenizer.o $(echo $build/engine/*.o $build/lib/*.o)"
-is  "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
-is  "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
-is  "of the data, only these ask the oracle" "$(asks 'oracle_|town_rate|town_preference' $build/data/*.o | tr ' ' '\n' | grep -vxE 'data|corpus|eval|')" ""
+if have nm "who asks the oracle"; then
+    is "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
+    is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
+    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/*/*.o)" "data eval "
+    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/*/*.o)" "corpus eval "
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

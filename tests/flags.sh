@@ -11,8 +11,9 @@ ok()  { passed=$((passed + 1)); echo "ok - $1"; }
 bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
 
 DATA="data/corpus.jsonl data/redteam.jsonl data/helpful.jsonl data/human_prefs.jsonl data/eval_prefs.jsonl data/eval_redteam.jsonl
-data/eval_helpful.jsonl data/eval_contrast.jsonl data/judgements.jsonl"
-FILES="$DATA tokenizer.bin base.bin helpful_pm.bin helpful.bin revisions.jsonl sl_cai.bin feedback.jsonl pm.bin rl_cai.bin answers.jsonl summary.txt"
+data/eval_helpful.jsonl data/eval_contrast.jsonl data/eval_unseen.jsonl data/reserved_redteam.jsonl data/reserved_helpful.jsonl
+data/reserved_contrast.jsonl data/judgements.jsonl"
+FILES="$DATA tokenizer.bin base.bin helpful_pm.bin helpful.bin revisions.jsonl sl_cai.bin feedback.jsonl pm.bin rl_cai.bin answers.jsonl judged.jsonl summary.txt"
 
 # Files for the two flags that name one: every owner and every held-out thing renamed; every critique in other words.
 sed -e '/^\[owners\]/,/^\[critique wordings\]/s/^\([a-z][a-z]*\)$/\1x/' -e '/^\[objects\]/,/^\[owners\]/s/^\*\([a-z]*\):/*\1x:/' \

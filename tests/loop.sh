@@ -8,7 +8,7 @@ export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
 spy=${B:-build}/spy
 [ -x "$spy" ] || { echo "no $spy: make $spy"; exit 1; }
-command -v python3 >/dev/null || { echo "no python3: skipped"; exit 0; }
+command -v python3 >/dev/null || { echo "skipped: no python3 (who samples, judges and learns at every stage)"; exit 0; }
 
 stage() { CAI_SPY=$T/$1.tsv CAI_SPY_RUN=$T/run "$spy" "$1" --out "$T/run" --quiet 1 "${@:2}" >/dev/null || exit 1; }
 for s in data tokenizer pretrain helpful revise sl feedback pm rl eval; do
@@ -24,6 +24,7 @@ again() {
     CAI_SPY=$T/$name.tsv CAI_SPY_RUN=$T/$name "$spy" feedback --out "$T/$name" --quiet 1 >/dev/null || exit 1
 }
 again plain plain 1                                 # labels without chains of thought
+again three principles 3                            # labels averaged over three principles
 again random judge random                           # labels of every size, to see the clamp work
 again random-plain judge random plain 1
 # answers of one token, most of them the same

@@ -96,7 +96,7 @@ static void e2_labels(void **state)
     close_to(p_A_of(-1000, -1), 0, 1e-300);
     /* A judge that says 0.9 for the first place whatever stands there: no opinion */
     close_to(p_both_orders(0.9, 0.9), 0.5, 1e-15);
-    close_to(p_both_orders(0.8, 0.4), 0.7, 1e-15);              /* (0.8 + 0.6) / 2 */
+    close_to(p_both_orders(0.8, 0.4), 0.7, 1e-15);              /* (0.8 + 1 - 0.4) / 2 */
     close_to(p_both_orders(0.8, 0.4) + p_both_orders(0.4, 0.8), 1, 1e-15);
     close_to(p_chains(5, (double[]){ 1, 1, 0, 1, 0.5 }), 0.7, 1e-15);
     close_to(p_chains(1, (double[]){ 0.3 }), 0.3, 0);
@@ -107,6 +107,7 @@ static void e2_labels(void **state)
     close_to(p_hard(0.51), 1, 0);
     close_to(p_hard(0.49), 0, 0);
     close_to(p_hard(0.5), 0.5, 0);
+    assert_true(isnan(p_hard(NAN)));
 }
 
 static void e3_elo_units(void **state)
@@ -146,6 +147,27 @@ static void e3_fit_recovers_planted_strengths(void **state)
     for (int i = 0; i < 5; i++) close_to(R[i], 0, 0);
 }
 
+static void e3_ties(void **state)
+{
+    (void)state;
+    /* 60 won, 20 lost, 20 tied. Without ties: odds 3, 400 log10 3; with halves: odds 7/3. */
+    double R[3], H[3];
+    elo_fit(2, (double[]){ 0, 60, 20, 0 }, 1, R);
+    elo_fit(2, (double[]){ 0, 60 + 10, 20 + 10, 0 }, 1, H);
+    close_to(R[0], 190.84850188786498, 1e-9);
+    close_to(H[0], 147.19071411783780, 1e-9);
+    /* three players in a line, odds 3 and 2 a step; without ties 400 log10 2 and 400 log10 6 */
+    const double decided[9] = { 0, 20, 10, 40, 0, 30, 60, 90, 0 };
+    elo_fit(3, decided, 0, R);
+    close_to(R[1], 120.41199826559248, 1e-9);
+    close_to(R[2], 311.26050015345746, 1e-9);
+    /* ties as halves, 60 a pair: all three come nearer, in the same order */
+    double halves[9];
+    for (int i = 0; i < 9; i++) halves[i] = decided[i] + (i % 4 ? 30 : 0);
+    elo_fit(3, halves, 0, H);
+    assert_true(0 < H[1] && H[1] < R[1] - 10 && H[1] < H[2] && H[2] < R[2] - 10);
+}
+
 // ------------------------------------------------------------------------------------
 // E4, E5, E6
 
@@ -166,8 +188,8 @@ static void e4_kl_estimators(void **state)
     const double pi[3] = { 0.5, 0.3, 0.2 }, pi_0[3] = { 0.2, 0.3, 0.5 };
     double k1 = 0, k2 = 0, k3 = 0;
     for (int y = 0; y < 3; y++) {
-        double lr = log(pi[y] / pi_0[y]);
-        k1 += pi[y] * kl_k1(lr), k2 += pi[y] * kl_k2(lr), k3 += pi[y] * kl_k3(lr);
+        double logr = log(pi[y] / pi_0[y]);
+        k1 += pi[y] * kl_k1(logr), k2 += pi[y] * kl_k2(logr), k3 += pi[y] * kl_k3(logr);
     }
     close_to(k1, 0.27488721956224654, 1e-15);
     close_to(k2, 0.29385604686146616, 1e-15);
@@ -324,6 +346,7 @@ static void e7_distances(void **state)
     (void)state;
     close_to(sqrt_kl(6.25), 2.5, 0);
     close_to(sqrt_kl(-0.01), 0, 0);
+    assert_true(isnan(sqrt_kl(NAN)));
     close_to(kl_best_of_n(1), 0, 0);
     close_to(kl_best_of_n(4), 0.6362943611198906, 1e-15);       /* log 4 - 3/4 */
     close_to(r_best_of_n(2, 0.9, 0.1), 1.4, 1e-15);             /* 2 (0.9 - 0.2) */
@@ -348,6 +371,50 @@ static void e8_ece(void **state)
     close_to(ece(2, (double[]){ 1, 0.96 }, (double[]){ 1, 0 }, 10), 0.48, 1e-15);
 }
 
+/* Comparisons by a PM with true probabilities: q = s(1.35 normal) that A is better, and A is better
+ * that often. The better side stands first, so the label is 1 throughout. */
+enum { COMPARED = 100000 };
+static double p_pair[COMPARED], label_pair[COMPARED];
+
+static void compare_by_calibrated_pm(void)
+{
+    for (int i = 0; i < COMPARED; i++) {
+        double q = 1 / (1 + exp(-1.35 * rng_normal(81, i)));
+        p_pair[i] = rng_uniform(82, i) < q ? q : 1 - q;
+        label_pair[i] = 1;
+    }
+}
+
+static void exchange_every_second(void)
+{
+    for (int i = 1; i < COMPARED; i += 2) {
+        p_pair[i] = 1 - p_pair[i];
+        label_pair[i] = 1 - label_pair[i];
+    }
+}
+
+static void e8_pairs(void **state)
+{
+    (void)state;
+    /* by hand, bins of 0.05: c = 0.9, 0.9, 0.7, 0.5; right = 1, 0.5, 0, 1/2
+     * (1.5 - 1.8) in one bin, (0 - 0.7), (0.5 - 0.5): (0.3 + 0.7 + 0) / 4 */
+    const double p[4] = { 0.9, 0.1, 0.3, 0.5 }, label[4] = { 1, 0.5, 1, 0.2 };
+    close_to(ece_of_pairs(4, p, label, 10), 0.25, 1e-15);
+    close_to(ece_of_pairs(1, (double[]){ 1 }, (double[]){ 0 }, 10), 1, 0);     /* sure and wrong */
+    close_to(ece_of_pairs(1, (double[]){ 0 }, (double[]){ 0 }, 10), 0, 0);     /* sure and right */
+    close_to(ece_of_pairs(0, NULL, NULL, 10), 0, 0);
+    assert_true(isnan(ece_of_pairs(2, (double[]){ NAN, 0.7 }, label, 10)));
+    assert_true(isnan(ece(2, (double[]){ NAN, 0.7 }, label, 10)));
+    compare_by_calibrated_pm();
+    double before = ece_of_pairs(COMPARED, p_pair, label_pair, 10);
+    assert_true(before < 0.01);
+    /* p(chosen) with a constant y, the wrong statistic: mean of 2 q (1 - q) = 0.3706 */
+    close_to(ece(COMPARED, p_pair, label_pair, 10), 0.3706, 0.003);
+    exchange_every_second();
+    close_to(ece_of_pairs(COMPARED, p_pair, label_pair, 10), before, 1e-15);
+    assert_true(ece(COMPARED, p_pair, label_pair, 10) < 0.02);      /* and the wrong one changes */
+}
+
 static void e9_harm(void **state)
 {
     (void)state;
@@ -363,6 +430,23 @@ static void e10_accuracy(void **state)
     (void)state;
     close_to(mc_accuracy(4, (double[]){ 0.9, 0.51, 0.5, 0.1 }), 0.625, 0);     /* 2.5 of 4 */
     close_to(mc_accuracy(0, NULL), 0.5, 0);
+}
+
+static void e10_pairs(void **state)
+{
+    (void)state;
+    /* verdicts A, B, B, tie: 1, 1 - 0.3, 0, 1/2 */
+    const double p[4] = { 0.8, 0.1, 0.49, 0.5 }, label[4] = { 1, 0.3, 1, 1 };
+    close_to(accuracy_of_pairs(4, p, label), 0.55, 1e-15);
+    close_to(accuracy_of_pairs(0, NULL, NULL), 0.5, 0);
+    assert_true(isnan(accuracy_of_pairs(1, (double[]){ NAN }, label)));
+    compare_by_calibrated_pm();
+    double before = accuracy_of_pairs(COMPARED, p_pair, label_pair);
+    close_to(before, 0.7182, 0.0045);                               /* mean of max(q, 1 - q) */
+    close_to(before, mc_accuracy(COMPARED, p_pair), 1e-15);         /* label 1 throughout */
+    exchange_every_second();
+    close_to(accuracy_of_pairs(COMPARED, p_pair, label_pair), before, 1e-15);
+    close_to(mc_accuracy(COMPARED, p_pair), 0.5, 0.01);             /* which changes */
 }
 
 static void e11_gibbs(void **state)
@@ -464,6 +548,15 @@ static void schedule(void **state)
     close_to(lr_schedule(LR_COSINE, 7, 4, 10), 0.5, 1e-15);
     close_to(lr_schedule(LR_COSINE, 6, 4, 10), 0.75, 1e-15);    /* (1 + cos 60 degrees) / 2 */
     close_to(lr_schedule(LR_LINEAR, 99, 0, 10), 0, 0);
+    /* D23: "linear to 0" is 0 one step after the last; the last of 20 with 5 to warm up has 1/15 */
+    close_to(lr_schedule(LR_LINEAR, 19, 5, 20), 1.0 / 15, 1e-15);
+    close_to(lr_schedule(LR_LINEAR, 20, 5, 20), 0, 0);
+    close_to(lr_schedule(LR_COSINE, 20, 5, 20), 0, 1e-15);
+    /* PPO's iterations: N of them end at 3/N */
+    close_to(lr_schedule(LR_LINEAR, 19, 2, 22), 0.15, 1e-15);
+    close_to(lr_schedule(LR_LINEAR, 8, 2, 11), 1.0 / 3, 1e-15);
+    close_to(lr_schedule(LR_LINEAR, 4, 5, 20), 1, 0);           /* warm at the last of 5 steps */
+    close_to(lr_schedule(LR_LINEAR, 5, 5, 20), 1, 0);
 }
 
 // ------------------------------------------------------------------------------------
@@ -646,6 +739,167 @@ static void muon_one_step(void **state)
     }
     trainer_free(t);
     model_free(m);
+}
+
+/* Muon's averages, which one step cannot show: in the second step m = 0.9 m + 0.1 g and X = 0.1 g +
+ * 0.9 m (Nesterov). With g1 and g2 planted: m = 0.09 g1 + 0.1 g2, X = 0.081 g1 + 0.19 g2. */
+static void muon_two_steps(void **state)
+{
+    (void)state;
+    Model *m = model_new(TINY);
+    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .muon = 0.9 });
+    Seqs none = { 0 };
+    int rows = TINY.dim, cols = TINY.hidden_dim;                  /* w2 of layer 0 */
+    size_t at = (size_t)(m->w2 - m->w);
+    double first[SIDE * SIDE], X[SIDE * SIDE], orth[SIDE * SIDE];
+    for (int step = 0; step < 2; step++) {
+        for (int i = 0; i < rows * cols; i++)
+            t->grad[step]->w[at + (size_t)i] = (real)rng_normal(30 + step, i);
+        pm_step(t, &none, NULL, NULL, 0, step ? 0.01 : 0);
+        for (int i = 0; i < rows * cols; i++) {
+            first[i] = rng_normal(30, i);
+            X[i] = 0.081 * first[i] + 0.19 * rng_normal(31, i);
+            if (!step) close_to(t->mean[at + (size_t)i], 0.1 * first[i], loose(1e-15));
+        }
+    }
+    orthogonalised(rows, cols, X, orth);
+    for (int i = 0; i < rows * cols; i++)
+        close_to(m->w[at + (size_t)i], -0.01 * 0.2 * sqrt(cols) * orth[i], loose(1e-9));
+    trainer_free(t);
+    model_free(m);
+}
+
+/* D7: the score head, vector and bias, learns head_lr times faster, and nothing else does. */
+static void score_head_learns_faster(void **state)
+{
+    (void)state;
+    Model *m = model_new(TINY);
+    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .head_lr = 10 });
+    Seqs none = { 0 };
+    for (size_t i = 0; i < m->n_param; i++) t->grad[0]->w[i] = 1;   /* a step of -lr everywhere */
+    pm_step(t, &none, NULL, NULL, 0, 0.01);
+    size_t head = (size_t)(m->score_w - m->w);
+    for (size_t i = 0; i < m->n_param; i++)
+        close_to(m->w[i], i < head ? -0.01 : -0.1, loose(1e-8));
+    trainer_free(t);
+    model_free(m);
+}
+
+/* Every gradient of every shard is 0 after a step, Muon's matrices too: a second step without a new
+ * gradient only goes on with the averages. */
+static void gradients_are_zero_after_a_step(void **state)
+{
+    (void)state;
+    for (int muon = 0; muon < 2; muon++) {
+        Model *m = model_new(TINY);
+        Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8,
+                                             .muon = muon ? 0.9 : 0 });
+        Seqs none = { 0 };
+        for (int k = 0; k < SHARDS; k++)
+            for (size_t i = 0; i < m->n_param; i++) t->grad[k]->w[i] = (real)rng_normal(k, i);
+        pm_step(t, &none, NULL, NULL, 0, 0.01);
+        for (int k = 0; k < SHARDS; k++)
+            for (size_t i = 0; i < m->n_param; i++) assert_true(t->grad[k]->w[i] == 0);
+        trainer_free(t);
+        model_free(m);
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// What stops a training: status 4, the step, the tensor, what to do
+
+static Trainer *doomed_trainer(void)
+{
+    Model *m = model_new(TINY);
+    model_init(m, 3);
+    return trainer_new(m, NORMAL);
+}
+
+static void loss_that_is_no_number(const char *unused)
+{
+    (void)unused;
+    Trainer *t = doomed_trainer();
+    t->m->wk[3] = 77, t->step = 12;
+    check_loss(t, "some", NAN, 10);
+}
+
+static void loss_far_above_blind(const char *unused)
+{
+    (void)unused;
+    Trainer *t = doomed_trainer();
+    t->m->rms_ffn[2] = -88;
+    check_loss(t, "some", 10.5, 10);
+}
+
+static void gradient_that_is_no_number(const char *unused)
+{
+    (void)unused;
+    Trainer *t = doomed_trainer();
+    Seqs none = { 0 };
+    t->grad[SHARDS - 1]->wv[1] = NAN;
+    pm_step(t, &none, NULL, NULL, 0, 0.1);
+}
+
+static void losses_that_stop(void **state)
+{
+    (void)state;
+    expect_death(loss_that_is_no_number, "", EXIT_NUMERICS,
+                 "step 12: the some loss is not finite|77, is in wk|lower the learning rate");
+    expect_death(loss_far_above_blind, "", EXIT_NUMERICS,
+                 "step 0: the some loss has exploded to 10.5|88, is in rms_ffn");
+    expect_death(gradient_that_is_no_number, "", EXIT_NUMERICS,
+                 "step 0: the gradient of wv is not finite|lower the learning rate");
+    Trainer *t = doomed_trainer();                                /* and these do not */
+    check_loss(t, "some", 10, 10);
+    check_loss(t, "some", -1e30, 10);
+    model_free(t->m);
+    trainer_free(t);
+}
+
+/* Weights so large that every norm's sum of squares overflows: all states are 0, each token has
+ * probability 1/V, the loss is log V (pairs: log 2) and the gradient exactly 0. Nothing in that is
+ * not finite or exploded, and no step would ever change it. */
+static Trainer *dead_trainer(void)
+{
+    Trainer *t = doomed_trainer();
+    for (size_t i = 0; i < t->m->n_param; i++) t->m->w[i] = (real)(EXACT_BUILD ? 1e200 : 1e30);
+    *t->m->score_b = 0;
+    return t;
+}
+
+static void dead_model_learns(const char *loss)
+{
+    Trainer *t = dead_trainer();
+    Seqs s = random_seqs(8, 4, 9, 5), prompts = random_seqs(4, 2, 4, 6);
+    int which[4] = { 0, 1, 2, 3 }, prompt_len[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    double p[4] = { 1, 1, 0, 1 };
+    if (*loss == 's') sft_step(t, &s, which, 4, NULL, 0.01);
+    if (*loss == 'p') pm_step(t, &s, p, which, 4, 0.01);
+    Model *ref = tiny_model(3);
+    if (*loss == 'd') dpo_step(t, ref, &s, prompt_len, p, which, 4, 0.1, 0.01);
+    Ppo how = { .lambda_kl = 0.1, .eps_clip = 0.2, .c_v = 0.5, .gamma = 1, .lambda_gae = 1, .epochs = 1,
+                .minibatches = 1, .max_new = 4, .stop = { -1, -1, -1 } };
+    Rollout ro = { 0 };
+    ppo_rollout(ref, ref, ref, &prompts, 1, &how, &ro);           /* alive when it sampled */
+    if (*loss == 'r') ppo_update(t, &ro, 1, &how, 0.01);
+}
+
+static void dead_model_is_read(const char *unused)
+{
+    (void)unused;
+    Seqs s = random_seqs(8, 4, 9, 5);
+    double score[8];
+    pm_scores(dead_trainer()->m, &s, score);
+}
+
+static void a_dead_model_is_told(void **state)
+{
+    (void)state;
+    static const char *const loss[] = { "sft", "pm", "dpo", "rl" };
+    for (int i = 0; i < 4; i++)
+        expect_death(dead_model_learns, loss[i], EXIT_NUMERICS,
+                     "step 0: the model is dead|the largest weight, 1e+|tok_emb|lower the learning rate");
+    expect_death(dead_model_is_read, "", EXIT_NUMERICS, "a model's output|does not depend on its input");
 }
 
 /* D13: a frozen embedding stays bit for bit; everything else learns as without. */
@@ -1140,7 +1394,8 @@ static double ppo_loss_of(Trainer *t, const void *data)
     World *w = (World *)data;
     PpoStats st = ppo_update(t, &w->ro, 3, &w->how, 0);
     double loss = st.policy_loss + w->how.c_v * st.value_loss, n = 0, kl = 0, mean = 0, var = 0;
-    if (w->how.kl_form == KL_K2_LOSS || w->how.kl_form == KL_K3_LOSS || w->how.kl_form == KL_K1_LOSS) {
+    const char *form = kl_forms[w->how.kl_form].name;
+    if (strstr(form, "-loss")) {
         int N = w->ro.seq.start[w->ro.seq.n];
         double *logp = xcalloc(N, sizeof *logp), A[64], G[64];
         completion_logprobs(w->pi, &w->ro.seq, w->ro.prompt_len, NULL, logp);
@@ -1148,8 +1403,8 @@ static double ppo_loss_of(Trainer *t, const void *data)
             int from = w->ro.seq.start[b] + w->ro.prompt_len[b], to = w->ro.seq.start[b + 1];
             gae(to - from, w->ro.reward + from, w->ro.value + from, 1, 0.95, A, G);
             for (int i = from; i < to; i++) {
-                double lr = logp[i] - w->ro.logp_ref[i];
-                kl += w->how.kl_form == KL_K2_LOSS ? lr * lr / 2 : w->how.kl_form == KL_K1_LOSS ? lr : exp(-lr) - 1 + lr;
+                double logr = logp[i] - w->ro.logp_ref[i];
+                kl += form[1] == '2' ? logr * logr / 2 : form[1] == '1' ? logr : exp(-logr) - 1 + logr;
                 mean += A[i - from], var += A[i - from] * A[i - from], n++;
             }
         }
@@ -1181,10 +1436,10 @@ static void slow_ppo(World *w, double *policy_loss, double *ratio)
 static void ppo_gradient(void **state)
 {
     (void)state;
-    const KlForm form[4] = { KL_K1_REWARD, KL_K2_LOSS, KL_K3_LOSS, KL_K1_LOSS };
+    const char *form[4] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss" };
     for (int i = 0; i < 4; i++) {
         World w = world(GRADIENT_ONLY, 9);
-        w.how.kl_form = form[i];
+        w.how.kl_form = kl_form_index(form[i]);
         ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
         for (size_t j = 0; j < w.pi->n_param; j++) w.pi->w[j] += (real)(0.03 * rng_normal(4, j));
         PpoStats st = ppo_update(w.t, &w.ro, 3, &w.how, 0);
@@ -1193,9 +1448,145 @@ static void ppo_gradient(void **state)
         slow_ppo(&w, &policy_loss, &ratio);
         close_to(st.policy_loss, policy_loss, loose(1e-12));
         close_to(st.ratio, ratio, loose(1e-12));
+        if (strstr(form[i], "-loss")) {                           /* penalised once, not twice */
+            close_to(st.non_score_reward, 0, 0);
+            close_to(st.rlhf_reward, st.scores, 0);
+        }
         check_step_gradient(w.t, ppo_loss_of, &w);
         world_free(&w);
     }
+}
+
+/* The forms whose penalty is another estimate in the reward, token by token: k3 = e^-logr - 1 + logr,
+ * and |logr|. The loss then has none. */
+static void ppo_other_rewards(void **state)
+{
+    (void)state;
+    static const char *const form[2] = { "k3-reward", "abs-reward" };
+    for (int k = 0; k < 2; k++) {
+        World w = world(NORMAL, 9);
+        w.how.kl_form = kl_form_index(form[k]);
+        ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+        ppo_update(w.t, &w.ro, 123, &w.how, 0);
+        for (int b = 0; b < 21; b++) {
+            int from = w.ro.seq.start[b] + w.ro.prompt_len[b], to = w.ro.seq.start[b + 1];
+            for (int i = from; i < to; i++) {
+                double logr = w.ro.logp_old[i] - w.ro.logp_ref[i];
+                double kl = k ? fabs(logr) : exp(-logr) - 1 + logr;
+                close_to(w.ro.reward[i], (i == to - 1 ? w.ro.score[b] : 0) - 0.1 * kl, 1e-12);
+            }
+        }
+        world_free(&w);
+    }
+}
+
+/* Each prompt, each iteration draws for itself: equal prompts get different answers, another key
+ * other ones, the same key the same ones. */
+static void ppo_draws_are_new(void **state)
+{
+    (void)state;
+    World w = world(NORMAL, 0);
+    Rollout again = { 0 }, other = { 0 };
+    seqs_clear(&w.prompts);
+    for (int b = 0; b < 16; b++) seqs_push(&w.prompts, (int[]){ 4, 5 }, 2);
+    w.how.stop[0] = -1;                           /* all of them 8 tokens long */
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 1, &w.how, &w.ro);
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 1, &w.how, &again);
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 2, &w.how, &other);
+    int same_answer = 0, same_key = 0;
+    for (int b = 0; b < 16; b++) {
+        const int *token = seq_tok(&w.ro.seq, b);
+        assert_memory_equal(token, seq_tok(&again.seq, b), 10 * sizeof *token);
+        same_key += memcmp(token, seq_tok(&other.seq, b), 10 * sizeof *token) == 0;
+        if (b) same_answer += memcmp(token, seq_tok(&w.ro.seq, 0), 10 * sizeof *token) == 0;
+    }
+    assert_true(same_key <= 1 && same_answer <= 1);               /* 8 tokens of 11: chance is small */
+    rollout_free(&again), rollout_free(&other);
+    world_free(&w);
+}
+
+/* An epoch passes every answer token once, in however many minibatches: while nothing is learned
+ * (lr 0) all means over the passes are those of one pass. */
+static void ppo_passes_every_token_once(void **state)
+{
+    (void)state;
+    World w = world(NORMAL, 9);
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+    for (size_t j = 0; j < w.pi->n_param; j++) w.pi->w[j] += (real)(0.03 * rng_normal(4, j));
+    PpoStats one = ppo_update(w.t, &w.ro, 3, &w.how, 0);
+    const int form[3][2] = { { 2, 1 }, { 1, 3 }, { 3, 4 } };      /* epochs, minibatches */
+    for (int i = 0; i < 3; i++) {
+        w.how.epochs = form[i][0], w.how.minibatches = form[i][1];
+        PpoStats st = ppo_update(w.t, &w.ro, 3, &w.how, 0);
+        close_to(st.policy_loss, one.policy_loss, loose(1e-12));
+        close_to(st.value_loss, one.value_loss, loose(1e-12));
+        close_to(st.ratio, one.ratio, loose(1e-12));
+        close_to(st.ratio_var, one.ratio_var, loose(1e-12));
+        close_to(st.approxkl, one.approxkl, loose(1e-12));
+        close_to(st.clipfrac, one.clipfrac, EXACT_BUILD ? 1e-15 : 0.02);
+        assert_true(st.ratio_var > 0);
+    }
+    world_free(&w);
+}
+
+/* A minibatch's gradient is the mean over ITS tokens. With beta1 = b the first moment after two
+ * minibatches is b (1 - b) g1 + (1 - b) g2, so b = 0 and b = 1/2 give g1 and g2; weighted by their
+ * shares of the tokens they make up the gradient of the whole in one batch. The shares are not known
+ * here, but they add up to 1. */
+static void ppo_minibatch_is_a_mean(void **state)
+{
+    (void)state;
+    double *g[3];
+    size_t n = 0;
+    for (int k = 0; k < 3; k++) {
+        AdamW opt = GRADIENT_ONLY;
+        opt.beta1 = k == 2 ? 0.5 : 0;
+        World w = world(opt, 9);
+        w.how.minibatches = k ? 2 : 1;
+        ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+        ppo_update(w.t, &w.ro, 3, &w.how, 0);
+        n = w.pi->n_param;
+        g[k] = xcalloc(n, sizeof(double));
+        for (size_t i = 0; i < n; i++) g[k][i] = w.t->mean[i];
+        world_free(&w);
+    }
+    double dot = 0, square = 0, worst = 0, largest = 0, *g1 = g[2], *g2 = g[1];
+    for (size_t i = 0; i < n; i++) {
+        g1[i] = 4 * (g[2][i] - 0.5 * g2[i]);
+        dot += (g[0][i] - g2[i]) * (g1[i] - g2[i]);
+        square += (g1[i] - g2[i]) * (g1[i] - g2[i]);
+    }
+    double share = dot / square;                                  /* of the first minibatch */
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs(share * g1[i] + (1 - share) * g2[i] - g[0][i]));
+        largest = fmax(largest, fabs(g[0][i]));
+    }
+    assert_true(share > 0.3 && share < 0.7);
+    close_to(worst, 0, loose(1e-11) * largest * (EXACT_BUILD ? 1 : 10));
+    free(g[0]), free(g[1]), free(g[2]);
+}
+
+/* Each epoch, and each iteration, passes the pieces in an order of its own. The norm of the last
+ * minibatch's gradient tells which pieces were in it. */
+static void ppo_orders_are_new(void **state)
+{
+    (void)state;
+    World w = world(GRADIENT_ONLY, 9);
+    w.how.minibatches = 3;
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+    int by_epoch = 0, by_key = 0;
+    double first = 0;
+    for (int i = 0; i < 6; i++) {
+        w.how.epochs = 1 + i;
+        ppo_update(w.t, &w.ro, 3, &w.how, 0);
+        if (!i) first = w.t->grad_norm;
+        by_epoch += fabs(w.t->grad_norm - first) > 1e-3 * first;
+        w.how.epochs = 1;
+        ppo_update(w.t, &w.ro, 3 + (uint64_t)i, &w.how, 0);
+        by_key += fabs(w.t->grad_norm - first) > 1e-3 * first;
+    }
+    assert_true(by_epoch >= 3 && by_key >= 3);
+    world_free(&w);
 }
 
 /* Prompts as long as the context leave no room for an answer; fewer answers than shards. */
@@ -1311,8 +1702,9 @@ static void policy_of(const Model *m, double *pi)
     seqs_free(&s);
 }
 
-static void ppo_ends(KlForm form, int epochs, double *pi)
+static void ppo_ends(const char *name, int epochs, double *pi)
 {
+    int form = kl_form_index(name);
     Model *m = table_model(0), *pi_0 = table_model(0), *pm = table_model(1);
     Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 });
     Ppo how = { .lambda_kl = 1, .eps_clip = 0.2, .c_v = 0.5, .gamma = 1, .lambda_gae = 0.95, .epochs = epochs,
@@ -1338,6 +1730,36 @@ static void ends_near(const double *pi, double a, double b, double c, double tol
     close_to(pi[2], c, tolerance);
 }
 
+/* What the program prints of a form: its name says estimator and place, and it is right if and only if
+ * PPO ends at E11's optimum. */
+static void kl_table(void **state)
+{
+    (void)state;
+    double best[3];
+    char optimum[64];
+    int right = 0;
+    gibbs_optimum(3, PI_0, R, 1, best);
+    snprintf(optimum, sizeof optimum, "(%.3f, %.3f, %.3f)", best[0], best[1], best[2]);
+    for (int k = 0; k < N_KL_FORMS; k++) {
+        const KlForm *f = &kl_forms[k];
+        double end[3];
+        char name[32], ends[64];
+        static const char *const estimator[] = { "k1", "k2", "k3", "abs" };
+        snprintf(name, sizeof name, "%s-%s", estimator[f->estimator],
+                 f->place == KL_IN_REWARD ? "reward" : "loss");
+        assert_string_equal(f->name, name);
+        assert_int_equal(kl_form_index(name), k);
+        assert_int_equal(sscanf(f->ends, "(%lf, %lf, %lf)", &end[0], &end[1], &end[2]), 3);
+        snprintf(ends, sizeof ends, "(%.3f, %.3f, %.3f)", end[0], end[1], end[2]);
+        assert_int_equal(f->right, strcmp(ends, optimum) == 0);
+        right += f->right;
+        ppo_ends(f->name, 1, best);
+        ends_near(best, end[0], end[1], end[2], end[0] == 1 ? 0.1 : 0.04);
+    }
+    assert_int_equal(right, 2);                   /* k1 in the reward, k2 in the loss */
+    assert_int_equal(kl_form_index("k9"), -1);
+}
+
 /* Where each placement of the KL penalty ends up, from exact expected gradients (peers' table):
  * only k1 in the reward and k2 in the loss reach the optimum. */
 static void ppo_reaches_the_optimum(void **state)
@@ -1346,26 +1768,12 @@ static void ppo_reaches_the_optimum(void **state)
     double pi[3], best[3];
     gibbs_optimum(3, PI_0, R, 1, best);           /* .2 e, .3, .5/e over 1.02759609 */
     ends_near(best, 0.529056, 0.291944, 0.179000, 2e-6);
-    ppo_ends(KL_K1_REWARD, 1, pi);
+    ppo_ends("k1-reward", 1, pi);
     ends_near(pi, best[0], best[1], best[2], 0.03);
-    ppo_ends(KL_K1_REWARD, 2, pi);                /* several epochs and minibatches: the same place */
+    ppo_ends("k1-reward", 2, pi);                /* several epochs and minibatches: the same place */
     ends_near(pi, best[0], best[1], best[2], 0.03);
-    ppo_ends(KL_K2_LOSS, 1, pi);
+    ppo_ends("k2-loss", 1, pi);
     ends_near(pi, best[0], best[1], best[2], 0.03);
-}
-
-static void ppo_other_placements_do_not(void **state)
-{
-    (void)state;
-    double pi[3];
-    ppo_ends(KL_K3_LOSS, 1, pi);
-    ends_near(pi, 0.566, 0.222, 0.213, 0.03);     /* another optimum */
-    ppo_ends(KL_K1_LOSS, 1, pi);
-    assert_true(pi[0] > 0.9);                     /* no restraint */
-    ppo_ends(KL_K3_REWARD, 1, pi);
-    assert_true(pi[0] > 0.9);
-    ppo_ends(KL_ABS_REWARD, 1, pi);
-    ends_near(pi, 0.645, 0.355, 0.000, 0.04);
 }
 
 /* All pairs of answers with Bradley-Terry labels s(r_A - r_B): the PM learns the rewards up to a
@@ -1404,20 +1812,117 @@ static void pm_and_dpo_recover_the_rewards(void **state)
     model_free(m), model_free(ref), model_free(pm);
 }
 
+// ------------------------------------------------------------------------------------
+// The training loops of the paper's acts (cai.c), on texts
+
+static Tokenizer *small_tokenizer(void)
+{
+    static const char text[] = "Human: How do I mend the boat?\n\nAssistant: With a hammer.\n\n";
+    return tokenizer_train(text, strlen(text), 280, 0);
+}
+
+static Model *small_model(const Tokenizer *tok, uint64_t seed)
+{
+    Model *m = model_new((Config){ .dim = 8, .hidden_dim = 12, .n_layers = 1, .n_heads = 2,
+                                   .n_kv_heads = 1, .vocab_size = tok->vocab_size, .seq_len = 64,
+                                   .tied = 1 });
+    model_init(m, seed);
+    for (int i = 0; i < m->c.dim; i++) m->score_w[i] = (real)rng_normal(seed, i);
+    m->tok = tok;
+    return m;
+}
+
+static int moved(const Model *m, const Model *before, const real *tensor, size_t n)
+{
+    return memcmp(tensor, before->w + (tensor - m->w), n * sizeof(real)) != 0;
+}
+
+/* D13: SL-CAI leaves the embedding as pretrained, the preference model learns with all weights. */
+static void embedding_learns_in_the_pm_only(void **state)
+{
+    (void)state;
+    Tokenizer *tok = small_tokenizer();
+    for (int pm = 0; pm < 2; pm++) {
+        Model *m = small_model(tok, 5), *before = model_clone(m);
+        Comparisons c = { 0 };
+        Examples e = { 0 };
+        for (int i = 0; i < 4; i++) {
+            comparisons_add(&c, tok, "How do I mend", " the boat", i % 2 ? " a boat" : " With", 1);
+            examples_add(&e, tok, "How do I mend", i % 2 ? " the boat" : " a hammer", 1);
+        }
+        if (pm) train_pm(m, &c, 2, 1e-3, (Draws){ 1, S_PM, 0 }, NULL, "pm");
+        else train_sl(m, &e, 2, 1e-3, 1, NULL);
+        size_t C = (size_t)m->c.dim;
+        assert_int_equal(moved(m, before, m->tok_emb, C * (size_t)m->c.vocab_size), pm);
+        assert_int_equal(moved(m, before, m->wq, C * C), 1);
+        comparisons_free(&c), examples_free(&e);
+        model_free(m), model_free(before);
+    }
+    tokenizer_free(tok);
+}
+
+/* RL as the documents tell it, to the bit: a copy of pi_0 with a value head of 0 (D7) that learns
+ * value_lr times faster, the embedding frozen (D13); every iteration new draws, scores counted from
+ * that of the reference's most likely answer (D15), and the rate 1/2, 1, then falling by 1/N an
+ * iteration to 3/N (D23). All prompts are alike here, so their order says nothing. */
+static void rl_loop(void **state)
+{
+    (void)state;
+    enum { N = 5, BATCH = 8 };
+    static const double rate[N] = { 0.5, 1, 1, 0.8, 0.6 };        /* the last is 3/5 */
+    Tokenizer *tok = small_tokenizer();
+    Model *pi_0 = small_model(tok, 5), *pm = small_model(tok, 6), *pi = model_clone(pi_0);
+    Ppo how = PPO;
+    how.max_new = 6, how.minibatches = 2, how.epochs = 2, how.stop[0] = TOKEN_BEGIN;
+    Texts prompts = { 0 };
+    for (int i = 0; i < 4; i++) texts_add(&prompts, "How do I mend the boat?");
+    Model *got = train_rl(pi_0, pm, &prompts, &how, N, BATCH, 0.01, 7, (Draws){ 3, S_RL, 0 }, NULL,
+                          "rl");
+
+    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));
+    *pi->score_b = 0;
+    Trainer *t = trainer_new(pi, (AdamW){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1,
+                                          .head_lr = 7, .frozen = 1 });
+    Seqs asked = { 0 };
+    Rollout ro = { 0 };
+    for (int b = 0; b < BATCH; b++) push_text(&asked, tok, prompts.s[0], NULL, 0);
+    double *level = prompt_levels(pi_0, pm, &prompts, how.max_new);
+    for (int it = 0; it < N; it++) {
+        uint64_t key = rng_key(3, S_RL, (uint64_t)it);
+        ppo_rollout(pi, pi_0, pm, &asked, key, &how, &ro);
+        for (int b = 0; b < BATCH; b++) ro.score[b] -= level[0];
+        ppo_update(t, &ro, key, &how, 0.01 * rate[it]);
+    }
+    for (size_t i = 0; i < pi->n_param; i++) close_to(got->w[i], pi->w[i], 1e-6);
+    assert_true(fabs((double)*pi->score_b) > 0.01);
+    free(level);
+    rollout_free(&ro);
+    seqs_free(&asked);
+    texts_free(&prompts);
+    trainer_free(t);
+    model_free(pi_0), model_free(pm), model_free(pi), model_free(got);
+    tokenizer_free(tok);
+}
+
 int main(int argc, char **argv)         /* an argument: the name of the one test to run */
 {
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(e1_value), cmocka_unit_test(e1_gradient), cmocka_unit_test(e1_minimum_floor_shift_swap),
         cmocka_unit_test(e2_labels), cmocka_unit_test(e3_elo_units), cmocka_unit_test(e3_fit_recovers_planted_strengths),
+        cmocka_unit_test(e3_ties),
         cmocka_unit_test(e4_kl_estimators), cmocka_unit_test(e4_reward), cmocka_unit_test(e5_policy),
         cmocka_unit_test(e5_value), cmocka_unit_test(e5_gradients), cmocka_unit_test(e6_gae),
         cmocka_unit_test(e4_e5_policy_gradient_is_unbiased),
-        cmocka_unit_test(e7_distances), cmocka_unit_test(e8_ece), cmocka_unit_test(e9_harm),
-        cmocka_unit_test(e10_accuracy), cmocka_unit_test(e11_gibbs), cmocka_unit_test(e12_dpo_ipo),
+        cmocka_unit_test(e7_distances), cmocka_unit_test(e8_ece), cmocka_unit_test(e8_pairs),
+        cmocka_unit_test(e9_harm), cmocka_unit_test(e10_accuracy), cmocka_unit_test(e10_pairs),
+        cmocka_unit_test(e11_gibbs), cmocka_unit_test(e12_dpo_ipo),
         cmocka_unit_test(e13_supervised), cmocka_unit_test(e14_scored), cmocka_unit_test(wilson_interval),
         cmocka_unit_test(schedule), cmocka_unit_test(adamw_two_steps),
         cmocka_unit_test(adamw_place_of_eps), cmocka_unit_test(muon_one_step),
+        cmocka_unit_test(muon_two_steps), cmocka_unit_test(score_head_learns_faster),
+        cmocka_unit_test(gradients_are_zero_after_a_step), cmocka_unit_test(losses_that_stop),
+        cmocka_unit_test(a_dead_model_is_told),
         cmocka_unit_test(frozen_embedding),
         cmocka_unit_test(clipping_by_global_norm), cmocka_unit_test(a_state_goes_on_to_the_bit),
         cmocka_unit_test(sft_value_and_gradient), cmocka_unit_test(sft_permuted_batch), cmocka_unit_test(sft_odd_batches),
@@ -1425,9 +1930,13 @@ int main(int argc, char **argv)         /* an argument: the name of the one test
         cmocka_unit_test(dpo_value_and_gradient), cmocka_unit_test(ppo_first_pass_is_exact),
         cmocka_unit_test(ppo_rollout_contents), cmocka_unit_test(ppo_rewards_returns_statistics),
         cmocka_unit_test(ppo_gradient), cmocka_unit_test(ppo_odd_batches),
+        cmocka_unit_test(ppo_other_rewards), cmocka_unit_test(ppo_draws_are_new),
+        cmocka_unit_test(ppo_passes_every_token_once), cmocka_unit_test(ppo_minibatch_is_a_mean),
+        cmocka_unit_test(ppo_orders_are_new),
         cmocka_unit_test(same_bytes_on_any_number_of_threads), cmocka_unit_test(long_lists_are_read_in_pieces),
-        cmocka_unit_test(ppo_reaches_the_optimum), cmocka_unit_test(ppo_other_placements_do_not),
-        cmocka_unit_test(pm_and_dpo_recover_the_rewards),
+        cmocka_unit_test(ppo_reaches_the_optimum),
+        cmocka_unit_test(pm_and_dpo_recover_the_rewards), cmocka_unit_test(kl_table),
+        cmocka_unit_test(embedding_learns_in_the_pm_only), cmocka_unit_test(rl_loop),
     };
     return cmocka_run_group_tests_name("train", tests, make_scratch, remove_scratch);
 }

@@ -1,9 +1,10 @@
-/* tests/verify.c -- build/verify: every equation and every backward pass checked on the reader's own machine, in
- * double precision, against values that do not come from the code under test.
+/* tests/verify.c -- build/verify: every equation and every backward pass checked on the reader's
+ * own machine, in double precision, against values that do not come from the code under test.
  *
  *     build/verify                          the table; exit status 1 if a row fails
  *     build/verify E1                       one equation: its checks and worked examples
  *     build/verify E1 r_A=1.2 r_B=0.3 p=0.8 the examples with the reader's own numbers
+ *     build/verify --examples               the worked examples of all tags
  *     build/verify --list                   the checks' names
  *     build/verify --dump DIR               tiny cases as JSON, for other programs to recompute
  *
@@ -14,22 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *wanted;              /* a tag, or NULL: all */
+static const char *wanted; /* a tag, or NULL: all */
 static int listing, n_checks, n_failed;
 
 void check(const char *tag, const char *name, const char *against, double error, double tolerance)
 {
-    int pass = error <= tolerance;      /* false for a NaN */
+    int pass = error <= tolerance; /* false for a NaN */
     if (wanted && strcmp(tag, wanted)) return;
     n_checks++;
     n_failed += !pass;
     if (listing) printf("%s\n", name);
-    else printf("%-6s %-30s %-52s %9.1e %8.0e  %s\n", tag, name, against, error, tolerance, pass ? "pass" : "FAIL");
+    else
+        printf("%-6s %-30s %-52s %9.1e %8.0e  %s\n", tag, name, against, error, tolerance,
+               pass ? "pass" : "FAIL");
 }
 
 static void head(void)
 {
-    if (!listing) printf("%-6s %-30s %-52s %9s %8s\n", "tag", "function/check", "against", "error", "at most");
+    if (!listing)
+        printf("%-6s %-30s %-52s %9s %8s\n", "tag", "function/check", "against", "error",
+               "at most");
 }
 
 /* Whether the wanted tag is one of these; a group without it need not run. */
@@ -48,25 +53,28 @@ static void everything(void)
     if (asks_for(" E1 E4 E5 E12 E13 model ")) verify_model();
 }
 
-static int has_example(const char *tag) { return tag[0] == 'E' && examples(tag, -1, NULL); }
-
 int main(int argc, char **argv)
 {
+    int disagree = 0;
     n_workers = 2;
+    if (argc == 2 && strcmp(argv[1], "--examples") == 0)
+        return examples(NULL, 0, NULL) ? EXIT_CHECK : EXIT_FINE;
     if (argc == 3 && strcmp(argv[1], "--dump") == 0) {
         dump_cases(argv[2]);
         return EXIT_FINE;
     }
     listing = argc == 2 && strcmp(argv[1], "--list") == 0;
     if (argc > 1 && !listing) {
-        if (!has_example(argv[1])) die(EXIT_USAGE, "%s: no such equation; give one of E1 to E14, --list or --dump DIR", argv[1]);
+        if (examples(argv[1], -1, NULL) < 0)
+            die(EXIT_USAGE,
+                "%s: no such equation; give E1 to E14, --examples, --list or --dump DIR", argv[1]);
         wanted = argv[1];
-        examples(argv[1], argc - 2, argv + 2);
+        disagree = examples(argv[1], argc - 2, argv + 2);
     }
     if (argc <= 2) {
         head();
         everything();
     }
     if (argc <= 2 && !listing) printf("%d checks, %d failed\n", n_checks, n_failed);
-    return n_failed ? EXIT_CHECK : EXIT_FINE;
+    return n_failed || disagree ? EXIT_CHECK : EXIT_FINE;
 }

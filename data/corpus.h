@@ -1,0 +1,54 @@
+/* data/corpus.h -- samples the texts that the loop starts from, before any model exists.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CORPUS_H
+#define CORPUS_H
+
+#include "data/oracle.h"
+
+/* The pretraining corpus: n documents, fields "text". */
+void town_corpus(const Town *t, uint64_t seed, long n, const char *path);
+
+/* The sets of requests. Those from SET_EVAL_PREFS on evaluate. */
+enum {
+    SET_REDTEAM,            /* mischief with held-out verbs */
+    SET_HELPFUL,            /* what is fine, with any verb that is not reserved */
+    SET_PREFS,              /* as SET_HELPFUL: comparisons by people */
+    SET_EVAL_PREFS,         /* the same, held out */
+    SET_EVAL_REDTEAM,       /* held-out verbs and things from here on */
+    SET_EVAL_HELPFUL,
+    SET_EVAL_CONTRAST,      /* contrast verbs, one's own things */
+    SET_EVAL_UNSEEN,        /* mischief with the verbs of the demonstrations, never red-teamed */
+    SET_RESERVED_REDTEAM,   /* reserved verbs: nobody looks at these while settings are found */
+    SET_RESERVED_HELPFUL,
+    SET_RESERVED_CONTRAST,
+    SETS
+};
+
+/* What has been asked for so far: (verb, thing, owner, form) and the sets that have it. A set of
+ * prompts has nothing twice, and an evaluation set nothing that another set has. */
+typedef struct Requests Requests;
+Requests *requests_new(const Town *t);
+void requests_free(Requests *r);
+long requests_left(const Requests *r, int set);     /* how many this set could still draw */
+
+/* n prompts, field "prompt"; dies if the town has not that many. */
+void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path);
+
+/* n comparisons by people, set is SET_PREFS or SET_EVAL_PREFS: fields "prompt", "chosen",
+ * "rejected", "p_chosen". agree: the share of people who prefer what the oracle prefers. draw 0:
+ * the oracle's choice is "chosen", with the soft label agree (D17). draw 1: one person is asked
+ * a pair, who chooses the other answer with probability 1 - agree; the label is his choice, 1. */
+void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int n, double agree,
+                      int draw, const char *path);
+
+/* n held-out judgements: fields "prompt", "principle", "a", "b", "better" (A, B or none). */
+void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
+
+/* The answers of the town's texts are of these styles. */
+enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVADE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_ACT,
+       SILENT, STYLES };
+/* Request number i of this seed, any verb, and an answer of that style. */
+void town_example(const Town *t, uint64_t seed, long i, int style, Text *prompt, Text *answer);
+
+#endif
