@@ -10,6 +10,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/inputs.h"
+#include "cli/kernels.h"
 #include "data/corpus.h"
 #include "data/town.h"
 

@@ -6,7 +6,7 @@
 #define CAI_INPUTS_H
 
 #include "cli/options.h"
-#include "cli/run.h"
+#include "cli/stages.h"
 
 /* A flag's file or files as they were read: these bytes are parsed, checksummed and copied. */
 typedef struct {

@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
-#include "cli/run.h"
+#include "cli/kernels.h"
+#include "cli/stages.h"
 #include "lib/kernels.h"
 
 #include <stdlib.h>

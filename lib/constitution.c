@@ -58,9 +58,9 @@ static void set_request(char **field, char *text, const Principle *p, const char
 }
 
 // ------------------------------------------------------------------------------------
-// Text form: "[critique NAME]" with lines critique: and revision:, "[comparison NAME]" with choose:,
-// and, as often as wanted, "[critique example]" or "[comparison example]" with free text: worked
-// examples put before the prompt, none by default (D3).
+// Text form: "[critique NAME]" with lines critique: and revision:, "[comparison NAME]" with
+// choose:, and, as often as wanted, "[critique example]" or "[comparison example]" with free text:
+// worked examples put before the prompt, none by default (D3).
 
 /* A line "[...]" begins a block. Returns its principle, or NULL and the text that its lines go
  * to. */

@@ -516,7 +516,7 @@ fails "no comparisons by the model, though some were asked for" 3 "feedback.json
 is    "none asked for: none, and no word" "$? $(cat "$T/stderr") $(wc -c <"$T/people/feedback.jsonl" | tr -d ' ')" "0  0"
 
 # each stage reads what the table says and no more: with these files alone it begins and ends well
-sed -n '/^const Stage STAGES/,/^};/p' cli/run.c | tr '\n' ' ' | sed 's/{ "\([a-z]*\)", stage_/\n\1 stage_/g' \
+sed -n '/^const Stage STAGES/,/^};/p' cli/stages.c | tr '\n' ' ' | sed 's/{ "\([a-z]*\)", stage_/\n\1 stage_/g' \
     | sed -nE 's/^([a-z]+) stage_[^{]*\{[^}]*\}, *\{ ([^}]*) \}.*/\1 \2/p' | tr -d '",' >"$T/reads"
 is    "the table of what stages read is where this test looks" "$(cut -d ' ' -f 1 "$T/reads" | tr '\n' ' ')" "data tokenizer pretrain helpful revise sl feedback pm rl eval "
 while read -r stage files; do
