@@ -91,8 +91,9 @@ static Width width_of_core(const char *core)
     return NARROW;
 }
 
-/* Our own tiles, if they were built for the widest vectors of the processor: they are as fast as the
- * library's then (docs/performance.md), and their bytes are the same wherever there is FMA. */
+/* Our own tiles, if they were built for the widest vectors of the processor: they are as fast as
+ * the library's then (docs/performance.md), and what they compute does not change with the library
+ * that a distribution has, or with the processor that runs the program. */
 static int own_tiles_suit(const Processor *p, Width tiles)
 {
     return tiles >= AVX2 && tiles >= p->width;

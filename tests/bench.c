@@ -336,6 +336,9 @@ static void say_growths(void)
     if (W > 1)
         say_growth("threads", 1, W, 1 / train_rate(c, 32, 128, 1, 0),
                    1 / train_rate(c, 32, 128, W, 0));
+    double alone = train_rate(c, 1, 512, 1, 0);
+    printf("  one shard alone (a sequence of 512 tokens) on %d workers: %.2f times one worker's\n",
+           W, train_rate(c, 1, 512, W, 0) / alone);
     printf("growth of sampling, 64 streams:\n");
     say_growth("new tokens of a stream", 32, 256, 64 * 32 / sample_rate(c, 64, 32, W),
                64 * 256 / sample_rate(c, 64, 256, W));
