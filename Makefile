@@ -170,7 +170,7 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 READERS := tokenizer checkpoint head state town constitution json flags records
 FUZZ_S  := 60
 RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
-$(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(B)/cli/options.o $(B)/cli/stages.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(patsubst %.c,$(B)/%.o,$(filter-out cli/main.c,$(PROGRAM)) $(LIBRARY))
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out %.h,$^) $(LDLIBS)
 
 fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)

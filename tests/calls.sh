@@ -17,9 +17,8 @@ kl_k3_slope         k3 in the loss: --kl-form k3-loss, for the lesson
 kl_best_of_n        E7, best-of-n
 r_best_of_n         E7, over-optimisation
 r_rl                E7, over-optimisation
-ece_of_pairs        E8, until the evaluation of the PM calls it instead of ece
-accuracy_of_pairs   E10, the same, instead of mc_accuracy
-agreement           what those two share
+elo_of_score        E3, of the PM's margin between refusal and harm: a smoke model never refuses
+ece                 E8, of any probabilities: the evaluation has comparisons (ece_of_pairs)
 harm_loss           E9, the ratings come from the town
 gibbs_optimum       E11, the yardstick of the tests
 dpo_loss            E12, beside the paper's RL
