@@ -135,7 +135,8 @@ int main(int argc, char **argv)
         if (mkdir(run->folder, 0777) && errno != EEXIST)
             die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", run->folder, strerror(errno));
         if (!run->quiet)
-            fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers, run->seed);
+            fprintf(stderr, "%s (%s), %d worker%s, seed %ld\n", kernels_used(), kernels_reason(),
+                    n_workers, n_workers == 1 ? "" : "s", run->seed);
         lock_run(run);
         if (is_run || access(run_path(run, "flags.txt").s, F_OK)) options_save_or_refuse(run);
         run_stages(run, from, to, !is_run || arg->from);
