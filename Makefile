@@ -37,13 +37,13 @@ SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
 LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
 LIBRARY := $(LOOP) $(wildcard data/*.c)
-HEADERS := cai.h $(wildcard lib/*.h engine/*.h data/*.h cli/*.h)
+HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h cli/*.h)
 PROGRAM := $(wildcard cli/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
+.PHONY: all deps run results test lint verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -71,13 +71,18 @@ $(B)/double/test_%: $(B)/double/tests/test_%.o $(LIBRARY:%.c=$(B)/double/%.o)
 $(B)/test_%: $(B)/tests/test_%.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG) --libs cmocka)
 
-deps:                        ## install OpenBLAS and cmocka (no network if they are there)
-	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas) 2>/dev/null; then echo "deps: all there"; \
+deps:                        ## install OpenBLAS, cmocka and what tests use (no network if they are there)
+	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas) 2>/dev/null; then echo "deps: libraries are there"; \
 	elif [ $(SYSTEM) = Darwin ]; then brew install pkgconf cmocka; \
 	elif command -v apt-get >/dev/null; then $(SUDO) apt-get update && \
 		$(SUDO) apt-get install -y --no-install-recommends build-essential pkg-config libopenblas-dev libcmocka-dev; \
 	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y gcc pkgconf-pkg-config openblas-devel libcmocka-devel; \
 	else echo "deps: install OpenBLAS, cmocka and pkg-config with your package manager"; exit 1; fi
+	@if command -v python3 >/dev/null && command -v clang-format >/dev/null; then echo "deps: tools are there"; \
+	elif [ $(SYSTEM) = Darwin ]; then brew install python clang-format; \
+	elif command -v apt-get >/dev/null; then $(SUDO) apt-get install -y --no-install-recommends python3 clang-format; \
+	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y python3 clang-tools-extra; \
+	else false; fi || echo "deps: without python3 or clang-format the tests that need them are skipped, by name"
 
 # Make is called anew because deps may just have brought the BLAS that was looked for above.
 run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (ARGS="--seed 2" adds flags)
@@ -92,6 +97,9 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify $(B)/spy) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
 
+lint:                        ## style, warnings, who may include and call whom, sizes (part of the tests)
+	@tests/lint.sh
+
 VERIFY := $(basename $(wildcard tests/verify*.c))
 $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
@@ -99,7 +107,7 @@ $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 verify: $(B)/verify          ## every equation and backward pass against independent values, in double precision (seconds)
 	@$(B)/verify
 	@$(B)/verify --dump $(B)/cases
-	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "no python3: tests/oracle.py skipped"; fi
+	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "skipped: no python3 (tests/oracle.py)"; fi
 
 mutants:                     ## known mistakes planted one at a time; each must turn its check red (minutes)
 	@tests/mutants $(ONLY)
@@ -109,7 +117,7 @@ SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm
 $(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
-SPIED_C := cai.c engine/pretrain.c $(wildcard data/*.c cli/*.c)
+SPIED_C := cai.c $(wildcard data/*.c cli/*.c)
 $(B)/spy: tests/spy.c $(SPIED_C:%.c=$(B)/spied/%.o) $(patsubst %.c,$(B)/%.o,$(filter-out $(SPIED_C),$(LIBRARY)))
 	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
@@ -162,8 +170,8 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 READERS := tokenizer checkpoint head state town constitution json flags records
 FUZZ_S  := 60
 RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
-$(B)/fuzz_%: tests/fuzz/fuzz.c run.c $(HEADERS) $(B)/cai.o $(B)/options.o $(B)/eval.o $(LIBRARY:%.c=$(B)/%.o)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out run.c %.h,$^) $(LDLIBS)
+$(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(B)/cli/options.o $(B)/cli/run.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out %.h,$^) $(LDLIBS)
 
 fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \
