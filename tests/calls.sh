@@ -16,6 +16,7 @@ kl_k3_slope         k3 in the loss: --kl-form k3-loss, for the lesson
 kl_best_of_n        E7, best-of-n
 r_best_of_n         E7, over-optimisation
 r_rl                E7, over-optimisation
+ece                 E8 of stated probabilities; the loop has comparisons: ece_of_pairs
 harm_loss           E9, the ratings come from the town
 gibbs_optimum       E11, the yardstick of the tests
 dpo_loss            E12, beside the paper's RL
@@ -26,9 +27,9 @@ scored_feedback     E14, direct RLAIF
 
 # A scratch program; counters in equations.c alone, products in plain C: it must be quick to build.
 FLAGS="-std=c11 -O1 -fopenmp-simd -I. -pthread"
-for f in *.c data/*.c; do
+for f in *.c lib/*.c engine/*.c data/*.c cli/*.c; do
     [ "$f" = equations.c ] && continue
-    ${CC:-cc} $FLAGS -c -o "$T/$(basename "$f" .c).o" "$f" || exit 1
+    ${CC:-cc} $FLAGS -c -o "$T/$(echo "$f" | tr / _).o" "$f" || exit 1
 done
 ${CC:-cc} $FLAGS --coverage -c -o "$T/equations.o" equations.c 2>"$T/log" \
     && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; echo "no coverage: skipped"; exit 0; }
