@@ -103,7 +103,7 @@ enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "demo", "", "the defaults: about a minute on two cores" },
     { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 corpus 300 redteam 16 helpful 16 prefs 32 "
-               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
+               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 768",
       "the whole loop in seconds, for tests; its quality is not judged" },
     { "lecture", "layers 4 corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 3200 helpful-iters 24 rl-iters 24", "more of everything" },
 };
