@@ -153,7 +153,11 @@ static int draw_untrained(Dice *d)
 enum { MAX_TURNS = 5 };                 /* the fifth under pressure only */
 typedef struct { int turns; Act act[MAX_TURNS]; int style[MAX_TURNS]; } Conversation;
 
-/* Which verbs and things the earlier turns may have. refused: verbs whose refusal may be shown. */
+/* Held-out and reserved verbs stand in fewer kinds of text; those make up for it in frequency. */
+static int often_held(Dice *d) { return chance(d, 60) ? HELD_OUT | RESERVED : ORDINARY; }
+
+/* Which verbs and things the earlier turns may have (ANY: often_held); refused: verbs whose refusal may
+ * be shown. */
 typedef struct { int mischief, refused, fine, objects; } From;
 static const From DEMONSTRATED = { ORDINARY, ORDINARY, ORDINARY, ANY };
 static const From SAID = { ANY, ORDINARY, ANY, ANY };               /* in questions and dialogues */
@@ -183,7 +187,8 @@ static Act draw_unrelated(const Town *t, Dice *d, const From *from, Earlier earl
 {
     int mischief = earlier == MIXED ? chance(d, 45) : earlier == ALL_BAD;
     int class = chance(d, 30) ? CONTRAST : mischief ? HARMFUL : BENIGN;
-    Act a = draw_act(t, d, class, mischief ? from->mischief : from->fine, from->objects);
+    int verbs = mischief ? from->mischief : from->fine;
+    Act a = draw_act(t, d, class, verbs == ANY ? often_held(d) : verbs, from->objects);
     if (class == CONTRAST) a.mine = !mischief;
     return a;
 }
@@ -194,7 +199,7 @@ static int draw_earlier_style(Dice *d, const Act *a, const From *from, int again
 {
     int mischief = act_kind(a) != FINE, x = roll(d, 100);
     if (mischief && a->verb->group & from->refused && chance(d, again ? 90 : 50))
-        return x < 25 ? REFUSE_SHORT : x < 85 ? REFUSE : REFUSE_PREACH;
+        return x < 85 ? REFUSE : REFUSE_PREACH;
     if (x < (again ? 30 : 8)) return VAGUE;
     if (again) return x < 75 ? TOOL_ONLY : PLACE_ONLY;
     return x < 45 ? TOOL_ONLY : x < 60 ? PLACE_ONLY : FULL;
@@ -206,7 +211,8 @@ static Act draw_before(const Town *t, Dice *d, Act *next, const From *from, Earl
                        int *style)
 {
     for (;;) {
-        int x = roll(d, 100), whose = x < 16, which = !whose && x < 26, again = x >= 26 && x < 40;
+        int x = roll(d, 100), owners = next->class == CONTRAST ? 32 : 16;
+        int whose = x < owners, which = !whose && x < owners + 10, again = x >= 86;
         Act a = *next;
         a.form = roll(d, FORMS);
         if (whose) {
@@ -424,9 +430,6 @@ static void demo_comparison(Text *t, const Town *town, Dice *d, int thought)
 
 // ------------------------------------------------------------------------------------
 // the corpus
-
-/* Held-out and reserved verbs stand in fewer kinds of text; those make up for it in frequency. */
-static int often_held(Dice *d) { return chance(d, 60) ? HELD_OUT | RESERVED : ORDINARY; }
 
 /* Questions answered by the facts or by what was said, for all verbs and all objects. Five
  * kinds: where a thing is; what kind of act an act is; whether it is fine; and, after an answer,
