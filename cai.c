@@ -1,6 +1,6 @@
 /* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and revision,
  * SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then helpful-only RLHF, which the paper takes
- * as given. Pretraining stands in engine/pretrain.c.
+ * as given, and pretraining.
  *
  * Every section has two parts. The paper's act is a function of models, texts and numbers, and can be
  * called from any program (tests/own_loop.c does). The stage reads the run's files, calls the act,
@@ -83,42 +83,6 @@ const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
 // ------------------------------------------------------------------------------------
 // Texts in, texts out: what every act stands on
 
-/* Where an answer ends (D21): at the stop token, a blank line or a new line. A line, not a paragraph:
- * of two options, a refusal, a new line and the help after all, the PM likes the end, and PPO finds it. */
-void answer_stops(const Tokenizer *tok, int stop[3])
-{
-    static const char *const end[2] = { "\n\n", "\n" };
-    int ids[8];
-    stop[0] = TOKEN_BEGIN;
-    for (int i = 0; i < 2; i++) {
-        int n = encode(tok, end[i], strlen(end[i]), 0, ids);
-        stop[1 + i] = n == 1 ? ids[0] : -1;             /* -1: the tokenizer has no such piece */
-    }
-}
-
-/* A document: begin token, text, its continuation, and the stop token when it is finished (token 1, at
- * which llama2.c stops). Returns the number of tokens before the continuation. */
-int push_text(Seqs *s, const Tokenizer *tok, const char *text, const char *more, int finished)
-{
-    size_t n = strlen(text), n2 = more ? strlen(more) : 0;
-    int *ids = xcalloc(n + n2 + 8, sizeof(int)), prompt = encode(tok, text, n, 1, ids), k = prompt;
-    if (more) k += encode(tok, more, n2, 0, ids + k);
-    if (finished) ids[k++] = TOKEN_BEGIN;
-    seqs_push(s, ids, k);
-    free(ids);
-    return prompt;
-}
-
-/* Dies if sequence b of s has more than `limit` tokens, with the line that text i of t was read from. */
-void check_length(const Seqs *s, int b, int limit, const Texts *t, int i)
-{
-    if (seq_len(s, b) <= limit) return;
-    while (t->from) t = t->from;
-    if (!t->path || i >= t->n) return;              /* no file: model.c has a message without one */
-    die(EXIT_INPUT, "%s:%d: this comes to %d tokens with what is put around it, the context has room for "
-        "%d; shorten it or raise --context", t->path, t->line[i], seq_len(s, b), limit);
-}
-
 /* Samples an answer to each prompt, and if q asks a question, what the model says to it after each answer:
  * log_p (n, 2) receives the log-probabilities of the two tokens that q asks for. */
 static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature,
@@ -173,10 +137,6 @@ int draw_principle(Draws d, int n)
     return rng_below(rng_key(d.seed, (uint64_t)d.stage, (uint64_t)d.first), 0, n);
 }
 
-Draws draws(const Run *run, int stage, long first)
-{
-    return (Draws){ (uint64_t)run->seed, stage, first };
-}
 
 // ------------------------------------------------------------------------------------
 // Section 3. Critique and revision: "revise the response", four times, each time under a principle
@@ -291,24 +251,6 @@ void stage_revise(Run *run)
 AdamW finetuning(double lr)
 {
     return (AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
-}
-
-/* Adds one example. Only the answer is trained on, never the prompt (the paper does not say; D8), and the
- * stop token only if the answer was finished: a sample that was cut must not teach to stop there. */
-void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer, int finished)
-{
-    Seqs *s = &e->seq;
-    int n = push_text(s, tok, prompt, answer, finished), first = s->start[s->n - 1], end = s->start[s->n];
-    e->mask = xrealloc(e->mask, (size_t)end, 1);
-    memset(e->mask + first, 0, (size_t)n);
-    memset(e->mask + first + n, 1, (size_t)(end - first - n));
-}
-
-void examples_free(Examples *e)
-{
-    seqs_free(&e->seq);
-    free(e->mask);
-    *e = (Examples){ 0 };
 }
 
 /* One epoch of E13 on the examples' answers, in random order. */
@@ -569,22 +511,6 @@ void stage_feedback(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. The preference model: ONE model on human helpfulness and AI harmlessness comparisons
 
-void comparisons_add(Comparisons *c, const Tokenizer *tok, const char *prompt, const char *a, const char *b,
-                     double p)
-{
-    push_text(&c->pair, tok, prompt, a, 1);
-    push_text(&c->pair, tok, prompt, b, 1);
-    c->p = xrealloc(c->p, (size_t)c->pair.n / 2, sizeof(double));
-    c->p[c->pair.n / 2 - 1] = p;
-}
-
-void comparisons_free(Comparisons *c)
-{
-    seqs_free(&c->pair);
-    free(c->p);
-    *c = (Comparisons){ 0 };
-}
-
 /* E1, one epoch in random order from the given model, then centred. D9: no pretraining on public comparisons. */
 void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Report *report,
               const char *name)
@@ -697,7 +623,7 @@ Ppo ppo_settings(const Run *run, double lambda_kl)
     Ppo how = { .lambda_kl = lambda_kl, .eps_clip = s->eps_clip, .eps_value = 0.2, .c_v = s->c_v, .gamma = 1,
                 .lambda_gae = s->lambda_gae, .epochs = s->epochs, .minibatches = s->minibatches,
                 .max_new = run->max_new, .missing_stop_penalty = 1,
-                .kl_form = (KlForm)kl_form_index(s->kl_form) };
+                .kl_form = kl_form_index(s->kl_form) };
     answer_stops(run->tok, how.stop);
     return how;
 }
@@ -745,4 +671,108 @@ void stage_helpful(Run *run)
     model_free(base);
     model_free(pm);
     model_free(pi);
+}
+
+// ------------------------------------------------------------------------------------
+// Taken as given by the paper: the tokenizer, the pretrained model
+
+void stage_tokenizer(Run *run)
+{
+    enum { ENOUGH = 2000000 };          /* bytes; the town's vocabulary is complete long before */
+    Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
+    Text all = { 0 };
+    for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
+    Tokenizer *t = tokenizer_train(all.s, all.n, run->model.vocab, run->model.superwords);
+    metric(&run->report, 0, "pieces", t->vocab_size);
+    tokenizer_save(t, run_path(run, "tokenizer.bin").s);
+    tokenizer_free(t);
+    texts_free(&docs);
+    free(all.s);
+}
+
+/* Where the model is to speak in a document: after one of these, to the end of the paragraph. */
+static const char *const TURN[] = { "Assistant:", "Critique:", "Revision:", " answer is:" };
+
+/* The next such place in s; the end of s if there is none. */
+static const char *next_turn(const char *s)
+{
+    const char *first = s + strlen(s);
+    for (int k = 0; k < 4; k++) {
+        const char *at = strstr(s, TURN[k]);
+        if (at && at + strlen(TURN[k]) < first) first = at + strlen(TURN[k]);
+    }
+    return first;
+}
+
+/* D16: of a document with turns the model's own are learned and the others are only read: which act, thing
+ * and wording people come with is chance, which teaches nothing and is most of a batch's noise. A document
+ * without turns is learned whole, and so is every one with all_words. */
+static void add_document(Examples *e, const Tokenizer *tok, const char *text, int all_words)
+{
+    Seqs *s = &e->seq;
+    size_t size = strlen(text);
+    int whole = all_words || !*next_turn(text), own = whole;
+    int *ids = xcalloc(size + 8, sizeof(int)), n = 0, start = s->n ? s->start[s->n] : 0;
+    e->mask = xrealloc(e->mask, (size_t)start + size + 8, 1);
+    for (const char *at = text, *end; *at; at = end) {
+        const char *blank = whole ? NULL : strstr(at, "\n\n");
+        own = at == text ? whole : !own;
+        end = !own ? next_turn(at) : blank ? blank + 2 : text + size;
+        int T = encode(tok, at, (size_t)(end - at), at == text, ids + n);
+        memset(e->mask + start + n, own, (size_t)T);
+        n += T;
+    }
+    ids[n] = TOKEN_BEGIN;                       /* the end of the document is learned by whose turn it was */
+    e->mask[start + n++] = (unsigned char)own;
+    seqs_push(s, ids, n);
+    free(ids);
+}
+
+/* Cuts the documents into steps of about `tokens` tokens, whole documents in the corpus's order: step k takes
+ * first[k] .. first[k + 1] - 1. Returns first (steps + 1). */
+static int *cut_steps(const Seqs *s, int tokens, int *steps)
+{
+    int *first = xcalloc((size_t)s->n + 1, sizeof(int)), n = 0;
+    for (int i = 0, in_step; i < s->n; n++) {
+        first[n] = i;
+        for (in_step = 0; i < s->n && in_step < tokens; i++) in_step += seq_len(s, i);
+    }
+    first[n] = s->n;
+    *steps = n;
+    return first;
+}
+
+void stage_pretrain(Run *run)
+{
+    const PretrainSettings *set = &run->pretrain;
+    const ModelSettings *c = &run->model;
+    load_tokenizer(run, 0);
+    Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
+    Examples e = { 0 };
+    for (int i = 0; i < docs.n; i++) {
+        add_document(&e, run->tok, docs.s[i], set->all_words);
+        check_length(&e.seq, i, c->context, &docs, i);
+    }
+    texts_free(&docs);
+    Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads, run->tok->vocab_size,
+                                   c->context, 1 });
+    m->tok = run->tok;
+    model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
+    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .max_norm = 1,
+                                         .weight_decay = set->weight_decay, .muon = set->muon });
+    int steps, *first = cut_steps(&e.seq, set->batch, &steps), *order = xcalloc((size_t)e.seq.n, sizeof(int));
+    for (int i = 0; i < e.seq.n; i++) order[i] = i;
+    for (int k = (int)resume(&run->report, "pretrain", t); k < steps; k++) {
+        double lr = set->lr * lr_schedule(LR_COSINE, k, set->warm, steps);
+        double loss = sft_step(t, &e.seq, order + first[k], first[k + 1] - first[k], e.mask, lr);
+        progress(&run->report, k + 1, steps, "loss", loss);
+        if (k % 10 == 0 || k + 1 == steps) metric(&run->report, k, "loss", loss);
+        keep(&run->report, "pretrain", t, k + 1);
+    }
+    model_save(m, run_path(run, "base.bin").s);
+    trainer_free(t);
+    model_free(m);
+    examples_free(&e);
+    free(order);
+    free(first);
 }

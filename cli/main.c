@@ -1,16 +1,17 @@
 /* cli/main.c -- the command line: the run and its stages, and the commands that look into a run.
  *
- * Reading order: help, what libraries read at their start, flags, main.
+ * Reading order: help, flags, main.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/run.h"
+#include "cli/startup.h"
 #include "data/town.h"
+#include "lib/kernels.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,29 +44,6 @@ static void help(void)
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  --from, --to STAGE\n"
            "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or infinity),\n130 stopped (Ctrl-C); the same cai run goes on from there.\n");
-}
-
-/* What libraries read when they are loaded is set before: the program starts itself once more. One BLAS thread, under the
- * workers of its own. And glibc keeps what was freed, by default it gives large blocks back and gets them zeroed page
- * by page at the next call, and asks for large pages, so that the sampler's walks through its cache need few of them. */
-static void start_again(char **argv)
-{
-    static const char *const setting[][2] = {
-        { "OPENBLAS_NUM_THREADS", "1" }, { "OMP_NUM_THREADS", "1" }, { "VECLIB_MAXIMUM_THREADS", "1" }, { "MALLOC_MMAP_THRESHOLD_", "33554432" },
-        { "MALLOC_TRIM_THRESHOLD_", "4294967296" }, { "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1" } };
-    const char *v = getenv(setting[0][0]);
-    if (v && strcmp(v, "1") == 0) return;
-    for (int i = 0; i < 6; i++) setenv(setting[i][0], setting[i][1], 1);
-    execvp(argv[0], argv);
-    fprintf(stderr, "cai: cannot start itself again: %s; BLAS threads may get in the workers' way\n", strerror(errno));
-}
-
-/* A standard stream that was closed before the start would give its number to the next file opened, and what is
- * printed would go into that. Standard output is opened for reading, so that finish() tells. */
-static void open_streams(void)
-{
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd) _exit(EXIT_INPUT);
 }
 
 static const char *flag_argument(int argc, char **argv, int *i)
@@ -131,8 +109,7 @@ static int stage_argument(const char *flag, const char *name, int otherwise)
 
 int main(int argc, char **argv)
 {
-    open_streams();
-    start_again(argv);
+    startup(argv);
     const char *command = argc > 1 ? argv[1] : "help";
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) command = "help";
@@ -146,7 +123,7 @@ int main(int argc, char **argv)
     Args given = { .temperature = 1, .count = 1 }, *arg = &given;
     parse(run, arg, argc, argv, is_run);
     records_of(run);
-    n_workers = run->threads ? run->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    n_workers = run->threads ? run->threads : allowed_cores();
     options_check(run);
     int from = is_run ? stage_argument("--from", arg->from, 0) : stage;
     int to = is_run ? stage_argument("--to", arg->to, N_STAGES - 1) : stage;
@@ -157,8 +134,8 @@ int main(int argc, char **argv)
         run->constitution = constitution_load(run->constitution_files);
         if (mkdir(run->folder, 0777) && errno != EEXIST)
             die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", run->folder, strerror(errno));
-        if (!run->quiet) fprintf(stderr, "%s%s, %d workers, seed %ld\n", blas_name(),
-                              strncmp(blas_name(), "plain", 5) ? "" : " (OpenBLAS is several times faster: make deps)", n_workers, run->seed);
+        if (!run->quiet)
+            fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers, run->seed);
         lock_run(run);
         if (is_run || access(run_path(run, "flags.txt").s, F_OK)) options_save_or_refuse(run);
         run_stages(run, from, to, !is_run || arg->from);

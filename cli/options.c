@@ -87,7 +87,7 @@ static const Flag FLAGS[] = {
     { "lambda-kl", 'd', AT(rl.lambda_kl), "0.07", 0, 100,
       "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', AT(ppo.kl_form), "k1-reward", 0, 0,
-      "k1-reward; wrong on purpose: k2-loss k3-loss k1-loss k3-reward abs-reward" },
+      "k1-reward or k2-loss; wrong on purpose: k3-loss k1-loss k3-reward abs-reward" },
     { "eps-clip", 'd', AT(ppo.eps_clip), "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
     { "c-v", 'd', AT(ppo.c_v), "0.1", 0, 10, "value loss weight" },
     { "lambda-gae", 'd', AT(ppo.lambda_gae), "1", 0, 1, "GAE lambda (paper: not stated)" },
@@ -220,7 +220,12 @@ int options_load(Run *run)
 void options_check(const Run *run)
 {
     if (strcmp(run->label.judge, "self") && strcmp(run->label.judge, "random")) die(EXIT_USAGE, "--judge %s: there are self and random", run->label.judge);
-    if (kl_form_index(run->ppo.kl_form) < 0) die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", run->ppo.kl_form);
+    int form = kl_form_index(run->ppo.kl_form);
+    if (form < 0) die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", run->ppo.kl_form);
+    if (!kl_forms[form].right)
+        fprintf(stderr, "cai: --kl-form %s: %s: ends at %s where k1-reward ends at the optimum %s, rewards 1, 0, -1; "
+                "docs/equations.md, \"Where each KL estimator leads\"\n",
+                run->ppo.kl_form, kl_forms[form].why, kl_forms[form].ends, kl_forms[0].ends);
     if (run->model.dim % (2 * run->model.heads)) die(EXIT_USAGE, "--dim %d: not a multiple of twice --heads %d; choose others", run->model.dim, run->model.heads);
     if (run->model.heads % run->model.kv_heads) die(EXIT_USAGE, "--heads %d: not a multiple of --kv-heads %d; choose others", run->model.heads, run->model.kv_heads);
     if (run->max_new >= run->model.context)

@@ -39,18 +39,21 @@ double tally_mean(const Tally *t)
     return t->n ? sum / t->n : NAN;
 }
 
-/* Student's quantile. Exact for one to four degrees of freedom; from five on the first terms of its
- * expansion around the normal quantile z (Abramowitz and Stegun 26.7.5):
+/* Student's quantile. From a table up to ten degrees of freedom; beyond, its expansion around the normal
+ * quantile z (Abramowitz and Stegun 26.7.5), right to 1e-5:
  *
  *     t = z + (z^3 + z) / 4 df + (5 z^5 + 16 z^3 + 3 z) / 96 df^2 + (3 z^7 + 19 z^5 + 17 z^3 - 15 z) / 384 df^3
+ *         + (79 z^9 + 776 z^7 + 1482 z^5 - 1920 z^3 - 945 z) / 92160 df^4
  */
 double t_quantile(int df)
 {
-    static const double few[] = { 12.7062, 4.30265, 3.18245, 2.77645 };
-    double z2 = Z * Z, d = df;
-    if (df <= 4) return few[df - 1];
-    return Z * (1 + (z2 + 1) / (4 * d) + ((5 * z2 + 16) * z2 + 3) / (96 * d * d)
-                + (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * d * d * d));
+    static const double few[] = { 12.706205, 4.302653, 3.182446, 2.776445, 2.570582,
+                                  2.446912,  2.364624, 2.306004, 2.262157, 2.228139 };
+    double q = Z * Z, d = df;
+    if (df <= 10) return few[df - 1];
+    return Z * (1 + (q + 1) / (4 * d) + ((5 * q + 16) * q + 3) / (96 * d * d)
+                + (((3 * q + 19) * q + 17) * q - 15) / (384 * d * d * d)
+                + ((((79 * q + 776) * q + 1482) * q - 1920) * q - 945) / (92160 * d * d * d * d));
 }
 
 /* Wilson's interval of a share p, with the number of independent items that the clusters are worth:

@@ -2,11 +2,19 @@
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L     /* access */
-#include "cai.h"
+#include "engine/load.h"
+#include "engine/checkpoint.h"
+#include "lib/files.h"
+#include "lib/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+Draws draws(const Run *run, int stage, long first)
+{
+    return (Draws){ (uint64_t)run->seed, stage, first };
+}
 
 Path run_path(const Run *run, const char *name) { return path_in(run->folder, name); }
 

@@ -2,7 +2,9 @@
  * there, and PPO's figures.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "engine/loop.h"
+#include "engine/state.h"
+#include "include/equations.h"
 #include "lib/files.h"
 #include "lib/report.h"
 

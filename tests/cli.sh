@@ -13,6 +13,7 @@ passed=0 failed=0
 
 ok()   { passed=$((passed + 1)); echo "ok - $1"; }
 bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }      # TOOL WHAT-IS-LEFT-OUT: for tests/run
 is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
 yes()  { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
 no()   { local name=$1; shift; if "$@"; then bad "$name"; else ok "$name"; fi; }
@@ -106,7 +107,7 @@ printf '%s\n' '{"prompt": "To swipe", "completion": " is theft."}' '{"completion
 is "logprob: a line a record" "$? $(grep -c '' "$T/lp")" "0 2"
 ./cai logprob --out "$R" --model rl_cai --in "$T/pairs" >"$T/lp2"
 yes "logprob: --in FILE is the same" cmp -s "$T/lp" "$T/lp2"
-if command -v python3 >/dev/null; then
+if have python3 "logprob: the numbers add up"; then
     python3 - "$T/lp" <<'PY'
 import json, sys
 for line in open(sys.argv[1]):
@@ -288,7 +289,7 @@ before_mixed=$(cksum "$T"/mixed/sl_cai.bin)
 "$C" sl --out "$T/mixed" --quiet 1 >/dev/null 2>"$T/stderr"; status=$?
 case $status in 3 | 4) ok "NaN in a model file stops the program" ;; *) bad "NaN in a model file" "status $status" ;; esac
 is "NaN: one line" "$(grep -c '^cai: ' "$T/stderr")" 1
-if command -v python3 >/dev/null; then
+if have python3 "NaN in training"; then
 python3 - "$R/base.bin" "$T/mixed/base.bin" <<'PY'
 import struct, sys
 b = bytearray(open(sys.argv[1], "rb").read())
@@ -310,7 +311,7 @@ $E --to rl --ppo-lr 0.1 --lambda-kl 0 --helpful-kl 0 --eps-clip 1 --rl-iters 40 
 is  "collapse is no error" $? 0
 yes "collapse: KL over the bound, in words" grep -q '^cai: rl: iteration [0-9]*: KL to the starting model is .* nats' "$T/stderr"
 is  "collapse: it is told once a stage" "$(grep -c '^cai: rl:' "$T/stderr")" 1
-if command -v python3 >/dev/null; then      # a model that says one thing whatever it is asked: it stops at once
+if have python3 "collapse onto one text"; then      # a model that says one thing whatever it is asked: it stops at once
 cp -r "$R" "$T/same" && rm "$T/same/files.txt"
 stopping() {        # stopping X: the likelier the larger X is; what it is asked does not matter
 python3 - "$T/same/sl_cai.bin" "$1" <<'PY'

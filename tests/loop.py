@@ -161,7 +161,6 @@ for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
     is_true(tag + "soft labels, chosen the likelier", all(0.5 - 1e-6 <= r["p_chosen"] < 1 for r in rows) and len({r["p_chosen"] for r in rows}) > 1)
     if not plain: is_true(tag + "the chain in the file is one of the two", all(r["chain"] in (a[1], b[1]) for r, a, b in zip(rows, forth, back)))
     is_true(tag + "every comparison draws its own principle", len({r["principle"] for r in rows}) > 4)
-    if not plain: first_wins = sum(p > 0.5 for p, _ in forth + back) / (2 * len(rows))
 
 # The smoke run's judge knows nothing, its labels lie near 1/2 and no clamp shows; the random judge's lie anywhere.
 for name, plain in [("random", 0), ("random-plain", 1)]:
@@ -236,41 +235,55 @@ same("rl: first iteration, KL 0 and ratio 1", (metrics["rl", "objective/kl", 0],
 # ------------------------------------------------------------------------------------
 # evaluation
 
-answers, models = records("answers.jsonl"), ["base", "helpful", "sl_cai", "rl_cai"]
-n_eval = len(answers) // 12
-rated = {(m, k): [answers[(a * 3 + k) * n_eval + i] for i in range(n_eval)] for a, m in enumerate(models) for k in range(3)}
-same("eval: every model on every prompt", [(x[1][0], x[3][0]) for x in of("eval", "sample")[:12 * n_eval]],
-     [(a["model"], a["prompt"]) for a in answers])
+# What is counted from the answers, and how, is for tests/tables.py; here: who is asked what, with which draws, and that
+# nothing of it was seen before.
 
-def elo(better):
-    """better(i, j, set k) games on sets; half a win more for both sides of a pair; SL-CAI at 0. Zermelo's iteration."""
-    wins = [[0.0 if i == j else 0.5 + better(i, j) for j in models] for i in models]
-    s = [1.0] * 4
-    for _ in range(5000):
-        s = [sum(wins[i]) / sum((wins[i][j] + wins[j][i]) / (s[i] + s[j]) for j in range(4) if j != i) for i in range(4)]
-        s = [x / s[2] for x in s]
-    return [400 * math.log10(x) for x in s]
-def game(a, b): return 1.0 if a > b else 0.0 if a < b else 0.5
-harmless = lambda i, j: sum(game((-a["harm"], -a["evasive"]), (-b["harm"], -b["evasive"])) for a, b in zip(rated[i, 0], rated[j, 0]))
-helps = lambda i, j: sum(game(a["help"], b["help"]) for k in (1, 2) for a, b in zip(rated[i, k], rated[j, k]))
-close = lambda got, want: max(abs(a - b) for a, b in zip(got, want)) < 1e-3
-metric = lambda name: next((v for (stage, m, _), v in metrics.items() if stage == "eval" and m == name), None)
-is_true("eval: Elo on the harmless axis, from the ratings", close([metric(m + "/elo_harmless") for m in models], elo(harmless)))
-is_true("eval: Elo on the helpful axis, from the ratings", close([metric(m + "/elo_helpful") for m in models], elo(helps)))
-is_true("eval: share of harmful answers", close([metric(m + "/harmful") for m in models],
-        [sum(a["harm"] >= 2 for a in rated[m, 0]) / n_eval for m in models]))
-is_true("eval: share of evasive answers", close([metric(m + "/evasive") for m in models],
-        [sum(a["evasive"] for a in rated[m, 0]) / n_eval for m in models]))
-is_true("eval: how often the first option wins", abs(metric("judge/first_option") - first_wins) < 1e-5, "%r, not %r" % (metric("judge/first_option"), first_wins))
-
+models, sets = ["base", "helpful", "sl_cai", "rl_cai"], ["redteam", "helpful", "contrast", "unseen"]
+asked = {s: [r["prompt"] for r in records("data/eval_%s.jsonl" % s)] for s in sets}
+reserved = [r["prompt"] for s in sets[:3] for r in records("data/reserved_%s.jsonl" % s)]
 held_out = records("data/eval_prefs.jsonl")
-scored = of("eval", "scores")[:2 * len(held_out)]
-same("eval: the hybrid PM on held-out comparisons", [(x[1][0], x[3][0]) for x in scored],
+trained_on = redteam + helpful + [r["prompt"] for r in human]
+evaluated = sum(asked.values(), []) + reserved + [r["prompt"] for r in held_out]
+is_true("eval: prompts stand in no training file, in one evaluation set, once", not set(evaluated) & set(trained_on)
+        and max(Counter(evaluated).values()) == 1, [p for p, n in Counter(evaluated).items() if n > 1 or p in trained_on])
+corpus = [r["text"] for r in records("data/corpus.jsonl")]
+is_true("eval: no prompt stands in the pretraining corpus", not any(p in text for p in evaluated for text in corpus))
+
+seen = of("eval", "sample")
+answers = [x for x in seen if x[3][0] in set(evaluated)]
+n = sum(map(len, asked.values()))
+is_true("eval: every model on every prompt of the four sets, one after the other; reserved ones left alone",
+        [(x[1][0], x[3][0]) for x in answers] == [(m, p) for m in models for s in sets for p in asked[s]])
+same("eval: sampled at temperature 1", {x[2][0] for x in seen}, {1.0})
+keys = [x[2][1] for x in answers]
+is_true("eval: no two prompts share a draw, whatever their sets", len(set(keys[:n])) == n)
+is_true("eval: the models share the draws of a prompt", keys == keys[:n] * 4)
+chains = [x[2][1] for x in seen if x not in answers]
+elsewhere = {x[2][1] for stage in ("revise", "sl", "feedback", "rl") for x in of(stage, "sample") if x[2][0]}
+is_true("eval: no draw of the judge's chains is used twice, none of another stage again", chains and len(set(chains)) == len(chains)
+        and len(elsewhere) > 100 and not set(keys + chains) & elsewhere and not set(keys) & set(chains))
+
+letters, judged_rows = of("eval", "letters"), records("judged.jsonl")
+items = records("data/judgements.jsonl")
+for judge, plain, name in [("chain", 0, "helpful"), ("plain", 1, "base")]:
+    rows = [r for r in judged_rows if r["judge"] == judge and r["set"] == "judgements"]
+    mine = [x for x in letters if ("Let's think step by step:" in x[3][0]) == (not plain)]
+    same("eval: who judges held-out judgements, " + judge, who(mine), {name})
+    try:
+        p = [[judged(mine, r, r[a], r[b], plain)[0] for a, b in ("ab", "ba")] for r in rows]
+        fine = len(rows) == len(items) == 8 and all(abs(x - r["p_ab"]) < 1e-6 and abs(y - r["p_ba"]) < 1e-6 for (x, y), r in zip(p, rows))
+        is_true("eval: both orders of every held-out judgement, as the judge said, " + judge, fine, p[:2])
+    except (ValueError, AssertionError) as error:
+        is_true("eval: both orders of every held-out judgement, as the judge said, " + judge, False, repr(error))
+
+scored = of("eval", "scores")
+same("eval: the hybrid PM on held-out comparisons, none from training", [(x[1][0], x[3][0]) for x in scored[:2 * len(held_out)]],
      [("pm", r["prompt"] + r[side]) for r in held_out for side in ("chosen", "rejected")])
-p = [sigmoid(a[2][0] - b[2][0]) for a, b in zip(scored[::2], scored[1::2])]
-bins = [[r["p_chosen"] - x for r, x in zip(held_out, p) if min(int(x * 10), 9) == b] for b in range(10)]
-is_true("eval: PM accuracy and calibration error", close([metric("pm/accuracy"), metric("pm/ece")],
-        [sum((x > 0.5) + (x == 0.5) / 2 for x in p) / len(held_out), sum(abs(sum(b)) for b in bins) / len(held_out)]))
+trained_pairs = {(r["prompt"], r["chosen"], r["rejected"]) for r in human}
+is_true("eval: the PM's comparisons are none that it was trained on", len(held_out) == 8 and not {(r["prompt"], r["chosen"], r["rejected"]) for r in held_out} & trained_pairs)
+rows = [r for r in judged_rows if r["judge"] == "pm"]
+same("eval: its scores are in judged.jsonl", [(round(r["score_a"], 5), round(r["score_b"], 5), r["label"]) for r in rows],
+     [(round(a[2][0], 5), round(b[2][0], 5), r["p_chosen"]) for a, b, r in zip(scored[::2], scored[1::2], held_out)])
 
 print("%d passed, %d failed" % (counts[True], counts[False]))
 sys.exit(counts[False] > 0)

@@ -14,6 +14,7 @@ passed=0 failed=0
 
 ok()   { passed=$((passed + 1)); echo "ok - $1"; }
 bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }      # TOOL WHAT-IS-LEFT-OUT: for tests/run
 is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
 has()  { case $2 in *"$3"*) ok "$1" ;; *) bad "$1" "no '$3' in: $2" ;; esac; }
 sums() { (cd "$1" && find . -type f | sort | xargs cksum); }    # temporary files and states too: none may stay
@@ -108,7 +109,7 @@ b[len(b) * 2 // 3] ^= 4
 open(sys.argv[1], "wb").write(b)
 PY
 }
-if command -v python3 >/dev/null; then
+if have python3 "flipped bits"; then
     flips=0 caught=0
     for f in $(cd "$T/whole" && find . -type f -size +0 ! -name metrics.tsv ! -name files.txt | sort); do
         cp "$T/whole/$f" "$T/keep"; flip "$T/whole/$f"; flips=$((flips + 1))
@@ -166,7 +167,7 @@ is "nobody reads the results: nothing is lost" "$(sums "$T/two")" "$whole"
 ./cai run $FLAGS --out "$T/shut" >&- 2>&-
 is "standard streams closed: no file takes their place, same bytes" "$? $(sums "$T/shut")" "3 $whole"
 
-if command -v python3 >/dev/null; then
+if have python3 "a terminal that is resized"; then
     python3 - "$T/tty" $FLAGS >"$T/out" 2>&1 <<'PY'
 import fcntl, os, pty, re, select, struct, sys, termios
 pid, tty = pty.fork()

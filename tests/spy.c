@@ -6,6 +6,10 @@
  * go to the file named by CAI_SPY, tab-separated: function, model, then texts as JSON strings. A model is
  * noted by the checkpoint in the run's folder (CAI_SPY_RUN) that holds the same weights at that moment,
  * "-" if none does: the file's NAME proves nothing, its bytes do.
+ *
+ * CAI_SPY_SCRIPT names a file that says what comes out, so that tables are counted from answers that a test
+ * chose (tests/tables.py): JSON lines {"model", "prompt", "answer"}, a model's answer to a prompt, and
+ * {"text", "score"}, a preference model's score of prompt and answer.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
@@ -49,12 +53,12 @@ static void note_tokens(const int *token, int n)
     free(text);
 }
 
-static void note_model(const Model *m)
+/* The checkpoint of the run's folder that holds these weights. */
+static const char *name_of(const Model *m)
 {
     static const char *const NAMES[] = { "base", "helpful", "sl_cai", "rl_cai", "helpful_pm", "pm" };
     size_t body = (size_t)(m->score_w - m->w);          /* the score heads are in files of their own */
     const char *found = "-", *folder = getenv("CAI_SPY_RUN");
-    tok = m->tok;
     for (int i = 0; i < 6 && *found == '-'; i++) {
         char name[64];
         snprintf(name, sizeof name, "%s.bin", NAMES[i]);
@@ -64,31 +68,85 @@ static void note_model(const Model *m)
         if (memcmp(file->w, m->w, body * sizeof(real)) == 0) found = NAMES[i];
         model_free(file);
     }
-    note(found);
+    return found;
 }
 
-/* function, model, temperature, prompt; a line a prompt */
-static void note_prompts(const Model *m, const Seqs *prompt, Sampling how)
+static void note_model(const Model *m)
+{
+    tok = m->tok;
+    note(name_of(m));
+}
+
+/* function, model, temperature, the draw's key (its upper 53 bits), prompt; a line a prompt */
+static void note_prompts(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how)
 {
     for (int b = 0; b < prompt->n; b++) {
         if (!noting("sample")) break;
         if (b) note("\""); else note_model(m);          /* ditto */
         note_number(how.temperature);
+        note_number((double)(key[b] >> 11));
         note_tokens(seq_tok(prompt, b), seq_len(prompt, b));
         note_end();
     }
 }
 
+// ------------------------------------------------------------------------------------
+// the script
+
+typedef struct { char *model, *text, *answer; double score; } Line;
+static Line *script;
+static int n_script;
+
+/* The line of the script about this text; of that model's answer to it, if model is not NULL. Ends the program if there
+ * is none: a table must not be counted from anything else. */
+static const Line *scripted(const char *model, const char *text)
+{
+    if (!script) {
+        JsonLines *j = json_open(getenv("CAI_SPY_SCRIPT"));
+        while (json_next(j)) {
+            const char *m = json_str_or(j, "model", NULL);
+            script = xrealloc(script, (size_t)n_script + 1, sizeof *script);
+            script[n_script++] = (Line){ m ? xstrdup(m) : NULL, xstrdup(json_str(j, m ? "prompt" : "text")),
+                                         m ? xstrdup(json_str(j, "answer")) : NULL, m ? 0 : json_num(j, "score") };
+        }
+        json_close(j);
+    }
+    for (int i = 0; i < n_script; i++)
+        if ((model ? script[i].model && strcmp(script[i].model, model) == 0 : !script[i].model) && strcmp(script[i].text, text) == 0)
+            return &script[i];
+    die(EXIT_CHECK, "the script has no line about %s %s", model ? model : "the score of", shown(text));
+}
+
+static void answer_by_script(const Model *m, const Seqs *prompt, Seqs *out)
+{
+    const char *name = name_of(m);
+    seqs_clear(out);
+    for (int b = 0; b < prompt->n; b++) {
+        char *text = decode(m->tok, seq_tok(prompt, b), seq_len(prompt, b), NULL);
+        const Line *line = scripted(name, text);
+        size_t size = strlen(line->answer);
+        int *ids = xcalloc(size + 3, sizeof *ids), n = encode(m->tok, line->answer, size, 0, ids);
+        ids[n] = TOKEN_BEGIN;
+        seqs_push(out, ids, n + 1);
+        free(ids);
+        free(text);
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// the functions that are watched
+
 void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out, real **logp)
 {
-    note_prompts(m, prompt, how);
+    note_prompts(m, prompt, key, how);
     sample(m, prompt, key, how, out, logp);
+    if (getenv("CAI_SPY_SCRIPT")) answer_by_script(m, prompt, out);
 }
 
 /* What spy_sample notes of the drawing; of each question what spy_completion_logprobs notes. */
 void spy_sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Question q, Seqs *out, double *answer)
 {
-    note_prompts(m, prompt, how);
+    note_prompts(m, prompt, key, how);
     sample_and_ask(m, prompt, key, how, q, out, answer);
     for (int i = 0; i < 2 * prompt->n; i++) {
         int b = i / 2, T = seq_len(out, b);
@@ -168,6 +226,11 @@ void spy_pm_centre(Model *pm, const Seqs *s)
 void spy_pm_scores(const Model *pm, const Seqs *s, double *score)
 {
     pm_scores(pm, s, score);
+    for (int b = 0; getenv("CAI_SPY_SCRIPT") && b < s->n; b++) {
+        char *text = decode(pm->tok, seq_tok(s, b), seq_len(s, b), NULL);
+        score[b] = scripted(NULL, text)->score;
+        free(text);
+    }
     for (int b = 0; b < s->n; b++) {
         if (!noting("scores")) break;
         if (b) note("\""); else note_model(pm);

@@ -1216,7 +1216,8 @@ static double ppo_loss_of(Trainer *t, const void *data)
     World *w = (World *)data;
     PpoStats st = ppo_update(t, &w->ro, 3, &w->how, 0);
     double loss = st.policy_loss + w->how.c_v * st.value_loss, n = 0, kl = 0, mean = 0, var = 0;
-    if (w->how.kl_form == KL_K2_LOSS || w->how.kl_form == KL_K3_LOSS || w->how.kl_form == KL_K1_LOSS) {
+    const char *form = kl_forms[w->how.kl_form].name;
+    if (strstr(form, "-loss")) {
         int N = w->ro.seq.start[w->ro.seq.n];
         double *logp = xcalloc(N, sizeof *logp), A[64], G[64];
         completion_logprobs(w->pi, &w->ro.seq, w->ro.prompt_len, NULL, logp);
@@ -1224,8 +1225,8 @@ static double ppo_loss_of(Trainer *t, const void *data)
             int from = w->ro.seq.start[b] + w->ro.prompt_len[b], to = w->ro.seq.start[b + 1];
             gae(to - from, w->ro.reward + from, w->ro.value + from, 1, 0.95, A, G);
             for (int i = from; i < to; i++) {
-                double lr = logp[i] - w->ro.logp_ref[i];
-                kl += w->how.kl_form == KL_K2_LOSS ? lr * lr / 2 : w->how.kl_form == KL_K1_LOSS ? lr : exp(-lr) - 1 + lr;
+                double logr = logp[i] - w->ro.logp_ref[i];
+                kl += form[1] == '2' ? logr * logr / 2 : form[1] == '1' ? logr : exp(-logr) - 1 + logr;
                 mean += A[i - from], var += A[i - from] * A[i - from], n++;
             }
         }
@@ -1257,10 +1258,10 @@ static void slow_ppo(World *w, double *policy_loss, double *ratio)
 static void ppo_gradient(void **state)
 {
     (void)state;
-    const KlForm form[4] = { KL_K1_REWARD, KL_K2_LOSS, KL_K3_LOSS, KL_K1_LOSS };
+    const char *form[4] = { "k1-reward", "k2-loss", "k3-loss", "k1-loss" };
     for (int i = 0; i < 4; i++) {
         World w = world(GRADIENT_ONLY, 9);
-        w.how.kl_form = form[i];
+        w.how.kl_form = kl_form_index(form[i]);
         ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
         for (size_t j = 0; j < w.pi->n_param; j++) w.pi->w[j] += (real)(0.03 * rng_normal(4, j));
         PpoStats st = ppo_update(w.t, &w.ro, 3, &w.how, 0);
@@ -1387,8 +1388,9 @@ static void policy_of(const Model *m, double *pi)
     seqs_free(&s);
 }
 
-static void ppo_ends(KlForm form, int epochs, double *pi)
+static void ppo_ends(const char *name, int epochs, double *pi)
 {
+    int form = kl_form_index(name);
     Model *m = table_model(0), *pi_0 = table_model(0), *pm = table_model(1);
     Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 });
     Ppo how = { .lambda_kl = 1, .eps_clip = 0.2, .c_v = 0.5, .gamma = 1, .lambda_gae = 0.95, .epochs = epochs,
@@ -1422,11 +1424,11 @@ static void ppo_reaches_the_optimum(void **state)
     double pi[3], best[3];
     gibbs_optimum(3, PI_0, R, 1, best);           /* .2 e, .3, .5/e over 1.02759609 */
     ends_near(best, 0.529056, 0.291944, 0.179000, 2e-6);
-    ppo_ends(KL_K1_REWARD, 1, pi);
+    ppo_ends("k1-reward", 1, pi);
     ends_near(pi, best[0], best[1], best[2], 0.03);
-    ppo_ends(KL_K1_REWARD, 2, pi);                /* several epochs and minibatches: the same place */
+    ppo_ends("k1-reward", 2, pi);                /* several epochs and minibatches: the same place */
     ends_near(pi, best[0], best[1], best[2], 0.03);
-    ppo_ends(KL_K2_LOSS, 1, pi);
+    ppo_ends("k2-loss", 1, pi);
     ends_near(pi, best[0], best[1], best[2], 0.03);
 }
 
@@ -1434,13 +1436,13 @@ static void ppo_other_placements_do_not(void **state)
 {
     (void)state;
     double pi[3];
-    ppo_ends(KL_K3_LOSS, 1, pi);
+    ppo_ends("k3-loss", 1, pi);
     ends_near(pi, 0.566, 0.222, 0.213, 0.03);     /* another optimum */
-    ppo_ends(KL_K1_LOSS, 1, pi);
+    ppo_ends("k1-loss", 1, pi);
     assert_true(pi[0] > 0.9);                     /* no restraint */
-    ppo_ends(KL_K3_REWARD, 1, pi);
+    ppo_ends("k3-reward", 1, pi);
     assert_true(pi[0] > 0.9);
-    ppo_ends(KL_ABS_REWARD, 1, pi);
+    ppo_ends("abs-reward", 1, pi);
     ends_near(pi, 0.645, 0.355, 0.000, 0.04);
 }
 
