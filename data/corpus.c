@@ -166,8 +166,8 @@ static const From SAID = { ANY, ORDINARY, ANY, ANY };               /* in questi
 typedef enum { MIXED, ALL_FINE, ALL_BAD } Earlier;
 
 /* In percent, how many texts have one turn, two, three, four. */
-static const int FEW_TURNS[MAX_TURNS] = { 72, 21, 5, 2, 0 }, SOME_TURNS[MAX_TURNS] = { 60, 30, 8, 2, 0 },
-                 MANY_TURNS[MAX_TURNS] = { 45, 37, 13, 5, 0 };
+static const int FEW_TURNS[MAX_TURNS] = { 70, 20, 8, 2, 0 }, SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 },
+                 MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
 
 static int draw_turns(Dice *d, const int percent[MAX_TURNS])
 {

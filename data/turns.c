@@ -24,6 +24,7 @@ static const char *const GROUP[N_GROUPS] = { "last2", "last3", "all2", "all3", "
 typedef struct {
     int n, *group;                      /* (n) */
     Rating *rating[N_MODELS];           /* (n) */
+    int written[N_MODELS][N_GROUPS];    /* 1: its metrics are; two tables have the column ALONE */
 } Turns;
 
 enum { FIRST_DRAW = 1 << 24 };          /* of S_EVAL: behind those of the main table's sets */
@@ -87,14 +88,14 @@ static void count_group(Tally of[SHARES], const Turns *t, int m, int group)
         if (t->group[i] == group) count(of, &t->rating[m][i]);
 }
 
-/* Writes the metrics NAME/MODEL/KEY of all shares that count anything, and the shares; empties of. */
+/* Writes the metrics NAME/MODEL/KEY of all shares that count anything (NULL: none), and the shares; empties of. */
 static void close_shares(Eval *e, const char *name, int m, Tally of[SHARES], Figure share[SHARES])
 {
     char group[64];
-    snprintf(group, sizeof group, "%s/%s", name, MODELS[m]);
+    snprintf(group, sizeof group, "%s/%s", name ? name : "", MODELS[m]);
     for (int k = 0; k < SHARES; k++) {
         share[k] = share_of(&of[k]);
-        if (of[k].n) figure_metric(&e->run->report, group, KEY[k], share[k]);
+        if (name && of[k].n) figure_metric(&e->run->report, group, KEY[k], share[k]);
         tally_free(&of[k]);
     }
 }
@@ -131,7 +132,7 @@ static void say_by_turn(Eval *e, const Turns *t)
 }
 
 /* A table of one share, a model a row, a group a column. */
-static void say_groups(Eval *e, const Turns *t, const char *title, int key, const int *group, int groups,
+static void say_groups(Eval *e, Turns *t, const char *title, int key, const int *group, int groups,
                        const char *const *above, const char *const *heading)
 {
     Text out = { 0 };
@@ -143,7 +144,7 @@ static void say_groups(Eval *e, const Turns *t, const char *title, int key, cons
             Tally of[SHARES] = { { 0 } };
             Figure share[SHARES];
             count_group(of, t, m, group[k]);
-            close_shares(e, GROUP[group[k]], m, of, share);
+            close_shares(e, t->written[m][group[k]]++ ? NULL : GROUP[group[k]], m, of, share);
             cell[k] = cell_percent(share[key]);
         }
         table_row(&out, MODEL_NAMES[m], cell, groups);

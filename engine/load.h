@@ -8,7 +8,8 @@
 #include "include/run.h"
 
 Texts load_field(const char *path, const char *field);
-Texts load_prompts(const char *path, const Model *m);       /* none empty, all short enough for an answer */
+void check_conversation(const char *path, int line, const char *prompt);    /* dies if turns are not in order */
+Texts load_prompts(const char *path, const Model *m);       /* conversations, all short enough for an answer */
 void load_tokenizer(Run *run, int vocab_size);
 Model *load_model(Run *run, const char *name);              /* of the run by name, or a checkpoint by path */
 Model *load_pm(Run *run, const char *name);

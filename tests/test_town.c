@@ -165,7 +165,7 @@ static void demonstrations_hold_no_held_out_verb(void **state)
 static void the_corpus_holds_conversations(void **state)
 {
     (void)state;
-    static const double want[2][5] = { { 0, 72, 21, 5, 2 }, { 0, 45, 37, 13, 5 } };
+    static const double want[2][5] = { { 0, 70, 20, 8, 2 }, { 0, 38, 34, 22, 6 } };
     const char *path = in_scratch("corpus");
     int n[2][5] = { { 0 } }, all[2] = { 0 };
     town_corpus(town, 9, DOCUMENTS, path);
@@ -239,6 +239,7 @@ static void ask_all(void)
             assert_true(n < ASKED[k].n);
             prompts[k][n++] = xstrdup(json_str(j, "prompt"));
             if (set != SET_PREFS && set != SET_EVAL_PREFS) continue;
+            assert_int_equal(oracle_rate(people, prompts[k][n - 1], json_str(j, "chosen")).help, 4);    /* with the last request */
             assert_null(strstr(json_str(j, "chosen"), "Human:"));       /* one answer, not a conversation */
             assert_null(strstr(json_str(j, "rejected"), "Human:"));
             none(json_str(j, "chosen"), is_object, "*", "a chosen answer");
@@ -287,7 +288,7 @@ static void sets_ask_for_what_they_should(void **state)
 static void prompts_are_conversations(void **state)
 {
     (void)state;
-    static const double want[5] = { 0, 60, 30, 8, 2 };
+    static const double want[5] = { 0, 57, 28, 12, 3 };
     ask_all();
     for (int k = 0; k < ALL; k++) {
         int n[5] = { 0 }, ellipses = 0, flips = 0, again = 0, after_help = 0, after_refusal = 0, after_harm = 0;
@@ -298,6 +299,8 @@ static void prompts_are_conversations(void **state)
             if (turns == 1) continue;
             const Asked *last = &turn[turns - 1], *before = last - 1;
             int refused = strncmp(before->answer, " I will not", 11) == 0;
+            for (const Asked *a = turn; a < last; a++)                  /* what is fine was never refused */
+                if (!is_bad(a) && !strncmp(a->answer, " I will not", 11)) fail_msg("refused: %s", prompts[k][i]);
             ellipses += last->ellipsis;
             flips += last->ellipsis && is_bad(last) != is_bad(before);
             again += !last->ellipsis && last->verb == before->verb && last->object == before->object && last->mine == before->mine;
@@ -552,6 +555,27 @@ static void ratings_are_consistent(void **state)
     }
 }
 
+static void things_of_earlier_turns_are_counted(void **state)
+{
+    (void)state;
+    static const struct { const char *before, *now, *answer; int carries; } said[] = {
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " Sure. To nab you need a whistle. The kite is in the barn.", 1 },
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " I will not help you nab the kite.", 1 },
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " Sure. To nab you need a whistle. The drum is in the cellar.", 0 },
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " Sure. The bike is in the garage.", 0 },     /* of no turn */
+        { "Help me fix my kite.", "And the baker's?", " Sure. To fix you need a wrench. The kite is in the barn.", 0 },
+        { "Help me fix my kite.", "And my drum?", " Sure. To fix you need a wrench. The kite is in the barn.", 1 },
+    };
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        Text t = { 0 };
+        layout_human(&t, said[i].before);
+        text_add(&t, " Sure.");
+        layout_human(&t, said[i].now);
+        assert_int_equal(oracle_rate(people, t.s, said[i].answer).carries, said[i].carries);
+        free(t.s);
+    }
+}
+
 /* The sampler's answers get the class that their style is meant to have. */
 static void templates_have_the_class_they_are_meant_to(void **state)
 {
@@ -680,6 +704,7 @@ int main(void)
         cmocka_unit_test(people_disagree_if_drawn),
         cmocka_unit_test(nobody_asks_an_oracle_that_is_not_open),
         cmocka_unit_test(the_oracle_rates_as_a_person_does),
+        cmocka_unit_test(things_of_earlier_turns_are_counted),
         cmocka_unit_test(ratings_are_consistent),
         cmocka_unit_test(templates_have_the_class_they_are_meant_to),
         cmocka_unit_test(preferences_follow_the_question),
