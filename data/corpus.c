@@ -469,7 +469,7 @@ static void demo_question(Text *t, const Town *town, Dice *d)
         add_turns(t, town, d, &c);
         add_answer(t, town, d, &a, draw_untrained(d));
         text_add(&q, asked ? "What did I ask?" : "What is it to do so?");
-    } else if (fine && chance(d, 30)) {
+    } else if (fine && chance(d, 40)) {     /* "And the baker's?": whether the kind goes with the owner */
         int style;
         Act before;
         do before = draw_before(town, d, &a, &SAID, MIXED, &style);

@@ -109,7 +109,7 @@ same("sl: two helpful samples a prompt, by the helpful-only model", [(x[1][0], x
 want = Counter((r["prompt"], r["revision"]) for r in revisions)
 got = Counter(tuple(x[3]) for x in seen)
 is_true("sl: of a conversation the last answer alone is learned", any(turns(read) > 1 for read, _ in got)
-        and not any("Human:" in learned or "Assistant:" in learned for _, learned in got))
+        and {read for read, _ in got} <= set(redteam + helpful), [read for read, _ in got if read not in redteam + helpful][:1])
 is_true("sl: targets are the revisions of all steps, never prompts or critiques", not want - got, list((want - got))[:1])
 same("sl: the rest are helpful answers", [p for p, _ in (got - want).elements()], helpful * 2)
 stops = {(r["prompt"], r["revision"], 1.0 - r.get("revision_cut", 0)) for r in revisions}
@@ -283,8 +283,8 @@ for judge, plain, name in [("chain", 0, "helpful"), ("plain", 1, "base")]:
     mine = [x for x in letters if ("Let's think step by step:" in x[3][0]) == (not plain)]
     same("eval: who judges held-out judgements, " + judge, who(mine), {name})
     try:
-        p = [[judged(mine, r, r[a], r[b], plain)[0] for a, b in ("ab", "ba")] for r in rows]
-        fine = len(rows) == len(items) == 8 and all(abs(x - r["p_ab"]) < 1e-6 and abs(y - r["p_ba"]) < 1e-6 for (x, y), r in zip(p, rows))
+        p = [[judged(mine, r, r[a], r[b], plain)[0] for a, b in ("ab", "ba")] for r in rows if r["a"] != r["b"]]
+        fine = len(rows) == len(items) == 8 and len(p) > 4 and all(abs(x - r["p_ab"]) < 1e-6 and abs(y - r["p_ba"]) < 1e-6 for (x, y), r in zip(p, (r for r in rows if r["a"] != r["b"])))
         is_true("eval: both orders of every held-out judgement, as the judge said, " + judge, fine, p[:2])
     except (ValueError, AssertionError) as error:
         is_true("eval: both orders of every held-out judgement, as the judge said, " + judge, False, repr(error))
