@@ -43,7 +43,8 @@ JsonLines *json_open(const char *path)
     return json_read(data, size, path);
 }
 
-JsonLines *json_read(char *data, size_t size, const char *path) {
+JsonLines *json_read(char *data, size_t size, const char *path)
+{
     JsonLines *j = xcalloc(1, sizeof *j);
     j->path = xstrdup(path);
     j->data = data;
@@ -199,6 +200,8 @@ static char *next_string(JsonLines *j, int *is_name)
             text_add(&j->open, "%c", *j->at++);
             j->wanted = c == '{' ? NAME_OR_END : VALUE_OR_END;
         } else {
+            if (!c || !strchr("\"-0123456789tfn", c))
+                broken(j, "this is not JSON: expected a value");
             j->wanted = COMMA_OR_END;
             *is_name = 0;
             if (c == '"') return parse_string(j);
@@ -225,6 +228,8 @@ const char *json_walk(JsonLines *j, int *depth, int *is_name)
     }
     const char *s = next_string(j, is_name);
     if (s && utf8_bad(s)) broken(j, "not UTF-8 text");
+    if (!s && (*j->at == ']' || *j->at == '}'))
+        broken(j, "a bracket is closed that was not opened");
     if (!s && *j->at) broken(j, "something follows the value");
     *depth = (int)j->open.n;
     return s;

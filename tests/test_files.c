@@ -409,7 +409,7 @@ static void walks(void **state)
                                { "[[\"a\"]", "1: bracket without its end" },
                                { "", "1: expected a value" },
                                { "\n[\"\xFF\"]", "2: not UTF-8" },
-                               { "[\"a\"]]", "1: something follows" },
+                               { "[\"a\"]]", "1: a bracket is closed that was not opened" },
                                { "[\"\xEF\xBB\xBF\", \xEF\xBB\xBF]", "1: expected a value" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *path = in_scratch("walked.json");
