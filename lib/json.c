@@ -174,8 +174,8 @@ static void close_bracket(JsonLines *j)
     j->wanted = COMMA_OR_END;
 }
 
-/* The next string of a value, a name or a text, or NULL once the value is whole. j->wanted says what
- * may come next; it is VALUE, and no bracket is open, at the value's beginning. */
+/* The next string of a value, a name or a text, or NULL once the value is whole. j->wanted says
+ * what may come next; at the value's beginning it is VALUE, and no bracket is open. */
 static char *next_string(JsonLines *j, int *is_name)
 {
     for (;;) {
