@@ -166,9 +166,9 @@ static int parse_word(JsonLines *j, const char *word)
 
 static void close_bracket(JsonLines *j)
 {
-    char opened = j->open.n ? j->open.s[j->open.n - 1] : 0;
-    if (!opened || *j->at != (opened == '{' ? '}' : ']'))
-        broken(j, opened == '{' ? "expected , or }" : "expected , or ]");
+    char opened = j->open.s[j->open.n - 1];
+    if (!strchr("]}", *j->at)) broken(j, "a comma is missing");
+    if (*j->at != (opened == '{' ? '}' : ']')) broken(j, "brackets that cross");
     j->at++;
     j->open.n--;
     j->wanted = COMMA_OR_END;
@@ -183,11 +183,13 @@ static char *next_string(JsonLines *j, int *is_name)
         char c = *j->at;
         if (j->wanted == COMMA_OR_END && j->open.n == 0) return NULL;
         if (!c && j->open.n) broken(j, "bracket without its end");
+        int closes = c == ']' || c == '}';
+        if (closes && (j->wanted == VALUE || j->wanted == NAME))
+            broken(j, "nothing stands before the bracket's end");
         if (j->wanted == COMMA_OR_END && c == ',') {
             j->at++;
             j->wanted = j->open.s[j->open.n - 1] == '{' ? NAME : VALUE;
-        } else if (j->wanted == COMMA_OR_END || (j->wanted == NAME_OR_END && c == '}')
-                   || (j->wanted == VALUE_OR_END && c == ']')) {
+        } else if (closes || j->wanted == COMMA_OR_END) {
             close_bracket(j);
         } else if (j->wanted == NAME || j->wanted == NAME_OR_END) {
             char *s = parse_string(j);
