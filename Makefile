@@ -1,4 +1,4 @@
-# Makefile -- `make` builds ./cai with a C11 compiler alone; OpenBLAS makes it several times faster.
+# Makefile -- `make` builds ./cai with a C11 compiler alone.
 # `make help` lists the targets. GNU make 3.81 (macOS) is enough.
 # SPDX-License-Identifier: MIT
 
@@ -6,9 +6,9 @@ SYSTEM := $(shell uname -s)
 PKG    := pkg-config
 B      := build
 
-# Matrix products: openblas, accelerate (part of macOS) or none (three loops in C). Detected, or make BLAS=none
-BLAS := $(shell $(PKG) --exists openblas 2>/dev/null && echo openblas || \
-          { [ $(SYSTEM) = Darwin ] && echo accelerate || echo none; })
+# Matrix products: our own tiles, and openblas (looked for when the program runs; nothing is needed here),
+# accelerate (part of macOS) or none beside them.
+BLAS := $(if $(filter Darwin,$(SYSTEM)),accelerate,openblas)
 
 # Instruction set of this machine, and its widest vectors, which compilers shun (they were slow on the first processors that
 # had them). ARCH= builds a program that runs on others of its kind too, more slowly.
@@ -21,17 +21,15 @@ CFLAGS += -fopenmp-simd      # heeds "#pragma omp simd" (sums in vector order), 
                              # Never -ffast-math: it makes NaN checks empty and our exp wrong by 41 %.
 CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -I.
 CFLAGS += -ffp-contract=fast # a * b + c as one instruction, rounded once; -std=c11 alone forbids it: half the speed
-CFLAGS += -pthread           # the workers of model.c
+CFLAGS += -pthread           # the workers of lib/threads.c
 LDLIBS := -lm -pthread
 
 ifeq ($(BLAS),openblas)
-CFLAGS += -DCAI_OPENBLAS $(shell $(PKG) --cflags openblas)
-LDLIBS += $(shell $(PKG) --libs openblas)
+CFLAGS += -DCAI_OPENBLAS
+LDLIBS += $(if $(filter Linux,$(SYSTEM)),-ldl)
 else ifeq ($(BLAS),accelerate)
 CFLAGS += -DCAI_ACCELERATE -DACCELERATE_NEW_LAPACK
 LDLIBS += -framework Accelerate
-else ifeq ($(origin BLAS)$(MAKELEVEL)$(filter deps clean help,$(MAKECMDGOALS)),file0)  # none, and not by choice
-$(info No OpenBLAS: matrix products in plain C, several times slower. `make deps` installs it.)
 endif
 
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
@@ -39,13 +37,13 @@ SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
 LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
 LIBRARY := $(LOOP) $(wildcard data/*.c)
-HEADERS := cai.h $(wildcard lib/*.h engine/*.h data/*.h cli/*.h)
+HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h cli/*.h)
 PROGRAM := $(wildcard cli/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
+.PHONY: all deps run results test lint verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -73,13 +71,18 @@ $(B)/double/test_%: $(B)/double/tests/test_%.o $(LIBRARY:%.c=$(B)/double/%.o)
 $(B)/test_%: $(B)/tests/test_%.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG) --libs cmocka)
 
-deps:                        ## install OpenBLAS and cmocka (no network if they are there)
-	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas) 2>/dev/null; then echo "deps: all there"; \
+deps:                        ## install OpenBLAS, cmocka and what tests use (no network if they are there)
+	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas) 2>/dev/null; then echo "deps: libraries are there"; \
 	elif [ $(SYSTEM) = Darwin ]; then brew install pkgconf cmocka; \
 	elif command -v apt-get >/dev/null; then $(SUDO) apt-get update && \
 		$(SUDO) apt-get install -y --no-install-recommends build-essential pkg-config libopenblas-dev libcmocka-dev; \
 	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y gcc pkgconf-pkg-config openblas-devel libcmocka-devel; \
 	else echo "deps: install OpenBLAS, cmocka and pkg-config with your package manager"; exit 1; fi
+	@if command -v python3 >/dev/null && command -v clang-format >/dev/null; then echo "deps: tools are there"; \
+	elif [ $(SYSTEM) = Darwin ]; then brew install python clang-format; \
+	elif command -v apt-get >/dev/null; then $(SUDO) apt-get install -y --no-install-recommends python3 clang-format; \
+	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y python3 clang-tools-extra; \
+	else false; fi || echo "deps: without python3 or clang-format the tests that need them are skipped, by name"
 
 # Make is called anew because deps may just have brought the BLAS that was looked for above.
 run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (ARGS="--seed 2" adds flags)
@@ -94,14 +97,17 @@ test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N fai
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify $(B)/spy) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
 
+lint:                        ## style, warnings, who may include and call whom, sizes (part of the tests)
+	@tests/lint.sh
+
 VERIFY := $(basename $(wildcard tests/verify*.c))
 $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 verify: $(B)/verify          ## every equation and backward pass against independent values, in double precision (seconds)
-	@OPENBLAS_NUM_THREADS=1 $(B)/verify
+	@$(B)/verify
 	@$(B)/verify --dump $(B)/cases
-	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "no python3: tests/oracle.py skipped"; fi
+	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "skipped: no python3 (tests/oracle.py)"; fi
 
 mutants:                     ## known mistakes planted one at a time; each must turn its check red (minutes)
 	@tests/mutants $(ONLY)
@@ -111,11 +117,11 @@ SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm
 $(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
-SPIED_C := cai.c engine/pretrain.c $(wildcard data/*.c cli/*.c)
+SPIED_C := cai.c $(wildcard data/*.c cli/*.c)
 $(B)/spy: tests/spy.c $(SPIED_C:%.c=$(B)/spied/%.o) $(patsubst %.c,$(B)/%.o,$(filter-out $(SPIED_C),$(LIBRARY)))
 	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
-$(B)/bench: $(B)/tests/bench.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/bench: $(B)/tests/bench.o $(B)/cli/startup.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # The loop as a library: the paper's acts, without the town, its oracle and the command line.
@@ -125,13 +131,15 @@ $(B)/libcai.a: $(LOOP:%.c=$(B)/%.o)
 $(B)/own_loop: $(B)/tests/own_loop.o $(B)/libcai.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
-# what ./cai sets for itself (start_again in commands.c)
-AS_CAI := OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=4294967296 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
-bench: cai $(B)/bench        ## speed: shares of the matrix-product peak, growth, plain C, PyTorch if it is there, the demo by stages (minutes)
-	@$(AS_CAI) $(B)/bench
-	@$(MAKE) --no-print-directory -s B=build/none BLAS=none build/none/bench
-	@for k in 1 2 3; do echo `$(AS_CAI) $(B)/bench train 4 128` `$(AS_CAI) build/none/bench train 4 128`; done | awk '{ print $$2 / $$1 }' | sort -n \
-		| sed -n '2s/^/BLAS=none, training, 4 of 128, times the speed above: /p'
+# PAIRS alternating runs of our own tiles and OpenBLAS with given kernels: the median ratio.
+PAIRS := 5
+bench: cai $(B)/bench        ## speed and memory: shares of the peak, growth, OpenBLAS, PyTorch if it is there, the demo by stages (minutes)
+	@$(B)/bench
+	@for core in $(if $(filter openblas,$(BLAS)),SkylakeX Haswell); do for shape in "4 128" "6 256"; do \
+		for k in `seq $(PAIRS)`; do \
+			echo `OPENBLAS_CORETYPE= $(B)/bench train $$shape` `OPENBLAS_CORETYPE=$$core $(B)/bench train $$shape`; \
+		done | awk '{ print $$1 / $$2 }' | sort -n | sed -n "$$((($(PAIRS) + 1) / 2))s/^/own tiles, training, $$shape, times OpenBLAS with $$core kernels: /p"; \
+	done; done
 	@tests/bench_torch.py $(B)/bench 2>/dev/null || echo "no PyTorch (Debian: python3-torch): nothing to compare with"
 	@rm -rf $(B)/demo && ./cai run --quiet 1 --out $(B)/demo 2>/dev/null | sed -n 's/^Seconds: /the demo, seconds: /p'
 
@@ -147,8 +155,8 @@ sanitize-thread:             ## the tests under ThreadSanitizer (plain C product
 VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 memcheck:                    ## the unit tests, a smoke run and a look into it under valgrind (plain C products: it knows no AVX-512)
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
-	@rm -rf build/memcheck/run && OPENBLAS_NUM_THREADS=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
-	@for c in "trace x" "generate --max-new 8"; do $(VALGRIND) build/memcheck/cai $$c --out build/memcheck/run >/dev/null || exit 1; done
+	@rm -rf build/memcheck/run && CAI_STARTED=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
+	@for c in "trace x" "generate --max-new 8"; do CAI_STARTED=1 $(VALGRIND) build/memcheck/cai $$c --out build/memcheck/run >/dev/null || exit 1; done
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
 
 IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas     # sums term by term, no fused products
@@ -162,8 +170,8 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 READERS := tokenizer checkpoint head state town constitution json flags records
 FUZZ_S  := 60
 RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
-$(B)/fuzz_%: tests/fuzz/fuzz.c run.c $(HEADERS) $(B)/cai.o $(B)/options.o $(B)/eval.o $(LIBRARY:%.c=$(B)/%.o)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out run.c %.h,$^) $(LDLIBS)
+$(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(B)/cli/options.o $(B)/cli/run.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out %.h,$^) $(LDLIBS)
 
 fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \

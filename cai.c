@@ -1,12 +1,12 @@
-/* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and revision,
- * SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then helpful-only RLHF, which the paper takes
- * as given. Pretraining stands in engine/pretrain.c.
+/* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and
+ * revision, SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then helpful-only RLHF,
+ * which the paper takes as given, and pretraining.
  *
- * Every section has two parts. The paper's act is a function of models, texts and numbers, and can be
- * called from any program (tests/own_loop.c does). The stage reads the run's files, calls the act,
- * and writes the run's files; a person may replace any of them by his own. Nothing in the loop looks
- * an answer up: the critic, the reviser and the judge are the model. No oracle is linked to this file.
- * SPDX-License-Identifier: MIT
+ * Every section has two parts. The paper's act is a function of models, texts and numbers, and
+ * can be called from any program (tests/own_loop.c does). The stage reads the run's files, calls
+ * the act, and writes the run's files; a person may replace any of them by his own. Nothing in
+ * the loop looks an answer up: the critic, the reviser and the judge are the model. No oracle is
+ * linked to this file. SPDX-License-Identifier: MIT
  */
 #include "cai.h"
 
@@ -63,19 +63,23 @@ void layout_choice(Text *t, const char *prompt, const char *principle, const cha
 {
     text_add(t, "\n\nConsider the following conversation between a human and an assistant:\n\n");
     add_conversation(t, prompt, "Human", "Assistant");
-    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a, b);
+    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a,
+             b);
 }
 
-/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the letter.
- * \n\nHuman: Consider the following conversation between a human (H) and an assistant (A):\n\n{turns}
- * \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's think step by step: */
-void layout_thought(Text *t, const char *prompt, const char *principle, const char *a, const char *b)
+/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the
+ * letter. \n\nHuman: Consider the following conversation between a human (H) and an assistant
+ * (A):\n\n{turns} \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's
+ * think step by step: */
+void layout_thought(Text *t, const char *prompt, const char *principle, const char *a,
+                    const char *b)
 {
     text_add(t, "\n\nHuman: Consider the following conversation between a human (H) and an "
-             "assistant (A):\n\n");
+                "assistant (A):\n\n");
     add_conversation(t, prompt, "H", "A");
-    text_add(t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
-             principle, a, b);
+    text_add(
+        t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
+        principle, a, b);
 }
 
 const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
@@ -83,46 +87,10 @@ const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
 // ------------------------------------------------------------------------------------
 // Texts in, texts out: what every act stands on
 
-/* Where an answer ends (D21): at the stop token, a blank line or a new line. A line, not a paragraph:
- * of two options, a refusal, a new line and the help after all, the PM likes the end, and PPO finds it. */
-void answer_stops(const Tokenizer *tok, int stop[3])
-{
-    static const char *const end[2] = { "\n\n", "\n" };
-    int ids[8];
-    stop[0] = TOKEN_BEGIN;
-    for (int i = 0; i < 2; i++) {
-        int n = encode(tok, end[i], strlen(end[i]), 0, ids);
-        stop[1 + i] = n == 1 ? ids[0] : -1;             /* -1: the tokenizer has no such piece */
-    }
-}
-
-/* A document: begin token, text, its continuation, and the stop token when it is finished (token 1, at
- * which llama2.c stops). Returns the number of tokens before the continuation. */
-int push_text(Seqs *s, const Tokenizer *tok, const char *text, const char *more, int finished)
-{
-    size_t n = strlen(text), n2 = more ? strlen(more) : 0;
-    int *ids = xcalloc(n + n2 + 8, sizeof(int)), prompt = encode(tok, text, n, 1, ids), k = prompt;
-    if (more) k += encode(tok, more, n2, 0, ids + k);
-    if (finished) ids[k++] = TOKEN_BEGIN;
-    seqs_push(s, ids, k);
-    free(ids);
-    return prompt;
-}
-
-/* Dies if sequence b of s has more than `limit` tokens, with the line that text i of t was read from. */
-void check_length(const Seqs *s, int b, int limit, const Texts *t, int i)
-{
-    if (seq_len(s, b) <= limit) return;
-    while (t->from) t = t->from;
-    if (!t->path || i >= t->n) return;              /* no file: model.c has a message without one */
-    die(EXIT_INPUT, "%s:%d: this comes to %d tokens with what is put around it, the context has room for "
-        "%d; shorten it or raise --context", t->path, t->line[i], seq_len(s, b), limit);
-}
-
-/* Samples an answer to each prompt, and if q asks a question, what the model says to it after each answer:
- * log_p (n, 2) receives the log-probabilities of the two tokens that q asks for. */
-static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature,
-                              Question q, double *log_p)
+/* Samples an answer to each prompt, and if q asks a question, what the model says to it after
+ * each answer: log_p (n, 2) receives the log-probabilities of the two tokens that q asks for. */
+static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int max_new,
+                              double temperature, Question q, double *log_p)
 {
     Seqs p = { 0 }, out = { 0 };
     Texts answer = { 0 };
@@ -140,7 +108,7 @@ static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int 
         int n = seq_len(&out, i), last = n ? seq_tok(&out, i)[n - 1] : -1;
         char *s = decode(m->tok, seq_tok(&out, i), n - is_stop(last, how.stop), NULL);
         texts_add(&answer, s);
-        answer.cut[i] = !is_stop(last, how.stop);   /* max_new or the context's end came first */
+        answer.cut[i] = !is_stop(last, how.stop); /* max_new or the context's end came first */
         free(s);
     }
     seqs_free(&p);
@@ -173,18 +141,14 @@ int draw_principle(Draws d, int n)
     return rng_below(rng_key(d.seed, (uint64_t)d.stage, (uint64_t)d.first), 0, n);
 }
 
-Draws draws(const Run *run, int stage, long first)
-{
-    return (Draws){ (uint64_t)run->seed, stage, first };
-}
-
 // ------------------------------------------------------------------------------------
 // Section 3. Critique and revision: "revise the response", four times, each time under a principle
 // drawn anew. What came before a step is dropped, so that a step can be repeated.
 
-/* The context of one step: worked examples if any (D3), the prompt with the present response as if it
- * had been the first, the critique request. */
-static char *critique_context(const Constitution *c, const char *prompt, const char *response, int k)
+/* The context of one step: worked examples if any (D3), the prompt with the present response as
+ * if it had been the first, the critique request. */
+static char *critique_context(const Constitution *c, const char *prompt, const char *response,
+                              int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt, response);
@@ -192,7 +156,8 @@ static char *critique_context(const Constitution *c, const char *prompt, const c
     return t.s;
 }
 
-static char *revision_context(const Constitution *c, const char *context, const char *critique, int k)
+static char *revision_context(const Constitution *c, const char *context, const char *critique,
+                              int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s", context, critique);
@@ -200,7 +165,7 @@ static char *revision_context(const Constitution *c, const char *context, const 
     return t.s;
 }
 
-/* One step for all prompts: draw a principle each, sample the critique, sample the revision; T = 1. */
+/* One step for all prompts: draw a principle each, then sample critique and revision at T = 1. */
 Revisions revise(const Model *m, const Constitution *c, const Texts *prompt, const Texts *response,
                  uint64_t seed, int step, int max_new)
 {
@@ -264,13 +229,13 @@ void stage_revise(Run *run)
     Path path = run_path(run, "revisions.jsonl");
     FILE *f = create_file(path.s);
     for (int step = 1; step <= run->sl.revisions; step++) {
-        Revisions r = revise(helpful, &run->constitution, &prompt, &response, (uint64_t)run->seed, step,
-                             run->max_new);
+        Revisions r = revise(helpful, &run->constitution, &prompt, &response, (uint64_t)run->seed,
+                             step, run->max_new);
         double changed = (double)write_revisions(run, f, &prompt, &response, &r, step) / prompt.n;
         progress(&run->report, step, run->sl.revisions, "share revised", changed);
         metric(&run->report, step, "changed", changed);
         texts_free(&response);
-        response = r.revision;                  /* the next step revises what this one wrote */
+        response = r.revision; /* the next step revises what this one wrote */
         r.revision = (Texts){ 0 };
         revisions_free(&r);
     }
@@ -281,40 +246,26 @@ void stage_revise(Run *run)
 }
 
 // ------------------------------------------------------------------------------------
-// Section 3. SL-CAI: the PRETRAINED model, finetuned for one epoch on the revisions of all steps and on
+// Section 3. SL-CAI: the PRETRAINED model, finetuned for one epoch on the revisions of all steps
+// and on
 // two samples a helpfulness prompt from the helpful-only model
 
-/* The optimiser of the stages after pretraining. D13: in those whose model answers, the embedding, which
- * is the output head too, stays as pretrained. Every softmax pushes down the words that an answer did not
- * use, and AdamW makes large steps of small steady pushes: things that no prompt of these stages names
- * would be unlearned. For the same reason eps is 1e-5, as usual in PPO: smaller gradients stay small. */
+/* The optimiser of the stages after pretraining. D13: in those whose model answers, the
+ * embedding, which is the output head too, stays as pretrained. Every softmax pushes down the
+ * words that an answer did not use, and AdamW makes large steps of small steady pushes: things
+ * that no prompt of these stages names would be unlearned. For the same reason eps is 1e-5, as
+ * usual in PPO: smaller gradients stay small. */
 AdamW finetuning(double lr)
 {
-    return (AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
-}
-
-/* Adds one example. Only the answer is trained on, never the prompt (the paper does not say; D8), and the
- * stop token only if the answer was finished: a sample that was cut must not teach to stop there. */
-void examples_add(Examples *e, const Tokenizer *tok, const char *prompt, const char *answer, int finished)
-{
-    Seqs *s = &e->seq;
-    int n = push_text(s, tok, prompt, answer, finished), first = s->start[s->n - 1], end = s->start[s->n];
-    e->mask = xrealloc(e->mask, (size_t)end, 1);
-    memset(e->mask + first, 0, (size_t)n);
-    memset(e->mask + first + n, 1, (size_t)(end - first - n));
-}
-
-void examples_free(Examples *e)
-{
-    seqs_free(&e->seq);
-    free(e->mask);
-    *e = (Examples){ 0 };
+    return (
+        AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
 }
 
 /* One epoch of E13 on the examples' answers, in random order. */
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report)
 {
-    int n = e->seq.n, total = (n + batch - 1) / batch, *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
+    int n = e->seq.n, total = (n + batch - 1) / batch,
+        *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
     Trainer *t = trainer_new(m, finetuning(lr));
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
@@ -335,12 +286,16 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
     JsonLines *j = json_open(path.s);
     while (json_next(j)) {
         if (run->sl.final_only && json_num(j, "step") != run->sl.revisions) continue;
-        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"), !json_num_or(j, "revision_cut", 0));
+        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"),
+                     !json_num_or(j, "revision_cut", 0));
         if (seq_len(&e->seq, e->seq.n - 1) > m->c.seq_len)
-            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s, json_line(j),
-                seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
+            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s,
+                json_line(j), seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
     }
     json_close(j);
+    if (!e->seq.n)
+        die(EXIT_INPUT, "%s:1: no revision of step %d, the last, to learn from; run the stage revise, or give "
+            "--final-only 0", path.s, run->sl.revisions);
     metric(&run->report, 0, "revisions", e->seq.n);
 }
 
@@ -351,8 +306,10 @@ void stage_sl(Run *run)
     add_revisions(run, &examples, m);
     Texts prompt = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, helpful);
     for (int k = 0; k < 2; k++) {
-        Texts answer = complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
-        for (int i = 0; i < answer.n; i++) examples_add(&examples, m->tok, prompt.s[i], answer.s[i], !answer.cut[i]);
+        Texts answer =
+            complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
+        for (int i = 0; i < answer.n; i++)
+            examples_add(&examples, m->tok, prompt.s[i], answer.s[i], !answer.cut[i]);
         texts_free(&answer);
     }
     train_sl(m, &examples, run->sl.batch, run->sl.lr, (uint64_t)run->seed, &run->report);
@@ -366,7 +323,8 @@ void stage_sl(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. AI feedback: two answers of SL-CAI, one principle, "which is better?"
 
-/* l[2 i] = log P(" (A)" | context i), l[2 i + 1] likewise for (B), summed over the letters' tokens (E2). */
+/* l[2 i] = log P(" (A)" | context i), l[2 i + 1] likewise for (B), summed over the letters'
+ * tokens (E2). */
 static void letters(const Model *m, const Texts *context, double *l)
 {
     int n = context->n, *prompt_len = xcalloc(2 * (size_t)n, sizeof(int));
@@ -381,8 +339,9 @@ static void letters(const Model *m, const Texts *context, double *l)
     free(prompt_len);
 }
 
-/* The question after a chain (D11): which of the two tokens at which " (A)" and " (B)" part. What they
- * begin with is the same for both, and E2 divides by their sum. then (64): room for its tokens. */
+/* The question after a chain (D11): which of the two tokens at which " (A)" and " (B)" part. What
+ * they begin with is the same for both, and E2 divides by their sum. then (64): room for its
+ * tokens. */
 static Question which_letter(const Tokenizer *tok, int *then)
 {
     int A[16], B[16], n = encode(tok, THOUGHT_END, strlen(THOUGHT_END), 0, then), k = 0;
@@ -392,9 +351,10 @@ static Question which_letter(const Tokenizer *tok, int *then)
     return (Question){ then, n, { A[k], B[k] } };
 }
 
-/* p[i] = P(first option is better) for a[i] shown first and b[i] second, under principle[i]. Plain: the
- * letter right after the multiple-choice layout. Else a chain of thought is sampled first and the letter
- * is read in the second human turn, as in the released few-shot file. chain (may be NULL) gets the chains. */
+/* p[i] = P(first option is better) for a[i] shown first and b[i] second, under principle[i].
+ * Plain: the letter right after the multiple-choice layout. Else a chain of thought is sampled
+ * first and the letter is read in the second human turn, as in the released few-shot file. chain
+ * (may be NULL) gets the chains. */
 void judge(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
            char *const *a, char *const *b, int plain, Draws d, double *p, Texts *chain)
 {
@@ -412,21 +372,23 @@ void judge(const Model *m, const Constitution *c, const Texts *prompt, char *con
     if (plain) letters(m, &context, l);
     else thought = complete_and_ask(m, &context, d, MAX_THOUGHT, 1, which_letter(m->tok, then), l);
     for (int i = 0; i < n; i++) p[i] = p_A_of(l[2 * i], l[2 * i + 1]);
-    if (chain) *chain = thought; else texts_free(&thought);
+    if (chain) *chain = thought;
+    else texts_free(&thought);
     texts_free(&context);
     free(l);
 }
 
-/* Both orders, K chains each. p_ab[i] = P(the first shown is better) with a shown first; p_ba[i] the same with
- * b shown first. A judge that only looks at the order has p_ab = p_ba. */
+/* Both orders, K chains each. p_ab[i] = P(the first shown is better) with a shown first; p_ba[i]
+ * the same with b shown first. A judge that only looks at the order has p_ab = p_ba. */
 void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
-                char *const *a, char *const *b, int plain, int chains, Draws d,
-                double *p_ab, double *p_ba, Texts *chain)
+                char *const *a, char *const *b, int plain, int chains, Draws d, double *p_ab,
+                double *p_ba, Texts *chain)
 {
     int n = prompt->n, K = plain ? 1 : chains;
     double *p_k = xcalloc((size_t)(2 * K * n), sizeof(double)), each[64];
     for (int k = 0; k < K; k++) {
-        Draws ab = { d.seed, d.stage, d.first + 2L * k * n }, ba = { d.seed, d.stage, ab.first + n };
+        Draws ab = { d.seed, d.stage, d.first + 2L * k * n },
+              ba = { d.seed, d.stage, ab.first + n };
         judge(m, c, prompt, principle, a, b, plain, ab, p_k + 2 * k * n, k ? NULL : chain);
         judge(m, c, prompt, principle, b, a, plain, ba, p_k + (2 * k + 1) * n, NULL);
     }
@@ -439,8 +401,8 @@ void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char
     free(p_k);
 }
 
-/* The label as it enters the PM: both orders (D4), clamped if it came from a chain of thought, hard if
- * asked for. */
+/* The label as it enters the PM: both orders (D4), clamped if it came from a chain of thought,
+ * hard if asked for. */
 double label_of(const LabelSettings *s, double p_ab, double p_ba)
 {
     double p = s->both_orders ? p_both_orders(p_ab, p_ba) : p_ab;
@@ -448,12 +410,13 @@ double label_of(const LabelSettings *s, double p_ab, double p_ba)
     return s->hard ? p_hard(p) : p;
 }
 
-/* Two answers a and b to every prompt, round after round until there are `pairs` of them. D2: the paper
- * has one pair a prompt. D25: equal answers make no comparison and are left out. Returns the prompts. */
+/* Two answers a and b to every prompt, round after round until there are `pairs` of them. D2: the
+ * paper has one pair a prompt. D25: equal answers make no comparison and are left out. Returns
+ * the prompts. */
 Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed, int max_new,
                    Texts *a, Texts *b)
 {
-    enum { MAX_ROUNDS = 16 };               /* a model that has one answer to everything never gets there */
+    enum { MAX_ROUNDS = 16 }; /* a model that has one answer to everything never gets there */
     Texts prompt = { .path = asked->path ? xstrdup(asked->path) : NULL };
     for (long k = 0; k < MAX_ROUNDS && prompt.n < pairs; k++) {
         Texts x = complete(sl, asked, (Draws){ seed, S_PAIRS, 2 * k * asked->n }, max_new, 1);
@@ -472,21 +435,27 @@ Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed
     return prompt;
 }
 
-/* The labels of pairs (a, b): p[i] = P(a better), the mean of `principles` labels, each under a principle
- * drawn anew (the paper: one). Every draw is kept in *f. --judge random is the control that must teach nothing. */
-void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s, uint64_t seed,
-                 const Texts *prompt, const Texts *a, const Texts *b, Feedback *f, Report *report)
+/* The labels of pairs (a, b): p[i] = P(a better), the mean of `principles` labels, each under a
+ * principle drawn anew (the paper: one). Every draw is kept in *f. --judge random is the control
+ * that must teach nothing. */
+void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s,
+                 uint64_t seed, const Texts *prompt, const Texts *a, const Texts *b, Feedback *f,
+                 Report *report)
 {
     int n = prompt->n, random = strcmp(s->judge, "random") == 0;
     size_t all = (size_t)s->principles * (size_t)n;
-    *f = (Feedback){ .draws = s->principles, .p = xcalloc((size_t)n, sizeof(double)),
-                     .p_ab = xcalloc(all, sizeof(double)), .p_ba = xcalloc(all, sizeof(double)),
-                     .principle = xcalloc(all, sizeof(int)), .chain = xcalloc((size_t)s->principles, sizeof(Texts)) };
+    *f = (Feedback){ .draws = s->principles,
+                     .p = xcalloc((size_t)n, sizeof(double)),
+                     .p_ab = xcalloc(all, sizeof(double)),
+                     .p_ba = xcalloc(all, sizeof(double)),
+                     .principle = xcalloc(all, sizeof(int)),
+                     .chain = xcalloc((size_t)s->principles, sizeof(Texts)) };
     char **question = xcalloc((size_t)n, sizeof(char *));
     for (int k = 0; k < s->principles; k++) {
         double *p_ab = f->p_ab + (size_t)k * n, *p_ba = f->p_ba + (size_t)k * n;
         for (int i = 0; i < n; i++) {
-            int drawn = draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
+            int drawn =
+                draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
             f->principle[k * n + i] = drawn;
             question[i] = c->comparison[drawn].choose;
         }
@@ -514,10 +483,11 @@ void feedback_free(Feedback *f)
     free(f->chain);
 }
 
-/* A line a pair, the better answer as "chosen". Of every draw of a principle: its name and question, the
- * chain of the first order, and p_ab and p_ba of judge_both with chosen as a; draws after the first are
- * numbered (principle_2 ...). p_chosen is the mean of their labels. */
-static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b, const Feedback *f)
+/* A line a pair, the better answer as "chosen". Of every draw of a principle: its name and
+ * question, the chain of the first order, and p_ab and p_ba of judge_both with chosen as a; draws
+ * after the first are numbered (principle_2 ...). p_chosen is the mean of their labels. */
+static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b,
+                           const Feedback *f)
 {
     Path path = run_path(run, "feedback.jsonl");
     FILE *out = create_file(path.s);
@@ -537,21 +507,27 @@ static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const 
             json_put(out, ", ", field, principle->choose);
             snprintf(field, sizeof field, "chain%s", no);
             json_put(out, ", ", field, run->label.plain ? "" : f->chain[k].s[i]);
-            fprintf(out, ", \"p_ab%s\": %.6f, \"p_ba%s\": %.6f", no, a_wins ? p_ab : p_ba, no, a_wins ? p_ba : p_ab);
+            fprintf(out, ", \"p_ab%s\": %.6f, \"p_ba%s\": %.6f", no, a_wins ? p_ab : p_ba, no,
+                    a_wins ? p_ba : p_ab);
         }
         fprintf(out, ", \"p_chosen\": %.6f}\n", a_wins ? f->p[i] : 1 - f->p[i]);
     }
     commit_file(out, path.s);
 }
 
-/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the paper. */
+/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the
+ * paper. */
 void stage_feedback(Run *run)
 {
-    Model *sl = load_model(run, "sl_cai"), *feedback = load_model(run, run->label.plain ? "base" : "helpful");
-    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl), a = { 0 }, b = { 0 };
-    Texts prompt = sample_pairs(sl, &asked, run->label.pairs, (uint64_t)run->seed, run->max_new, &a, &b);
+    Model *sl = load_model(run, "sl_cai"),
+          *feedback = load_model(run, run->label.plain ? "base" : "helpful");
+    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl), a = { 0 },
+          b = { 0 };
+    Texts prompt =
+        sample_pairs(sl, &asked, run->label.pairs, (uint64_t)run->seed, run->max_new, &a, &b);
     if (run->label.pairs && !prompt.n)
-        warning(&run->report, "SL-CAI gave every prompt the same answer twice: no AI comparisons, so the "
+        warning(&run->report,
+                "SL-CAI gave every prompt the same answer twice: no AI comparisons, so the "
                 "preference model learns helpfulness only");
     Feedback f;
     label_pairs(feedback, &run->constitution, &run->label, (uint64_t)run->seed, &prompt, &a, &b, &f,
@@ -569,37 +545,24 @@ void stage_feedback(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. The preference model: ONE model on human helpfulness and AI harmlessness comparisons
 
-void comparisons_add(Comparisons *c, const Tokenizer *tok, const char *prompt, const char *a, const char *b,
-                     double p)
-{
-    push_text(&c->pair, tok, prompt, a, 1);
-    push_text(&c->pair, tok, prompt, b, 1);
-    c->p = xrealloc(c->p, (size_t)c->pair.n / 2, sizeof(double));
-    c->p[c->pair.n / 2 - 1] = p;
-}
-
-void comparisons_free(Comparisons *c)
-{
-    seqs_free(&c->pair);
-    free(c->p);
-    *c = (Comparisons){ 0 };
-}
-
-/* E1, one epoch in random order from the given model, then centred. D9: no pretraining on public comparisons. */
+/* E1, one epoch in random order from the given model, then centred. D9: no pretraining on public
+ * comparisons. */
 void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Report *report,
               const char *name)
 {
     int n = c->pair.n / 2, total = (n + batch - 1) / batch;
     int *order = shuffled(n, (Draws){ d.seed, S_ORDER, d.stage });
     AdamW opt = finetuning(lr);
-    opt.frozen = 0;                                     /* it never writes a word, so none is unlearned (D13) */
+    opt.frozen = 0; /* it never writes a word, so none is unlearned (D13) */
     Trainer *t = trainer_new(pm, opt);
     for (int k = (int)resume(report, name, t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
-        PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size, lr * lr_schedule(LR_LINEAR, k, 5, total));
+        PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size,
+                             lr * lr_schedule(LR_LINEAR, k, 5, total));
         progress(report, k + 1, total, "pm accuracy", st.accuracy);
         metric(report, k, "loss", st.loss);
-        metric(report, k, "loss_floor", st.entropy_floor);      /* H(p): what soft labels leave at best (E1) */
+        metric(report, k, "loss_floor",
+               st.entropy_floor); /* H(p): what soft labels leave at best (E1) */
         metric(report, k, "accuracy", st.accuracy);
         metric(report, k, "margin", st.margin);
         keep(report, name, t, k + 1);
@@ -624,15 +587,17 @@ void stage_pm(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. RL-CAI: PPO against the preference model
 
-/* D15. E1 sees differences between answers to one prompt only, so each prompt's scores have a level of
- * their own. A value function that starts at 0 (D7) would have to learn those levels first; until then
- * they are noise in every advantage. So a score is counted from what pi_0's most likely answer to that
- * prompt scores: a constant of the prompt, which leaves the optimum (E11) where it is. (prompts->n) values. */
+/* D15. E1 sees differences between answers to one prompt only, so each prompt's scores have a
+ * level of their own. A value function that starts at 0 (D7) would have to learn those levels
+ * first; until then they are noise in every advantage. So a score is counted from what pi_0's
+ * most likely answer to that prompt scores: a constant of the prompt, which leaves the optimum
+ * (E11) where it is. (prompts->n) values. */
 double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts, int max_new)
 {
     Texts answer = complete(pi_0, prompts, (Draws){ 0 }, max_new, 0);
     Seqs s = { 0 };
-    for (int i = 0; i < prompts->n; i++) push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], !answer.cut[i]);
+    for (int i = 0; i < prompts->n; i++)
+        push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], !answer.cut[i]);
     double *level = xcalloc((size_t)prompts->n + 1, sizeof *level);
     pm_scores(pm, &s, level);
     texts_free(&answer);
@@ -657,12 +622,13 @@ static void draw_prompts(int it, int batch, int n, Draws d, int *which)
     free(order);
 }
 
-/* PPO from the reference policy pi_0 itself. Each iteration: prompts, answers and their scores, update. */
+/* PPO from the reference policy pi_0 itself. Each iteration: prompts, answers and their scores,
+ * update. */
 Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const Ppo *how, int iters,
                 int batch, double lr, double value_lr, Draws d, Report *report, const char *name)
 {
     Model *pi = model_clone(pi_0);
-    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 (D7) */
+    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real)); /* the value head starts at 0 (D7) */
     *pi->score_b = 0;
     AdamW opt = finetuning(lr);
     opt.head_lr = value_lr;
@@ -694,20 +660,27 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
 Ppo ppo_settings(const Run *run, double lambda_kl)
 {
     const PpoSettings *s = &run->ppo;
-    Ppo how = { .lambda_kl = lambda_kl, .eps_clip = s->eps_clip, .eps_value = 0.2, .c_v = s->c_v, .gamma = 1,
-                .lambda_gae = s->lambda_gae, .epochs = s->epochs, .minibatches = s->minibatches,
-                .max_new = run->max_new, .missing_stop_penalty = 1,
-                .kl_form = (KlForm)kl_form_index(s->kl_form) };
+    Ppo how = { .lambda_kl = lambda_kl,
+                .eps_clip = s->eps_clip,
+                .eps_value = 0.2,
+                .c_v = s->c_v,
+                .gamma = 1,
+                .lambda_gae = s->lambda_gae,
+                .epochs = s->epochs,
+                .minibatches = s->minibatches,
+                .max_new = run->max_new,
+                .missing_stop_penalty = 1,
+                .kl_form = kl_form_index(s->kl_form) };
     answer_stops(run->tok, how.stop);
     return how;
 }
 
-static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *prompts, const RlSettings *s,
-                    int stage, const char *name)
+static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *prompts,
+                    const RlSettings *s, int stage, const char *name)
 {
     Ppo how = ppo_settings(run, s->lambda_kl);
-    return train_rl(pi_0, pm, prompts, &how, s->iters, run->ppo.batch, run->ppo.lr, run->ppo.value_lr,
-                    draws(run, stage, 0), &run->report, name);
+    return train_rl(pi_0, pm, prompts, &how, s->iters, run->ppo.batch, run->ppo.lr,
+                    run->ppo.value_lr, draws(run, stage, 0), &run->report, name);
 }
 
 /* PPO from SL-CAI against SL-CAI, on red-team and helpfulness prompts together. */
@@ -727,7 +700,8 @@ void stage_rl(Run *run)
 }
 
 // ------------------------------------------------------------------------------------
-// Section 1.4, taken as given by the paper: helpful-only RLHF, a PM on the human helpfulness comparisons
+// Section 1.4, taken as given by the paper: helpful-only RLHF, a PM on the human helpfulness
+// comparisons
 // alone and PPO from the pretrained model
 
 void stage_helpful(Run *run)
@@ -735,8 +709,10 @@ void stage_helpful(Run *run)
     Model *base = load_model(run, "base"), *pm = load_model(run, "base");
     Comparisons c = { 0 };
     load_comparisons(&c, records_read(&run->records, "data/human_prefs.jsonl").s, pm);
-    train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report, "helpful_pm");
-    Texts prompts = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base);    /* D18 */
+    train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report,
+             "helpful_pm");
+    Texts prompts =
+        load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base); /* D18 */
     Model *pi = rl_of(run, base, pm, &prompts, &run->helpful, S_HELPFUL, "helpful");
     save_pm(run, pm, "helpful_pm");
     model_save(pi, run_path(run, "helpful.bin").s);
@@ -745,4 +721,81 @@ void stage_helpful(Run *run)
     model_free(base);
     model_free(pm);
     model_free(pi);
+}
+
+// ------------------------------------------------------------------------------------
+// Taken as given by the paper: the tokenizer, the pretrained model
+
+void stage_tokenizer(Run *run)
+{
+    enum { ENOUGH = 2000000 }; /* bytes; the town's vocabulary is complete long before */
+    Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
+    Text all = { 0 };
+    for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
+    Tokenizer *t = tokenizer_train(all.s, all.n, run->model.vocab, run->model.superwords);
+    metric(&run->report, 0, "pieces", t->vocab_size);
+    tokenizer_save(t, run_path(run, "tokenizer.bin").s);
+    tokenizer_free(t);
+    texts_free(&docs);
+    free(all.s);
+}
+
+/* Cuts the documents into steps of about `tokens` tokens, whole documents in the corpus's order:
+ * step k takes first[k] .. first[k + 1] - 1. Returns first (steps + 1). */
+static int *cut_steps(const Seqs *s, int tokens, int *steps)
+{
+    int *first = xcalloc((size_t)s->n + 1, sizeof(int)), n = 0;
+    for (int i = 0, in_step; i < s->n; n++) {
+        first[n] = i;
+        for (in_step = 0; i < s->n && in_step < tokens; i++) in_step += seq_len(s, i);
+    }
+    first[n] = s->n;
+    *steps = n;
+    return first;
+}
+
+void stage_pretrain(Run *run)
+{
+    const PretrainSettings *set = &run->pretrain;
+    const ModelSettings *c = &run->model;
+    load_tokenizer(run, 0);
+    Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
+    Examples e = { 0 };
+    for (int i = 0; i < docs.n; i++) {
+        document_add(&e, run->tok, docs.s[i], set->all_words);
+        check_length(&e.seq, i, c->context, &docs, i);
+    }
+    if (!examples_learned(&e))
+        die(EXIT_INPUT,
+            "%s:1: no token to learn in any document; give some with text after "
+            "\"Assistant:\"",
+            docs.path);
+    texts_free(&docs);
+    Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads,
+                                   run->tok->vocab_size, c->context, 1 });
+    m->tok = run->tok;
+    model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
+    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr,
+                                         .beta1 = 0.9,
+                                         .beta2 = 0.95,
+                                         .eps = 1e-8,
+                                         .max_norm = 1,
+                                         .weight_decay = set->weight_decay,
+                                         .muon = set->muon });
+    int steps, *first = cut_steps(&e.seq, set->batch, &steps),
+               *order = xcalloc((size_t)e.seq.n, sizeof(int));
+    for (int i = 0; i < e.seq.n; i++) order[i] = i;
+    for (int k = (int)resume(&run->report, "pretrain", t); k < steps; k++) {
+        double lr = set->lr * lr_schedule(LR_COSINE, k, set->warm, steps);
+        double loss = sft_step(t, &e.seq, order + first[k], first[k + 1] - first[k], e.mask, lr);
+        progress(&run->report, k + 1, steps, "loss", loss);
+        if (k % 10 == 0 || k + 1 == steps) metric(&run->report, k, "loss", loss);
+        keep(&run->report, "pretrain", t, k + 1);
+    }
+    model_save(m, run_path(run, "base.bin").s);
+    trainer_free(t);
+    model_free(m);
+    examples_free(&e);
+    free(order);
+    free(first);
 }

@@ -15,7 +15,7 @@
  *   Askell  Askell et al. 2021, arXiv 2112.00861    Note  Schulman, "Approximating KL", 2020
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "include/equations.h"
 
 #include <math.h>
 

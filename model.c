@@ -18,11 +18,11 @@
  * batch, T tokens of one sequence, C width, F hidden width, L layers, H query heads, K key/value
  * heads, D head size, V vocabulary. A "d" before a name is the derivative of the loss by it.
  * SPDX-License-Identifier: MIT
- *
  */
-#include "cai.h"
+#include "include/model.h"
 #include "lib/files.h"
 #include "lib/gemm.h"
+#include "lib/kernels.h"
 #include "lib/random.h"
 #include "lib/vector.h"
 
@@ -37,8 +37,7 @@ static const double ROPE_BASE = 10000;  /* wavelengths go from 2 pi to 2 pi ROPE
 // ------------------------------------------------------------------------------------
 // The parameters: one block of numbers, and the table of what lies where
 
-/* What is wrong with these sizes, or NULL. The bounds keep every product of sizes within 64
- * bits. */
+/* What is wrong with these sizes, or NULL. The bounds keep products of sizes within 64 bits. */
 const char *config_error(const Config *c)
 {
     if (c->dim < 1 || c->dim > 1 << 14) return "dim is not within 1..16384";
@@ -92,7 +91,7 @@ Model *model_new(Config c)
 {
     const char *wrong = config_error(&c);
     if (wrong) die(EXIT_USAGE, "model sizes: %s; choose others", wrong);
-    blas_use_one_thread();
+    kernels_start();
     Tensor t[MAX_TENSORS];
     int n = model_tensors(&c, t);
     Model *m = xcalloc(1, sizeof *m);
@@ -175,7 +174,7 @@ void embed_backward(real *dE, const real *dx, const int *token, int N, int C)
 }
 
 // ------------------------------------------------------------------------------------
-// RMSNorm.  y = w * x * inv,  inv = 1 / sqrt(mean(x^2) + eps), row by row (Zhang and Sennrich 2019)
+// RMSNorm, row by row (Zhang and Sennrich 2019).  y = w * x * inv,  inv = 1 / sqrt(mean(x^2) + eps)
 
 /* y (N, C), inv (N) kept for backward, x (N, C), w (C) */
 void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, int C)
@@ -191,7 +190,8 @@ void rmsnorm_forward(real *y, real *inv, const real *x, const real *w, int N, in
     }
 }
 
-/* Adds to dx (N, C) and dw (C). Every x_j also moves inv; hence the second term. With g = dy * w:
+/* Adds to dx (N, C) and dw (C). Each x_j acts on its own y_j, and on all of the row through inv:
+ *     d inv / d x_j = -inv^3 x_j / C,  hence, with g = dy * w,
  *     dx += inv * (g - x * inv^2 * mean(g x))
  *     dw += dy * x * inv */
 void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const real *inv,
@@ -211,14 +211,15 @@ void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const r
 }
 
 // ------------------------------------------------------------------------------------
-// Rotary positions: the pair (2j, 2j+1) of each head turns by the angle pos * BASE^(-2j/D) (Su et
-// al. 2021)
+// Rotary positions (Su et al. 2021). The pair (2j, 2j+1) of each head turns by the angle
+// pos * BASE^(-2j/D). The product of a query and a key then depends on their distance only.
 
 /* table (T, D): for each position the cosines of j = 0..D/2-1, then the sines */
 void rope_table(real *table, int T, int D)
 {
     for (int t = 0; t < T; t++)
         for (int j = 0; j < D / 2; j++) {
+            /* In double, since a late position has turned many times. */
             double angle = t * pow(ROPE_BASE, -2.0 * j / D);
             table[(size_t)t * D + j] = (real)cos(angle);
             table[(size_t)t * D + D / 2 + j] = (real)sin(angle);
@@ -274,8 +275,10 @@ static void causal_softmax_forward(real *s, real scale, int T)
     }
 }
 
-/* ds = scale * p * (dp - sum(dp * p)), in place on dp (T, P); p (T, P). One pass a row: the double
- * loop over pairs that the Jacobian suggests would make attention cubic in T. */
+/* In place, dp (T, P) becomes ds; p (T, P). The Jacobian of a row is dp_u / ds_v = p_u ([u = v] -
+ * p_v); summed over u it gives
+ *     ds = scale * p * (dp - sum(dp * p))
+ * in one pass a row. A double loop over u and v would make attention cubic in T. */
 static void causal_softmax_backward(real *dp, const real *p, real scale, int T)
 {
     for (int t = 0, P = whole_panels(T); t < T; t++, dp += P, p += P) {
@@ -337,8 +340,11 @@ void swiglu_forward(real *s, const real *g, const real *u, size_t n)
     for (size_t i = 0; i < n; i++) s[i] = g[i] / (1 + fast_exp(-g[i])) * u[i];
 }
 
-/* dg = ds u sigma(g) (1 + g (1 - sigma(g))),  du = ds silu(g). Also s, computed again: to keep it
- * from the forward pass would cost more than this multiplication. All (n). */
+/* From sigma' = sigma (1 - sigma), silu'(g) = sigma(g) (1 + g (1 - sigma(g))). Hence
+ *     dg = ds u silu'(g)
+ *     du = ds silu(g)
+ * Also s, computed again: to keep it from the forward pass would cost more than this
+ * multiplication. All arrays (n). */
 void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g, const real *u,
                      size_t n)
 {
@@ -354,8 +360,9 @@ void swiglu_backward(real *dg, real *du, real *s, const real *ds, const real *g,
 // ------------------------------------------------------------------------------------
 // Softmax over the vocabulary.  log pi(target) = logit[target] - log sum exp(logit)
 
-/* logp (n), entropy (n) or NULL in nats, target (n). logits (n, V) become probabilities: all that
- * backward needs. */
+/* logp (n), entropy (n) in nats or NULL, target (n). logits (n, V) become probabilities, which are
+ * all that backward needs. The row's largest logit is subtracted first, so that no exp overflows;
+ * probabilities do not depend on it. */
 void logsoftmax_forward(real *logp, real *entropy, real *logits, const int *target, int n, int V)
 {
     for (int i = 0; i < n; i++, logits += V) {
@@ -400,15 +407,14 @@ typedef struct { /* numbers that stay allocated from call to call */
 } Block;
 
 struct Acts {
-    const Seqs *seqs;   /* the packed batch, of which this is sequences first..last-1 */
-    int first, last, N; /* N: their tokens, a row each */
-    int *token;          /* (N) */
-    int *place, *same;
-    int *pos;           /* (N) position of each row in its sequence */
-    Kept *layer;        /* (L+1); the last one holds only x, the residual stream at the top */
-    real *h;            /* (N, C) final normed state */
-    real *xn, *inv,
-        *s; /* (N, C) (N) (N, F) a norm, its factor, silu(g) u: scratch of both passes */
+    const Seqs *seqs;    /* the packed batch, of which this is sequences first..last-1 */
+    int first, last, N;  /* N: their tokens, a row each */
+    int longest;         /* tokens of the longest sequence, at least 1 */
+    const int *token;    /* (N) */
+    int *pos;            /* (N) position of each row in its sequence */
+    Kept *layer;         /* (L+1); the last one holds only x, the residual stream at the top */
+    real *h;             /* (N, C) final normed state */
+    real *xn, *inv, *s;  /* (N, C) (N) (N, F) norm, its factor, silu(g) u: scratch of both passes */
     int n_logp, n_score; /* rows that the latest logprobs and scores asked for: */
     int *row, *target;   /* (n_logp) */
     int *score_row;      /* (n_score) */
@@ -416,7 +422,7 @@ struct Acts {
     real *dhrow;         /* (n_logp, C) */
     real *rope;          /* (rope_T, rope_D) table of angles */
     int rope_T, rope_D;
-    Block forward, heads, backward, table, gather[7]; /* where all of this lies */
+    Block forward, heads, backward, table; /* where all of this lies */
 };
 
 Acts *acts_new(void) { return xcalloc(1, sizeof(Acts)); }
@@ -425,8 +431,7 @@ void acts_free(Acts *a)
 {
     if (!a) return;
     free(a->forward.p), free(a->heads.p), free(a->backward.p), free(a->table.p);
-    free(a->pos), free(a->layer), free(a->row), free(a->target), free(a->score_row), free(a->place), free(a->same), free(a->token);
-    for (int i = 0; i < 7; i++) free(a->gather[i].p);
+    free(a->pos), free(a->layer), free(a->row), free(a->target), free(a->score_row);
     free(a);
 }
 
@@ -449,116 +454,42 @@ static real *take(real **next, size_t n)
     return p;
 }
 
-/* The number of attention weights (H, T, P) of a sequence of T tokens. */
+/* How many attention weights (H, T, P) a sequence of T tokens has. */
 static size_t n_weights(const Config *c, int T)
 {
     return (size_t)c->n_heads * (size_t)T * (size_t)whole_panels(T);
-}
-
-enum { SHARE_FROM = 8 };            /* tokens: a shorter common beginning is not worth the copying */
-
-static int common_start(const Seqs *s, int a, int b) {
-    int n = least(seq_len(s, a), seq_len(s, b)), i = 0;
-    while (i < n && seq_tok(s, a)[i] == seq_tok(s, b)[i]) i++;
-    return i;
-}
-
-/* Gives every token its row. What a row holds depends on its token and those before it only, so a sequence that
- * begins as an earlier one takes that one's rows up to where they part: two answers to one prompt, or two letters
- * after one question, are encoded once as far as they agree. */
-static void place_rows(Acts *a, const Seqs *s, int first, int last) {
-    int tokens = s->start[last] - s->start[first], N = 0, whole = first;
-    int *place = a->place = xrealloc(a->place, (size_t)tokens + 1, sizeof(int)), *same = a->same = xrealloc(a->same, (size_t)(last - first) + 1, sizeof(int));
-    a->token = xrealloc(a->token, (size_t)tokens + 1, sizeof(int));
-    a->pos = xrealloc(a->pos, (size_t)tokens + 1, sizeof(int));
-    for (int b = first, *earlier = place; b < last; b++) {
-        int T = seq_len(s, b), n = b > first ? common_start(s, whole, b) : 0;
-        if (n < SHARE_FROM) n = 0, whole = b, earlier = place;
-        for (int t = 0; t < T; t++) {
-            place[t] = t < n ? earlier[t] : N;
-            a->token[place[t]] = seq_tok(s, b)[t];
-            a->pos[place[t]] = t;
-            N += t >= n;
-        }
-        same[b - first] = n;
-        place += T;
-    }
-    a->N = N;
-}
-
-/* The row of token t of sequence b. */
-static int row_at(const Acts *a, int b, int t) { return a->place[a->seqs->start[b] - a->seqs->start[a->first] + t]; }
-
-int acts_rows(const Acts *a) { return a->N; }
-
-/* The rows of sequence b in x (N, width), from its first token on: where they lie, or a copy if they lie in two places. */
-static const real *rows_of(const Acts *a, Block *copy, const real *x, int b, int width) {
-    int T = seq_len(a->seqs, b);
-    if (a->same[b - a->first] == 0) return x + (T ? (size_t)row_at(a, b, 0) * width : 0);
-    real *to = reserve(copy, (size_t)T * width);
-    for (int t = 0; t < T; t++) memcpy(to + (size_t)t * width, x + (size_t)row_at(a, b, t) * width, sizeof(real) * (size_t)width);
-    return to;
-}
-
-static void attend_forward(Acts *a, int b, real *o, real *p, const real *q, const real *k, const real *v, int T, int H, int K, int D)
-{
-    int n = a->same[b - a->first], C = H * D, KD = K * D;
-    if (n == T) return;
-    real *own = o + (size_t)row_at(a, b, n) * C, *to = n ? reserve(&a->gather[3], (size_t)T * C) : own;
-    attention_forward(to, p, rows_of(a, &a->gather[0], q, b, C), rows_of(a, &a->gather[1], k, b, KD), rows_of(a, &a->gather[2], v, b, KD), T, H, K, D);
-    if (n) memcpy(own, to + (size_t)n * C, sizeof(real) * (size_t)(T - n) * C);     /* the beginning again, which is wasteful */
-}
-
-static void attend_backward(Acts *a, int b, real *dq, real *dk, real *dv, real *dp, const real *d_o, const real *p, const real *q, const real *k, const real *v,
-                                      int T, int H, int K, int D) {
-    int n = a->same[b - a->first], C = H * D, KD = K * D;
-    if (n == T) return;
-    const real *qb = rows_of(a, &a->gather[0], q, b, C), *kb = rows_of(a, &a->gather[1], k, b, KD), *vb = rows_of(a, &a->gather[2], v, b, KD);
-    size_t c0 = (size_t)row_at(a, b, n) * C, k0 = (size_t)row_at(a, b, n) * KD, tc = (size_t)T * C, tk = (size_t)T * KD, own = (size_t)(T - n) * C;
-    if (n == 0) { attention_backward(dq + c0, dk + k0, dv + k0, dp, d_o + c0, p, qb, kb, vb, T, H, K, D); return; }
-    real *do1 = reserve(&a->gather[3], tc), *dq1 = reserve(&a->gather[4], tc), *dk1 = reserve(&a->gather[5], tk), *dv1 = reserve(&a->gather[6], tk);
-    memset(do1, 0, (tc - own) * sizeof(real));
-    memcpy(do1 + (tc - own), d_o + c0, own * sizeof(real));
-    memset(dk1, 0, tk * sizeof(real));
-    memset(dv1, 0, tk * sizeof(real));
-    attention_backward(dq1, dk1, dv1, dp, do1, p, qb, kb, vb, T, H, K, D);
-    memcpy(dq + c0, dq1 + (tc - own), own * sizeof(real));
-    for (int t = 0; t < T; t++) {
-        size_t to = (size_t)row_at(a, b, t) * KD;
-        for (int j = 0; j < KD; j++) {
-            dk[to + j] += dk1[(size_t)t * KD + j];
-            dv[to + j] += dv1[(size_t)t * KD + j];
-        }
-    }
 }
 
 /* Takes sequences first..last-1 of s: checks them against the model, numbers their positions, and
  * lays out what the forward pass fills. */
 static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int last)
 {
-    int longest = 1, D = head_size(c);
+    int D = head_size(c), row = 0;
     size_t n_att = 0;
-    a->seqs = s, a->first = first, a->last = last;
-    place_rows(a, s, first, last);
+    a->seqs = s, a->first = first, a->last = last, a->longest = 1;
+    a->N = s->start[last] - s->start[first];
+    a->token = a->N > 0 ? seq_tok(s, first) : NULL;
     a->n_logp = a->n_score = 0;
+    a->pos = xrealloc(a->pos, (size_t)a->N + 1, sizeof(int));
+    /* Every token must be one that the model knows, at a position that it knows. */
     for (int b = first; b < last; b++) {
         int T = seq_len(s, b);
         if (T > c->seq_len)
-            die(EXIT_INPUT,
-                "a text of %d tokens does not fit the model's context of %d; shorten it", T,
+            die(EXIT_INPUT, "a text of %d tokens does not fit the context of %d; shorten it", T,
                 c->seq_len);
         for (int t = 0; t < T; t++) {
             int token = seq_tok(s, b)[t];
             if (token < 0 || token >= c->vocab_size)
                 die(EXIT_INPUT,
-                    "token %d is beyond the model's vocabulary of %d; use the tokenizer it was "
-                    "trained with",
-                    token, c->vocab_size);
+                    "token %d is beyond the vocabulary of %d; use the model's tokenizer", token,
+                    c->vocab_size);
+            a->pos[row++] = t;
         }
-        longest = most(longest, T);
+        a->longest = most(a->longest, T);
         n_att += n_weights(c, T);
     }
 
+    /* One block holds it all. */
     size_t L = (size_t)c->n_layers, N = (size_t)a->N, NC = N * (size_t)c->dim;
     size_t NKD = N * (size_t)kv_dim(c), NF = N * (size_t)c->hidden_dim;
     size_t size = L * (4 * NC + 2 * NKD + n_att + 2 * NF) + 3 * NC + N + NF;
@@ -571,43 +502,38 @@ static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int l
         k->p = take(&next, n_att), k->o = take(&next, NC);
         k->g = take(&next, NF), k->u = take(&next, NF);
     }
-    a->layer[L] = (Kept){ .x = take(&next, NC) };
-    a->h = take(&next, NC);
+    a->layer[L] = (Kept){ .x = take(&next, NC) }, a->h = take(&next, NC);
     a->xn = take(&next, NC), a->inv = take(&next, N), a->s = take(&next, NF);
     assert(next == a->forward.p + size);
 
-    if (longest > a->rope_T || D != a->rope_D) {
-        a->rope = reserve(&a->table, (size_t)longest * (size_t)D);
-        rope_table(a->rope, longest, D);
-        a->rope_T = longest, a->rope_D = D;
+    /* The table of angles lasts until a longer sequence comes. */
+    if (a->longest > a->rope_T || D != a->rope_D) {
+        a->rope = reserve(&a->table, (size_t)a->longest * (size_t)D);
+        rope_table(a->rope, a->longest, D);
+        a->rope_T = a->longest, a->rope_D = D;
     }
 }
 
-const real *acts_key(const Model *m, const Acts *a, int l, int b, int t) {
-    return a->layer[l].k + (size_t)row_at(a, b, t) * kv_dim(&m->c);
+/* The first row of sequence b. */
+static size_t first_row(const Acts *a, int b)
+{
+    return (size_t)(a->seqs->start[b] - a->seqs->start[a->first]);
 }
 
-const real *acts_value(const Model *m, const Acts *a, int l, int b, int t) {
-    return a->layer[l].v + (size_t)row_at(a, b, t) * kv_dim(&m->c);
+void acts_cache(const Model *m, const Acts *a, int l, int b, const real **k, const real **v)
+{
+    size_t at = first_row(a, b) * (size_t)kv_dim(&m->c);
+    *k = a->layer[l].k + at;
+    *v = a->layer[l].v + at;
 }
 
-const real *acts_state(const Model *m, const Acts *a, int b, int t) {
-    return a->h + (size_t)row_at(a, b, t) * m->c.dim;
+const real *acts_states(const Model *m, const Acts *a, int b)
+{
+    return a->h + first_row(a, b) * (size_t)m->c.dim;
 }
 
 // ------------------------------------------------------------------------------------
 // The two heads, on the final normed states h (N, C)
-
-/* A copy of the rows that a head was asked for, in the place of the one before. */
-static int *copy_rows(int *to, const Acts *a, int n, const int *token)
-{
-    to = xrealloc(to, (size_t)n + 1, sizeof(int));
-    for (int i = 0; i < n; i++) {
-        assert(token[i] >= 0 && token[i] < a->seqs->start[a->last] - a->seqs->start[a->first]);
-        to[i] = a->place[token[i]];
-    }
-    return to;
-}
 
 /* logits = h head^T at n rows,  logp = log softmax(logits)[target] */
 void logprobs(const Model *m, Acts *a, int n, const int *token, const int *target, real *logp,
@@ -619,13 +545,16 @@ void logprobs(const Model *m, Acts *a, int n, const int *token, const int *targe
     if (n == 0) return;
     real *next = reserve(&a->heads, 2 * nC + nV);
     a->hrow = take(&next, nC), a->dhrow = take(&next, nC), a->prob = take(&next, nV);
-    a->row = copy_rows(a->row, a, n, token);
+    a->row = xrealloc(a->row, (size_t)n, sizeof(int));
     a->target = xrealloc(a->target, (size_t)n, sizeof(int));
+
+    /* The states of these rows, side by side. */
     for (int i = 0; i < n; i++) {
-        assert(target[i] >= 0 && target[i] < V);
-        a->target[i] = target[i];
-        memcpy(a->hrow + (size_t)i * C, a->h + (size_t)a->row[i] * C, sizeof(real) * (size_t)C);
+        assert(token[i] >= 0 && token[i] < a->N && target[i] >= 0 && target[i] < V);
+        a->row[i] = token[i], a->target[i] = target[i];
+        memcpy(a->hrow + (size_t)i * C, a->h + (size_t)token[i] * C, sizeof(real) * (size_t)C);
     }
+    /* The logits, then in place the probabilities. */
     matmul(a->prob, a->hrow, m->head, n, C, V);
     logsoftmax_forward(logp, entropy, a->prob, target, n, V);
 }
@@ -635,9 +564,11 @@ void scores(const Model *m, Acts *a, int n, const int *token, real *score)
 {
     int C = m->c.dim;
     a->n_score = n;
-    a->score_row = copy_rows(a->score_row, a, n, token);
+    a->score_row = xrealloc(a->score_row, (size_t)n + 1, sizeof(int));
     for (int i = 0; i < n; i++) {
-        const real *h = a->h + (size_t)a->score_row[i] * C;
+        assert(token[i] >= 0 && token[i] < a->N);
+        a->score_row[i] = token[i];
+        const real *h = a->h + (size_t)token[i] * C;
         real sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int j = 0; j < C; j++) sum += m->score_w[j] * h[j];
@@ -653,17 +584,18 @@ static void heads_backward(const Model *m, Model *grad, Acts *a, real *dh, const
     int C = m->c.dim, V = m->c.vocab_size, n = dlogp ? a->n_logp : 0;
     memset(dh, 0, (size_t)a->N * C * sizeof(real));
     if (n > 0) {
-        /* logp = log softmax(logits)[target] */
+        /* logp = log softmax(logits)[target], in place on the probabilities */
         real *dlogits = a->prob;
         logsoftmax_backward(dlogits, dlogp, a->target, n, V);
-        /* logits = h head^T */
+        /* logits = h head^T:  dh = dlogits head,  dhead += dlogits^T h. A row that was asked for
+         * twice gets both. If the head is tied, grad->head is grad->tok_emb: both uses add up. */
         matmul_dx(a->dhrow, dlogits, m->head, n, C, V, 0);
         if (grad->head) matmul_dw(grad->head, dlogits, a->hrow, n, C, V);
         for (int i = 0; i < n; i++)
             for (int j = 0; j < C; j++)
                 dh[(size_t)a->row[i] * C + j] += a->dhrow[(size_t)i * C + j];
     }
-    /* score = h . score_w + score_b */
+    /* score = h . score_w + score_b:  dh = dscore score_w,  dscore_w += dscore h */
     for (int i = 0; dscore && i < a->n_score; i++) {
         size_t at = (size_t)a->score_row[i] * C;
         for (int j = 0; j < C; j++) {
@@ -677,6 +609,14 @@ static void heads_backward(const Model *m, Model *grad, Acts *a, real *dh, const
 // ------------------------------------------------------------------------------------
 // The network
 
+/* Sequences first..last-1 of s through
+ *
+ *     x = E[token]
+ *     in each layer  x = x + attention(norm(x)),  x = x + feed_forward(norm(x))
+ *     h = norm(x)
+ *
+ * All products and norms take the N rows of the batch together. Only attention knows which sequence
+ * a row belongs to, and the rotation which position it has. */
 void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
 {
     const Config *c = &m->c;
@@ -708,7 +648,8 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
         real *p = k.p;
         for (int b = first; b < last; b++) {
             int T = seq_len(s, b);
-            attend_forward(a, b, k.o, p, k.q, k.k, k.v, T, H, K, D);
+            size_t at = first_row(a, b), q = at * C, kv = at * KD;
+            attention_forward(k.o + q, p, k.q + q, k.k + kv, k.v + kv, T, H, K, D);
             p += n_weights(c, T);
         }
 
@@ -733,26 +674,26 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
     rmsnorm_forward(a->h, a->inv, a->layer[c->n_layers].x, m->rms_final, N, C);
 }
 
-/* The steps of forward in reverse; above each stands the forward line. dx is the gradient of the
- * residual stream all the way down: a residual connection hands it on, and each half of a layer
- * adds its share. */
+/* The steps of forward in reverse. Above each stands the forward line, and after a colon what
+ * follows from it: of y = x w^T,  dx = dy w  and  dw += dy^T x. dx is the gradient of the residual
+ * stream all the way down: the line x + f(norm(x)) hands it on as it is and adds the share of
+ * f(norm(x)). */
 void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore)
 {
     const Config *c = &m->c;
-    const Seqs *s = a->seqs;
     int C = c->dim, F = c->hidden_dim, H = c->n_heads, K = c->n_kv_heads, D = head_size(c),
-        KD = K * D;
-    int N = a->N, longest = 0;
-    for (int b = a->first; b < a->last; b++) longest = most(longest, seq_len(s, b));
+        KD = K * D, N = a->N;
     size_t NC = (size_t)N * C, NKD = (size_t)N * KD, NF = (size_t)N * F;
-    size_t n_scores = (size_t)longest * (size_t)whole_panels(longest);
+
+    /* The gradients of one layer at a time. */
+    size_t n_scores = (size_t)a->longest * (size_t)whole_panels(a->longest);
     real *next = reserve(&a->backward, 4 * NC + 2 * NKD + n_scores + 3 * NF);
     real *dx = take(&next, NC), *dxn = take(&next, NC), *dq = take(&next, NC);
     real *d_o = take(&next, NC), *dk = take(&next, NKD), *dv = take(&next, NKD);
-    real *dp = take(&next, n_scores);
     real *ds = take(&next, NF), *dg = take(&next, NF), *du = take(&next, NF);
+    real *dp = take(&next, n_scores);
 
-    /* logp and score of h */
+    /* logp and score of h; here dxn is dh */
     heads_backward(m, grad, a, dxn, dlogp, dscore);
 
     /* h = norm(x), whose factor inv is computed again */
@@ -765,7 +706,7 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         Layer w = model_layer(m, l), d = model_layer(grad, l);
         Kept k = a->layer[l];
 
-        /* x_next = x_mid + s w2^T:  ds = dx w2.  s = silu(g) u.  dw2 += dx^T s */
+        /* x_next = x_mid + s w2^T,  s = silu(g) u:  ds = dx w2,  dw2 += dx^T s */
         matmul_dx(ds, dx, w.w2, N, F, C, 0);
         swiglu_backward(dg, du, a->s, ds, k.g, k.u, NF);
         matmul_dw(d.w2, dx, a->s, N, F, C);
@@ -777,20 +718,23 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         matmul_dx(dxn, dg, w.w1, N, C, F, 0);
         matmul_dx(dxn, du, w.w3, N, C, F, 1);
 
-        /* xn = norm(x_mid) */
+        /* xn = norm(x_mid), added to what the residual stream hands on */
         rmsnorm_backward(dx, d.rms_ffn, dxn, k.x_mid, a->inv, w.rms_ffn, N, C);
 
         /* x_mid = x + o wo^T:  do = dx wo,  dwo += dx^T o */
         matmul_dx(d_o, dx, w.wo, N, C, C, 0);
         matmul_dw(d.wo, dx, k.o, N, C, C);
 
-        /* o = softmax(q k^T / sqrt(D)) v, of each sequence by itself */
+        /* o = softmax(q k^T / sqrt(D)) v, of each sequence by itself. dk and dv are sums over the
+         * query heads that share a key. */
         const real *p = k.p;
         memset(dk, 0, NKD * sizeof(real));
         memset(dv, 0, NKD * sizeof(real));
         for (int b = a->first; b < a->last; b++) {
-            int T = seq_len(s, b);
-            attend_backward(a, b, dq, dk, dv, dp, d_o, p, k.q, k.k, k.v, T, H, K, D);
+            int T = seq_len(a->seqs, b);
+            size_t at = first_row(a, b), q = at * C, kv = at * KD;
+            attention_backward(dq + q, dk + kv, dv + kv, dp, d_o + q, p, k.q + q, k.k + kv,
+                               k.v + kv, T, H, K, D);
             p += n_weights(c, T);
         }
 
@@ -808,7 +752,7 @@ void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const rea
         matmul_dx(dxn, dk, w.wk, N, C, KD, 1);
         matmul_dx(dxn, dv, w.wv, N, C, KD, 1);
 
-        /* xn = norm(x) */
+        /* xn = norm(x), likewise */
         rmsnorm_backward(dx, d.rms_att, dxn, k.x, a->inv, w.rms_att, N, C);
     }
 

@@ -17,7 +17,8 @@
  * Files are little-endian as the machine is; a big-endian machine would need a swap.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "include/tokenizer.h"
+#include "lib/files.h"
 #include "lib/heap.h"
 
 #include <limits.h>
@@ -90,8 +91,7 @@ static int put_character(const Tokenizer *t, const char *s, int length, int *out
 }
 
 /* Move 2 takes tokens as a linked list, and the merges that can be made as a heap whose first is
- * the next to make. An entry of the heap is out of date when its place no longer makes a piece of
- * that score. */
+ * made next. An entry is out of date when its place no longer makes a piece of that score. */
 typedef struct {
     int *next, *before; /* (n) the neighbours that are left; n and -1 beyond the ends */
     int *made;          /* (n) the piece that this token and the next one make, or -1 */
@@ -108,7 +108,7 @@ static void merging_free(Merging *m)
 /* Notes what the token at `at` and the next one make. */
 static void note_merge(const Tokenizer *t, Merging *m, const int *id, int n, int at)
 {
-    const Table *p = &t->pieces;
+    const StringTable *p = &t->pieces;
     int a = id[at], next = m->next[at], piece = -1;
     if (next < n && p->length[a] + p->length[id[next]] <= t->max_length)
         piece = table_find(p, p->text[a], p->length[a], p->text[id[next]], p->length[id[next]]);
@@ -206,7 +206,7 @@ char *decode(const Tokenizer *t, const int *ids, int n, size_t *size)
  * for all. The rest stay byte tokens; so do stray bytes, and NUL, which no piece may hold. */
 static void add_characters(Tokenizer *t, const char *text, size_t size, int vocab_size)
 {
-    Table c = { 0 };                       /* strings lie in the corpus and are not copied */
+    StringTable c = { 0 };                 /* strings lie in the corpus and are not copied */
     table_count(&c, " ", 1, LONG_MAX / 2); /* llama2.c cannot do without: always first */
     for (size_t i = 0; i < size;) {
         int n = character_length(text + i, size - i), a = (unsigned char)text[i];
@@ -272,7 +272,7 @@ typedef struct {
 static Word *cut_words(const Tokenizer *t, const char *text, size_t size, int phrases, int *n)
 {
     int (*same)(char, char) = phrases ? same_phrase : same_word;
-    Table c = { 0 };
+    StringTable c = { 0 };
     for (size_t i = 0, end; i < size; i = end) {
         for (end = i + 1; end < size && same(text[end - 1], text[end]);) end++;
         table_count(&c, text + i, (int)(end - i), 1);
@@ -308,7 +308,7 @@ static int pair_length(const Tokenizer *t, const int *id, const char *text, int 
 }
 
 /* Adds `by` to the count of every pair of the word. */
-static void count_pairs(const Tokenizer *t, const Word *w, int phrases, long by, Table *pairs)
+static void count_pairs(const Tokenizer *t, const Word *w, int phrases, long by, StringTable *pairs)
 {
     const char *at = w->text;
     for (int i = 0; i + 1 < w->n; at += bytes_of(t, w->id[i++])) {
@@ -335,7 +335,7 @@ static int has_pair(const Tokenizer *t, const Word *w, int phrases, const char *
 static void learn_pieces(Tokenizer *t, const char *text, size_t size, int vocab_size, int phrases)
 {
     if (t->vocab_size >= vocab_size) return;
-    Table pairs = { 0 };
+    StringTable pairs = { 0 };
     Merging m = { 0 };
     int n, best;
     Word *word = cut_words(t, text, size, phrases, &n);

@@ -6,18 +6,29 @@
 
 #include "cai.h"
 
-enum { N_STAGES = 10, MAX_FILES = 16 };
+#define VERSION "cai 0.1"
+
+enum { N_STAGES = 10, MAX_FILES = 20 };
 typedef struct {
     const char *name;
     void (*run)(Run *run);
     const char *what;
-    const char *files[MAX_FILES];       /* what it writes, NULL at the end */
+    const char *writes[MAX_FILES], *reads[MAX_FILES];       /* in the run's folder, NULL at the end */
 } Stage;
 extern const Stage STAGES[N_STAGES];
-int stage_index(const char *name);                      /* -1: no such stage */
+int stage_index(const char *name);                          /* -1: no such stage */
+StageFiles stage_files(const Run *run, int k);
 
-void records_of(Run *run);              /* ties the run's records to its folder and its own files */
+/* Stages first..to, of a run that was asked for from..to. */
+typedef struct { int from, to, first, anew; } Plan;
+
+void records_of(Run *run);              /* ties the run's records to its folder */
 void lock_run(const Run *run);          /* dies if another process is at work in the folder */
-void run_stages(Run *run, int from, int to, int anew);  /* anew 0: not those that are finished */
+void run_stages(Run *run, Plan plan);
+
+/* kernels.txt (cli/kernels.c) */
+void kernels_check(const Run *run);             /* dies if it is no such file */
+void kernels_note(const Run *run, int k);       /* stage k is computed by those of this process */
+void kernels_compare(const Run *run, int first);    /* says if stages before `first` had others */
 
 #endif

@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: MIT
  *
  */
-#include "cai.h"
+#include "engine/checkpoint.h"
 #include "lib/files.h"
 
 #include <math.h>

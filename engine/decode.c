@@ -11,7 +11,7 @@
  * cache. Letters as in cai.h; n is the number of live streams, G that of a group.
  * SPDX-License-Identifier: MIT
  */
-#include "cai.h"
+#include "engine/decode.h"
 #include "lib/files.h"
 #include "lib/gemm.h"
 #include "lib/random.h"
@@ -49,7 +49,8 @@ static size_t packed_size(int c_in, int c_out)
     return (size_t)whole_panels(c_out) * (size_t)c_in;
 }
 
-/* Packs w (c_out, c_in) at *next, which moves behind it. */
+/* Packs w (c_out, c_in) at *next, which moves behind it. The few rows of a step would not pay for
+ * what a library does at every call: to bring w into this order. */
 static real *pack_matrix(real **next, const real *w, int c_in, int c_out)
 {
     real *panel = *next;
@@ -67,6 +68,7 @@ static Packed pack_model(const Model *m)
     Packed p = { .layer = xcalloc((size_t)L, sizeof(PackedLayer)) };
     p.block = xcalloc((size_t)L * a_layer + packed_size(C, V), sizeof(real));
     real *next = p.block;
+    /* In the order of use: while a product runs, what lies behind its matrix is fetched. */
     for (int l = 0; l < L; l++) {
         Layer w = model_layer(m, l);
         PackedLayer *to = &p.layer[l];
@@ -229,7 +231,7 @@ static void decode_logits(const Sampler *sm, Decoder *d)
 static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last, int id)
 {
     const Config *c = &sm->m->c;
-    int C = c->dim, max_new = sm->how.max_new;
+    int C = c->dim, KD = kv_dim(c), max_new = sm->how.max_new;
     forward(sm->m, a, sm->prompt, first, last);
     for (int b = first; b < last; b++, id++) {
         int T = seq_len(sm->prompt, b);
@@ -239,13 +241,19 @@ static void prefill(const Sampler *sm, Decoder *d, Acts *a, int first, int last,
                 "a prompt of %d tokens leaves no room for a question of %d in the model's context "
                 "of %d; shorten it",
                 T, sm->q.n, c->seq_len);
-        if (max_new == 0 && sm->q.n == 0) continue; /* nothing is wanted */
+
+        /* Without a completion to come, a question follows at once; without both, nothing does. */
+        if (max_new == 0 && sm->q.n == 0) continue;
         d->asked[id] = max_new == 0 ? 0 : -1;
-        for (int l = 0; l < c->n_layers; l++)
-            for (int t = 0; t < T; t++)
-                cache_store(d, c, l, id, t, acts_key(sm->m, a, l, b, t),
-                            acts_value(sm->m, a, l, b, t));
-        memcpy(d->xn + d->n * C, acts_state(sm->m, a, b, T - 1), sizeof(real) * (size_t)C);
+        for (int l = 0; l < c->n_layers; l++) {
+            const real *k, *v;
+            acts_cache(sm->m, a, l, b, &k, &v);
+            for (int t = 0; t < T; t++, k += KD, v += KD) cache_store(d, c, l, id, t, k, v);
+        }
+
+        /* The stream is live, and its first draw is from the prompt's last state. */
+        const real *h = acts_states(sm->m, a, b) + (size_t)(T - 1) * C;
+        memcpy(d->xn + d->n * C, h, sizeof(real) * (size_t)C);
         d->id[d->n] = id;
         d->pos[d->n++] = T - 1;
     }
@@ -315,6 +323,7 @@ static int draw(const real *logits, double temperature, double u, int V, real *e
     if (temperature > 0) {
         /* Not above the largest real: infinity times the 0 of the top logit would be no number. */
         double steepest = sizeof(real) == sizeof(float) ? FLT_MAX : DBL_MAX;
+        /* e_j = exp((logit_j - top) / temperature) */
         sum = exp_sum(e, logits, (real)fmin(1 / temperature, steepest), top, V);
         real goal = (real)u * sum, so_far = 0;
         for (int j = 0; j < V; j++) {
@@ -323,9 +332,11 @@ static int draw(const real *logits, double temperature, double u, int V, real *e
             if (goal < so_far) break;
         }
     } else {
+        /* the first that is as large as the largest */
         while (chosen < V - 1 && logits[chosen] < top) chosen++;
     }
     if (logp) {
+        /* log pi(chosen) = logit - top - log sum exp(logit - top) */
         if (temperature != 1) sum = exp_sum(e, logits, 1, top, V);
         *logp = logits[chosen] - top - (real)log(sum);
     }
@@ -346,6 +357,7 @@ static int next_token(const Sampler *sm, Decoder *d, int i, int b)
     int V = sm->m->c.vocab_size, max_new = sm->how.max_new, *asked = &d->asked[d->id[i]];
     const real *logits = d->logits + (size_t)i * V;
     if (*asked < 0) {
+        /* The completion's next token. */
         int at = sm->length[b]++;
         size_t cell = (size_t)b * (size_t)max_new + (size_t)at;
         double u = rng_uniform(sm->key[b], (uint64_t)at);
@@ -355,8 +367,10 @@ static int next_token(const Sampler *sm, Decoder *d, int i, int b)
         int stopped = is_stop(token, sm->how.stop),
             full = at + 1 >= max_new || d->pos[i] + 1 >= sm->end;
         if (!stopped && !full) return token;
+
+        /* It has ended. One that was cut still has its last token read before the question. */
         *asked = 0;
-        if (!stopped && sm->q.n > 0) return token; /* the question's first token comes after it */
+        if (!stopped && sm->q.n > 0) return token;
     }
     if (*asked < sm->q.n) return sm->q.then[(*asked)++];
     if (sm->q.n > 0) {
@@ -402,6 +416,7 @@ static void sample_group(void *context, int g)
         prefill(sm, d, a, b, least(b + at_once, last), b - first);
     acts_free(a);
 
+    /* The first tokens come from the prompts' states, the others step by step. */
     decode_logits(sm, d);
     next_tokens(sm, d, first);
     while (d->n > 0) {
@@ -424,8 +439,11 @@ static void run_sampler(Sampler *sm, Seqs *out, real **logp)
     sm->token = xcalloc(B * row + 1, sizeof(int));
     sm->length = xcalloc(B + 1, sizeof(int));
     if (logp) sm->logp = xcalloc(B * row + 1, sizeof(real));
+
+    /* Each group is a job for a worker. */
     parallel((sm->prompt->n + G - 1) / G, sample_group, sm);
 
+    /* The rows of (B, max_new), end to end. */
     seqs_clear(out);
     for (size_t b = 0; b < B; b++) {
         size_t length = (size_t)sm->length[b];

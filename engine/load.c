@@ -2,11 +2,19 @@
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L     /* access */
-#include "cai.h"
+#include "engine/load.h"
+#include "engine/checkpoint.h"
+#include "lib/files.h"
+#include "lib/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+Draws draws(const Run *run, int stage, long first)
+{
+    return (Draws){ (uint64_t)run->seed, stage, first };
+}
 
 Path run_path(const Run *run, const char *name) { return path_in(run->folder, name); }
 
@@ -44,7 +52,8 @@ Model *load_model(Run *run, const char *name)
 {
     Path file;
     int is_path = strchr(name, '/') != NULL;
-    snprintf(file.s, sizeof file.s, "%s%s", name, is_path || strchr(name, '.') ? "" : ".bin");
+    int n = snprintf(file.s, sizeof file.s, "%s%s", name, is_path ? "" : ".bin");
+    if (n >= (int)sizeof file.s) die(EXIT_INPUT, "%.40s..: the path is too long; give a shorter one", name);
     if (!is_path) file = records_read(&run->records, file.s);
     if (access(file.s, F_OK))
         die(EXIT_INPUT, "%s: is not there; check the path, or make the run first: cai run --out %s",
@@ -109,7 +118,7 @@ void load_comparisons(Comparisons *c, const char *path, const Model *m)
         double p = json_num_or(j, "p_chosen", 1.0);
         for (int b = s->n - 2; b < s->n; b++)
             if (seq_len(s, b) > m->c.seq_len)
-                die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it or raise --context", path,
+                die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path,
                     json_line(j), seq_len(s, b), m->c.seq_len);
         if (!(p >= 0 && p <= 1))
             die(EXIT_INPUT, "%s:%d: p_chosen is not within 0 to 1; mend the line", path, json_line(j));

@@ -5,9 +5,9 @@
  * do, so no caller checks a return value.
  * SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L     /* fileno, fsync */
+#define _POSIX_C_SOURCE 200809L /* fileno, fsync */
 #include "lib/files.h"
-#include "lib/text.h"
+#include "lib/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -18,37 +18,57 @@
 // ------------------------------------------------------------------------------------
 // errors and memory
 
-void die(int status, const char *format, ...) {
-    char line[4096];
-    va_list arguments;
+/* A message may quote a file, so it is made printable. Of a long one the middle is cut, never the
+ * end, which says what to do. */
+void die(int status, const char *format, ...)
+{
+    enum { HALF = 2000 };
+    char line[HALF + 3 + HALF + 1];
+    va_list arguments, again;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    va_copy(again, arguments);
+    int n = vsnprintf(line, sizeof line, format, arguments);
+    char *whole = n < (int)sizeof line ? NULL : calloc((size_t)n + 1, 1);
+    if (whole) {
+        vsnprintf(whole, (size_t)n + 1, format, again);
+        memcpy(line + HALF, "...", 3);
+        memcpy(line + HALF + 3, whole + n - HALF, HALF + 1);
+        free(whole);
+    }
     va_end(arguments);
-    /* A message may quote a file; a newline or an escape from there must not reach the terminal. */
-    for (char *c = line; *c; c++) if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+    va_end(again);
+    make_printable(line, 0);
     fflush(stdout);
     fprintf(stderr, "cai: %s\n", line);
     exit(status);
 }
 
 /* n * size, at least 1: a size of zero is a size like any other, and gives a pointer. */
-static size_t bytes_of(size_t n, size_t size) {
-    if (size && n > SIZE_MAX / size) die(EXIT_INPUT, "%zu x %zu bytes overflow; the input is too large", n, size);
+static size_t bytes_of(size_t n, size_t size)
+{
+    if (size && n > SIZE_MAX / size)
+        die(EXIT_INPUT, "%zu x %zu bytes overflow; the input is too large", n, size);
     return n && size ? n * size : 1;
 }
 
-static void *got_memory(void *p, size_t bytes) {
+static void *got_memory(void *p, size_t bytes)
+{
     if (!p) die(EXIT_INPUT, "out of memory for %zu bytes; use a smaller model or batch", bytes);
     return p;
 }
 
-void *xcalloc(size_t n, size_t size) { return got_memory(calloc(bytes_of(n, size), 1), bytes_of(n, size)); }
+void *xcalloc(size_t n, size_t size)
+{
+    return got_memory(calloc(bytes_of(n, size), 1), bytes_of(n, size));
+}
 
-void *xrealloc(void *p, size_t n, size_t size) {
+void *xrealloc(void *p, size_t n, size_t size)
+{
     return got_memory(realloc(p, bytes_of(n, size)), bytes_of(n, size));
 }
 
-char *xstrdup(const char *s) {
+char *xstrdup(const char *s)
+{
     size_t size = strlen(s) + 1;
     return memcpy(xcalloc(size, 1), s, size);
 }
@@ -56,35 +76,39 @@ char *xstrdup(const char *s) {
 // ------------------------------------------------------------------------------------
 // whole files
 
-char *read_file(const char *path, size_t *size) {
+char *read_file(const char *path, size_t *size)
+{
     FILE *f = fopen(path, "rb");
     if (!f) die(EXIT_INPUT, "%s: %s; check the path", path, strerror(errno));
-    const size_t most_bytes = (size_t)1 << 30;      /* a wrong path may be a device without an end */
-    size_t n = 0, room = 1 << 16;
-    char *data = xrealloc(NULL, room, 1);
+    const size_t max_bytes = (size_t)1 << 30; /* a wrong path may be a device without an end */
+    size_t n = 0, capacity = 1 << 16;
+    char *data = xrealloc(NULL, capacity, 1);
     /* Grown, not sized by fseek: so a pipe can be read too. */
-    for (size_t got; (got = fread(data + n, 1, room - n - 1, f)) > 0; ) {
+    for (size_t got; (got = fread(data + n, 1, capacity - n - 1, f)) > 0;) {
         n += got;
-        if (n > most_bytes) die(EXIT_INPUT, "%s: is larger than 1 GiB; check that it is the right file", path);
-        if (room - n == 1) data = xrealloc(data, room *= 2, 1);
+        if (n > max_bytes)
+            die(EXIT_INPUT, "%s: is larger than 1 GiB; check that it is the right file", path);
+        if (capacity - n == 1) data = xrealloc(data, capacity *= 2, 1);
     }
-    if (ferror(f)) die(EXIT_INPUT, "%s: cannot be read (%s); check that it is a file", path, strerror(errno));
+    if (ferror(f))
+        die(EXIT_INPUT, "%s: cannot be read (%s); check that it is a file", path, strerror(errno));
     fclose(f);
     data[n] = 0;
     if (size) *size = n;
     return data;
 }
 
-/* A text that a person wrote: its first line that is not UTF-8 text ends the program. Windows's line ends become
- * ours, and so goes its mark at the start. */
-char *read_text(const char *path) {
-    size_t size, n = 0, line_start = 0;
-    char *text = read_file(path, &size);
+/* A text that a person wrote: its first line that is not UTF-8 text ends the program. Windows's
+ * line ends become ours, and so goes its mark at the start. */
+char *text_of(char *text, size_t size, const char *path)
+{
+    size_t n = 0, line_start = 0;
     int line = 1;
     for (size_t i = 0, bytes; i < size; i += bytes) {
         bytes = (size_t)utf8_length(text + i);
         if (bytes == 0 || text[i] == 0)
-            die(EXIT_INPUT, "%s:%d: byte %zu is not UTF-8 text; correct the line", path, line, i - line_start + 1);
+            die(EXIT_INPUT, "%s:%d: byte %zu is not UTF-8 text; correct the line", path, line,
+                i - line_start + 1);
         if (text[i] == '\n') line++, line_start = i + 1;
     }
     for (size_t i = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; i < size; i++)
@@ -93,8 +117,15 @@ char *read_text(const char *path) {
     return text;
 }
 
+char *read_text(const char *path) {
+    size_t size;
+    char *data = read_file(path, &size);
+    return text_of(data, size, path);
+}
+
 /* Same folder as the file: rename is atomic only within one file system. */
-static char *temporary_name(const char *path) {
+static char *temporary_name(const char *path)
+{
     size_t n = strlen(path);
     char *name = xcalloc(n + sizeof ".tmp", 1);
     memcpy(name, path, n);
@@ -102,49 +133,64 @@ static char *temporary_name(const char *path) {
     return name;
 }
 
-FILE *create_file(const char *path) {
+FILE *create_file(const char *path)
+{
     char *name = temporary_name(path);
     FILE *f = fopen(name, "wb");
-    if (!f) die(EXIT_INPUT, "%s: cannot be created (%s); check that its folder exists and can be written",
-                path, strerror(errno));
+    if (!f)
+        die(EXIT_INPUT,
+            "%s: cannot be created (%s); check that its folder exists and can be written", path,
+            strerror(errno));
     free(name);
     return f;
 }
 
-static struct { char **path; int n; } committed;
+static struct {
+    char **path;
+    int n;
+} committed;
 
-int committed_files(char ***path) {
+int committed_files(char ***path)
+{
     int n = committed.n;
     *path = committed.path;
     committed.path = NULL, committed.n = 0;
     return n;
 }
 
-static void note_committed(const char *path) {      /* once each: a state may be written hundreds of times */
-    for (int i = 0; i < committed.n; i++) if (strcmp(committed.path[i], path) == 0) return;
+/* Once each: a state may be written hundreds of times. */
+static void note_committed(const char *path)
+{
+    for (int i = 0; i < committed.n; i++)
+        if (strcmp(committed.path[i], path) == 0) return;
     committed.path = xrealloc(committed.path, (size_t)committed.n + 1, sizeof *committed.path);
     committed.path[committed.n++] = xstrdup(path);
 }
 
-void commit_file(FILE *f, const char *path) {
+void commit_file(FILE *f, const char *path)
+{
     char *name = temporary_name(path);
     errno = 0;
     int bad = fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0;
     int why = errno;
-    if (fclose(f) != 0 && !bad) { bad = 1; why = errno; }
-    if (!bad && rename(name, path) != 0) { bad = 1; why = errno; }
+    if (fclose(f) != 0 && !bad) bad = 1, why = errno;
+    if (!bad && rename(name, path) != 0) bad = 1, why = errno;
     if (bad) {
         remove(name);
-        die(EXIT_INPUT, "%s: not written (%s), an older one is left as it was; free some space or choose another place",
+        die(EXIT_INPUT,
+            "%s: not written (%s), an older one is left as it was; free some space or choose "
+            "another place",
             path, why ? strerror(why) : "a write failed");
     }
     note_committed(path);
     free(name);
 }
 
-/* FNV-1a. Against a bad disk or a cut download, not against an adversary. seed: the checksum of
- * what comes before, to go over several blocks; 0 to begin. */
-uint64_t checksum(const void *data, size_t size, uint64_t seed) {
+/* FNV-1a with the published basis and prime. Against a bad disk or a cut download, not against an
+ * adversary. seed: the checksum of what comes before, to go over several blocks; 0 to begin. (A
+ * checksum that is 0 by chance begins anew, for who writes and who reads alike: no harm.) */
+uint64_t checksum(const void *data, size_t size, uint64_t seed)
+{
     const unsigned char *byte = data;
     uint64_t h = seed ? seed : 14695981039346656037u;
     for (size_t i = 0; i < size; i++) h = (h ^ byte[i]) * 1099511628211u;

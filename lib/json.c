@@ -1,7 +1,7 @@
 /* lib/json.c -- JSON lines: one flat object a line, read and written.
  *
  * Not done: no streaming (a file is read whole: the largest here is some tens of MB), no nested
- * JSON (skipped), no JSON writer beyond strings (fprintf writes the rest).
+ * values (checked and skipped), no JSON writer beyond strings (fprintf writes the rest).
  * SPDX-License-Identifier: MIT
  */
 #include "lib/json.h"
@@ -11,47 +11,84 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ------------------------------------------------------------------------------------
-// JSON lines: reading
-
-typedef struct { const char *key, *text; double number; } Field;    /* text NULL: a number */
+typedef struct {
+    const char *key, *text;
+    double number;
+    enum { TEXT, NUMBER, ABSENT } kind; /* ABSENT: null, or a nested value that nobody reads */
+} Field;
 
 struct JsonLines {
     char *path, *data;
-    char *next;             /* start of the next line */
-    char *end;              /* of data */
-    char *at;               /* where the parser stands in the present line */
-    int line;               /* its number, from 1 */
-    int depth;              /* json_walk: brackets that are open */
-    int n, room;
-    Field *field;           /* (n) of the present record; strings lie in data, unescaped in place */
+    char *next;   /* start of the next line */
+    char *end;    /* of data */
+    char *at;     /* where the parser stands in the present line */
+    int line;     /* its number, from 1 */
+    Text open;    /* brackets that are open around it: "[{" */
+    int n, max_n; /* fields of the present record */
+    Field *field; /* (n) strings lie in data, unescaped in place */
+    enum { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COMMA_OR_END } wanted; /* by next_string */
 };
 
-static _Noreturn void broken(const JsonLines *j, const char *what) {
+enum { MAX_FIELDS = 1000 }; /* of a record: names are compared with each other */
+
+static _Noreturn void broken(const JsonLines *j, const char *what)
+{
     die(EXIT_INPUT, "%s:%d: %s; correct or remove the line", j->path, j->line, what);
 }
 
-JsonLines *json_open(const char *path) {
-    JsonLines *j = xcalloc(1, sizeof *j);
+JsonLines *json_open(const char *path)
+{
     size_t size;
+    char *data = read_file(path, &size);
+    return json_read(data, size, path);
+}
+
+JsonLines *json_read(char *data, size_t size, const char *path) {
+    JsonLines *j = xcalloc(1, sizeof *j);
     j->path = xstrdup(path);
-    j->data = read_file(path, &size);
+    j->data = data;
     j->end = j->data + size;
-    j->next = j->data + (size >= 3 && memcmp(j->data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);  /* Windows's mark */
+    int has_mark = size >= 3 && memcmp(j->data, "\xEF\xBB\xBF", 3) == 0; /* some editors put one */
+    j->next = j->data + (has_mark ? 3 : 0);
     return j;
 }
 
-void json_close(JsonLines *j) {
+void json_close(JsonLines *j)
+{
     if (!j) return;
-    free(j->path); free(j->data); free(j->field); free(j);
+    free(j->path);
+    free(j->data);
+    free(j->open.s);
+    free(j->field);
+    free(j);
 }
 
-static void skip_space(JsonLines *j) { j->at += strspn(j->at, " \t\r"); }
+// ------------------------------------------------------------------------------------
+// strings, numbers, words
 
-static unsigned parse_hex4(JsonLines *j) {
+static void check_bytes(JsonLines *j, const char *end)
+{
+    for (const char *c = j->at; c < end;) {
+        int n = utf8_length(c);
+        if (n == 0) broken(j, "not UTF-8 text");
+        if (*c == 0) broken(j, "NUL byte (UTF-16, or a file cut by a crash?)");
+        j->line += *c == '\n';
+        c += n;
+    }
+}
+
+/* Newlines occur in files that are one value; a line of JSON lines has none inside. */
+static void skip_space(JsonLines *j)
+{
+    for (; *j->at && strchr(" \t\r\n", *j->at); j->at++) j->line += *j->at == '\n';
+}
+
+static unsigned parse_hex4(JsonLines *j)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
     unsigned code = 0;
     for (int i = 0; i < 4; i++, j->at++) {
-        const char *digits = "0123456789abcdef0123456789ABCDEF", *d = *j->at ? strchr(digits, *j->at) : NULL;
+        const char *d = *j->at ? strchr(digits, *j->at) : NULL;
         if (!d) broken(j, "\\u without four hexadecimal digits");
         code = code * 16 + (unsigned)(d - digits) % 16;
     }
@@ -60,12 +97,17 @@ static unsigned parse_hex4(JsonLines *j) {
 
 /* After "\u". A pair of surrogates is one character. A lone \uDC80..\uDCFF stands for the byte
  * 80..FF that was not UTF-8 (see json_put_str); any other half of a pair is an error. */
-static char *parse_unicode(JsonLines *j, char *to) {
+static char *parse_unicode(JsonLines *j, char *to)
+{
     unsigned code = parse_hex4(j);
     if (code == 0) broken(j, "text holds \\u0000, which no text here may");
-    if (code >= 0xDC80 && code <= 0xDCFF) { *to++ = (char)(code & 0xFF); return to; }
+    if (code >= 0xDC80 && code <= 0xDCFF) {
+        *to = (char)(code & 0xFF);
+        return to + 1;
+    }
     if (code >= 0xD800 && code <= 0xDFFF) {
-        if (code >= 0xDC00 || j->at[0] != '\\' || j->at[1] != 'u') broken(j, "half of a surrogate pair");
+        if (code >= 0xDC00 || j->at[0] != '\\' || j->at[1] != 'u')
+            broken(j, "half of a surrogate pair");
         j->at += 2;
         unsigned low = parse_hex4(j);
         if (low < 0xDC00 || low > 0xDFFF) broken(j, "half of a surrogate pair");
@@ -75,27 +117,33 @@ static char *parse_unicode(JsonLines *j, char *to) {
 }
 
 /* No escape is shorter than what it stands for, so the text is unescaped where it lies. */
-static char *parse_string(JsonLines *j) {
+static char *parse_string(JsonLines *j)
+{
+    static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
     if (*j->at != '"') broken(j, "expected \"");
     char *start = ++j->at, *to = start;
     while (*j->at != '"') {
-        if ((unsigned char)*j->at < ' ')
-            broken(j, *j->at ? "control character in a string (write \\n, \\t, \\u00..)" : "string without an end");
-        if (*j->at != '\\') { *to++ = *j->at++; continue; }
-        const char *from = "\"\\/bfnrt", *into = "\"\\/\b\f\n\r\t", *found;
-        char c = j->at[1];
-        if (c == 'u') { j->at += 2; to = parse_unicode(j, to); continue; }
-        if (!c || !(found = strchr(from, c))) broken(j, "unknown escape after \\");
-        *to++ = into[found - from];
+        unsigned char c = (unsigned char)j->at[0];
+        if (c == 0) broken(j, "string without an end");
+        if (c < ' ') broken(j, "control character in a string (write \\n, \\t, \\u00..)");
+        if (c != '\\') {
+            *to++ = *j->at++;
+            continue;
+        }
+        const char *found = j->at[1] ? strchr(from, j->at[1]) : NULL;
+        if (!found && j->at[1] != 'u') broken(j, "unknown escape after \\");
         j->at += 2;
+        if (found) *to++ = into[found - from];
+        else to = parse_unicode(j, to);
     }
     j->at++;
     *to = 0;
     return start;
 }
 
-static double parse_number(JsonLines *j) {
-    size_t n = strspn(j->at, "+-.0123456789eE");    /* strtod alone would take inf, nan, 0x10 */
+static double parse_number(JsonLines *j)
+{
+    size_t n = strspn(j->at, "+-.0123456789eE"); /* strtod alone would take inf, nan, 0x10 */
     char *end;
     double x = strtod(j->at, &end);
     if (n == 0 || end != j->at + n || *j->at == '+' || *j->at == '.') broken(j, "expected a value");
@@ -104,49 +152,120 @@ static double parse_number(JsonLines *j) {
     return x;
 }
 
-/* Brackets are counted, not matched: enough to find the end of a value that nobody reads. */
-static void skip_nested(JsonLines *j) {
-    int depth = 0;
-    do {
-        if (!*j->at) broken(j, "bracket without its end");
-        if (*j->at == '"') { parse_string(j); continue; }
-        depth += (*j->at == '[' || *j->at == '{') - (*j->at == ']' || *j->at == '}');
-        j->at++;
-    } while (depth > 0);
-}
-
-static int parse_word(JsonLines *j, const char *word) {
+static int parse_word(JsonLines *j, const char *word)
+{
     size_t n = strlen(word);
     if (strncmp(j->at, word, n) != 0) return 0;
     j->at += n;
     return 1;
 }
 
-static void parse_field(JsonLines *j) {
-    skip_space(j);
-    Field f = { parse_string(j), NULL, 0 };
-    skip_space(j);
-    if (*j->at++ != ':') broken(j, "expected : after a field's name");
-    skip_space(j);
-    if (*j->at == '"') f.text = parse_string(j);
-    else if (*j->at == '[' || *j->at == '{') { skip_nested(j); return; }
-    else if (parse_word(j, "null")) return;         /* as if it were not there */
-    else if (parse_word(j, "true")) f.number = 1;
-    else if (!parse_word(j, "false")) f.number = parse_number(j);
-    if (j->n == j->room) j->field = xrealloc(j->field, (size_t)(j->room = 2 * j->room + 8), sizeof f);
-    j->field[j->n++] = f;
+// ------------------------------------------------------------------------------------
+// nested values
+
+static void close_bracket(JsonLines *j)
+{
+    char opened = j->open.n ? j->open.s[j->open.n - 1] : 0;
+    if (!opened || *j->at != (opened == '{' ? '}' : ']'))
+        broken(j, opened == '{' ? "expected , or }" : "expected , or ]");
+    j->at++;
+    j->open.n--;
+    j->wanted = COMMA_OR_END;
 }
 
-static void check_bytes(const JsonLines *j, const char *end) {
-    for (const char *c = j->at; c < end; ) {
-        int n = utf8_length(c);
-        if (n == 0) broken(j, "not UTF-8 text");
-        if (*c == 0) broken(j, "NUL byte (UTF-16, or a file cut by a crash?)");
-        c += n;
+/* The next string of a value, a name or a text, or NULL once the value is whole. j->wanted says what
+ * may come next; it is VALUE, and no bracket is open, at the value's beginning. */
+static char *next_string(JsonLines *j, int *is_name)
+{
+    for (;;) {
+        skip_space(j);
+        char c = *j->at;
+        if (j->wanted == COMMA_OR_END && j->open.n == 0) return NULL;
+        if (!c && j->open.n) broken(j, "bracket without its end");
+        if (j->wanted == COMMA_OR_END && c == ',') {
+            j->at++;
+            j->wanted = j->open.s[j->open.n - 1] == '{' ? NAME : VALUE;
+        } else if (j->wanted == COMMA_OR_END || (j->wanted == NAME_OR_END && c == '}')
+                   || (j->wanted == VALUE_OR_END && c == ']')) {
+            close_bracket(j);
+        } else if (j->wanted == NAME || j->wanted == NAME_OR_END) {
+            char *s = parse_string(j);
+            skip_space(j);
+            if (*j->at++ != ':') broken(j, "expected : after a field's name");
+            j->wanted = VALUE;
+            *is_name = 1;
+            return s;
+        } else if (c == '[' || c == '{') {
+            text_add(&j->open, "%c", *j->at++);
+            j->wanted = c == '{' ? NAME_OR_END : VALUE_OR_END;
+        } else {
+            j->wanted = COMMA_OR_END;
+            *is_name = 0;
+            if (c == '"') return parse_string(j);
+            if (!parse_word(j, "null") && !parse_word(j, "true") && !parse_word(j, "false"))
+                parse_number(j);
+        }
     }
 }
 
-int json_next(JsonLines *j) {
+static void skip_nested(JsonLines *j)
+{
+    int is_name;
+    j->wanted = VALUE;
+    while (next_string(j, &is_name)) {}
+}
+
+const char *json_walk(JsonLines *j, int *depth, int *is_name)
+{
+    if (!j->at) {
+        j->at = j->next;
+        j->line = 1;
+        check_bytes(j, j->end);
+        j->line = 1;
+    }
+    const char *s = next_string(j, is_name);
+    if (s && utf8_bad(s)) broken(j, "not UTF-8 text");
+    if (!s && *j->at) broken(j, "something follows the value");
+    *depth = (int)j->open.n;
+    return s;
+}
+
+// ------------------------------------------------------------------------------------
+// records
+
+static void parse_field(JsonLines *j)
+{
+    skip_space(j);
+    Field f = { parse_string(j), NULL, 0, NUMBER };
+    for (int i = 0; i < j->n; i++)
+        if (strcmp(j->field[i].key, f.key) == 0) broken(j, "a field's name is given twice");
+    if (j->n == MAX_FIELDS) broken(j, "more than 1000 fields");
+    skip_space(j);
+    if (*j->at != ':') broken(j, "expected : after a field's name");
+    j->at++;
+    skip_space(j);
+    if (*j->at == '"') {
+        f.kind = TEXT;
+        f.text = parse_string(j);
+    } else if (*j->at == '[' || *j->at == '{') {
+        f.kind = ABSENT;
+        skip_nested(j);
+    } else if (parse_word(j, "null")) {
+        f.kind = ABSENT;
+    } else if (parse_word(j, "true")) {
+        f.number = 1;
+    } else if (!parse_word(j, "false")) {
+        f.number = parse_number(j);
+    }
+    if (j->n == j->max_n) {
+        j->max_n = 2 * j->max_n + 8;
+        j->field = xrealloc(j->field, (size_t)j->max_n, sizeof *j->field);
+    }
+    j->field[j->n++] = f;
+}
+
+int json_next(JsonLines *j)
+{
     do {
         if (j->next >= j->end) return 0;
         j->at = j->next;
@@ -157,86 +276,84 @@ int json_next(JsonLines *j) {
         j->next = end + 1;
         check_bytes(j, end);
         skip_space(j);
-    } while (!*j->at);                              /* an empty line is no record */
+    } while (!*j->at); /* an empty line is no record */
     j->n = 0;
+    if (strncmp(j->at, "\xEF\xBB\xBF", 3) == 0)
+        broken(j, "a byte order mark (EF BB BF) that is not at the start of the file");
     if (*j->at++ != '{') broken(j, "expected { at the start of the line");
     skip_space(j);
-    if (*j->at == '}') j->at++;
-    else for (char c = ','; c == ','; ) {
-        parse_field(j);
-        skip_space(j);
-        c = *j->at ? *j->at++ : 0;
-        if (c != ',' && c != '}') broken(j, c ? "expected , or } after a value" : "the line ends too early");
+    if (*j->at == '}') {
+        j->at++;
+    } else {
+        for (char c = ','; c == ',';) {
+            parse_field(j);
+            skip_space(j);
+            c = *j->at ? *j->at++ : 0;
+            if (!c) broken(j, "the line ends too early");
+            if (c != ',' && c != '}') broken(j, "expected , or } after a value");
+        }
     }
     skip_space(j);
     if (*j->at) broken(j, "something follows the closing }");
     return 1;
 }
 
-/* Brackets are counted, not matched. A string is a field's name if a colon follows it. */
-const char *json_walk(JsonLines *j, int *depth, int *is_name) {
-    if (!j->at) j->at = j->next, j->line = 1;
-    for (; *j->at; j->at++) {
-        if (*j->at == '"') {
-            const char *s = parse_string(j);
-            if (utf8_bad(s)) broken(j, "not UTF-8 text");
-            *depth = j->depth;
-            *is_name = j->at[strspn(j->at, " \t\r\n")] == ':';
-            return s;
-        }
-        if (!strchr(" \t\r\n{}[],:+-.0123456789eEtrufalsn", *j->at)) broken(j, "this is not JSON");
-        j->line += *j->at == '\n';
-        j->depth += (*j->at == '[' || *j->at == '{') - (*j->at == ']' || *j->at == '}');
-        if (j->depth < 0) broken(j, "a bracket is closed that was not opened");
-    }
-    if (j->at != j->end) broken(j, "NUL byte (UTF-16, or a file cut by a crash?)");
-    if (j->depth > 0) broken(j, "bracket without its end");
-    return NULL;
-}
-
 // ------------------------------------------------------------------------------------
-// JSON lines: fields, and writing
+// fields of the present record
 
-static const Field *find_field(const JsonLines *j, const char *key) {
-    for (int i = j->n - 1; i >= 0; i--)             /* of a name given twice the last counts */
-        if (strcmp(j->field[i].key, key) == 0) return &j->field[i];
+static const Field *find_field(const JsonLines *j, const char *key)
+{
+    for (int i = 0; i < j->n; i++)
+        if (j->field[i].kind != ABSENT && strcmp(j->field[i].key, key) == 0) return &j->field[i];
     return NULL;
 }
 
-static const Field *need_field(const JsonLines *j, const char *key) {
+static const Field *need_field(const JsonLines *j, const char *key)
+{
     const Field *f = find_field(j, key);
     if (!f) die(EXIT_INPUT, "%s:%d: no field \"%s\"; add it to the line", j->path, j->line, key);
     return f;
 }
 
-const char *json_str(JsonLines *j, const char *key) {
+const char *json_str(JsonLines *j, const char *key)
+{
     const Field *f = need_field(j, key);
-    if (!f->text) die(EXIT_INPUT, "%s:%d: field \"%s\" is not text; put it in quotes", j->path, j->line, key);
+    if (f->kind != TEXT)
+        die(EXIT_INPUT, "%s:%d: field \"%s\" is not text; put it in quotes", j->path, j->line, key);
     return f->text;
 }
 
-double json_num(JsonLines *j, const char *key) {
+double json_num(JsonLines *j, const char *key)
+{
     const Field *f = need_field(j, key);
-    if (f->text) die(EXIT_INPUT, "%s:%d: field \"%s\" is not a number; take off its quotes", j->path, j->line, key);
+    if (f->kind != NUMBER)
+        die(EXIT_INPUT, "%s:%d: field \"%s\" is not a number; take off its quotes", j->path,
+            j->line, key);
     return f->number;
 }
 
-const char *json_str_or(JsonLines *j, const char *key, const char *otherwise) {
+const char *json_str_or(JsonLines *j, const char *key, const char *otherwise)
+{
     return find_field(j, key) ? json_str(j, key) : otherwise;
 }
 
-double json_num_or(JsonLines *j, const char *key, double otherwise) {
+double json_num_or(JsonLines *j, const char *key, double otherwise)
+{
     return find_field(j, key) ? json_num(j, key) : otherwise;
 }
 
 int json_line(const JsonLines *j) { return j->line; }
 
+// ------------------------------------------------------------------------------------
+// writing
+
 /* Always valid JSON in valid UTF-8, whatever a half-trained model wrote: a byte NN that is not
  * UTF-8 becomes the lone surrogate \udcNN, which json_next turns back into the byte. (Python's
  * errors="surrogateescape" is the same convention.) */
-void json_put_str(FILE *f, const char *text) {
+void json_put_str(FILE *f, const char *text)
+{
     putc('"', f);
-    for (const char *c = text; *c; ) {
+    for (const char *c = text; *c;) {
         int n = utf8_length(c);
         unsigned byte = (unsigned char)*c;
         if (n == 0) fprintf(f, "\\udc%02x", byte);

@@ -4,20 +4,25 @@
 #ifndef CAI_JSON_H
 #define CAI_JSON_H
 
+#include <stddef.h>
 #include <stdio.h>
 
 typedef struct JsonLines JsonLines;
 JsonLines *json_open(const char *path);
-int json_next(JsonLines *j);                            /* 1 a record, 0 the end; dies on a broken line */
-const char *json_str(JsonLines *j, const char *key);    /* dies if the field is missing */
+/* The bytes of that file, which were read before; takes them over. */
+JsonLines *json_read(char *data, size_t size, const char *path);
+int json_next(JsonLines *j); /* 1 a record, 0 the end; dies on a broken line */
+const char *json_str(JsonLines *j, const char *key); /* dies if the field is missing */
 const char *json_str_or(JsonLines *j, const char *key, const char *otherwise);
 double json_num(JsonLines *j, const char *key);
 double json_num_or(JsonLines *j, const char *key, double otherwise);
-/* For files that are one JSON value: its strings in order, NULL at the end. depth: brackets around it. */
+/* For files that are one JSON value: its strings in order, NULL at the end. depth: brackets around
+ * it; is_name: it is a field's name. */
 const char *json_walk(JsonLines *j, int *depth, int *is_name);
 int json_line(const JsonLines *j);
 void json_close(JsonLines *j);
-void json_put_str(FILE *f, const char *text);           /* writes "text" quoted and escaped */
-void json_put(FILE *f, const char *before, const char *key, const char *value);   /* a field, strings only */
+void json_put_str(FILE *f, const char *text); /* writes "text" quoted and escaped */
+/* A field whose value is a string, after `before`. */
+void json_put(FILE *f, const char *before, const char *key, const char *value);
 
 #endif

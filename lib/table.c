@@ -16,7 +16,7 @@ static uint32_t hash_bytes(uint32_t h, const char *s, int n) /* FNV-1a, going on
 
 /* Where the string's index stands, or the empty slot where it belongs. Slots are probed one after
  * the other; at least half of them are empty. Their number is a power of two. */
-static int *find_slot(const Table *t, const char *a, int n_a, const char *b, int n_b)
+static int *find_slot(const StringTable *t, const char *a, int n_a, const char *b, int n_b)
 {
     uint32_t h = hash_bytes(hash_bytes(2166136261u, a, n_a), b, n_b);
     for (uint32_t i = h ^ h >> 15;; i++) {
@@ -29,18 +29,18 @@ static int *find_slot(const Table *t, const char *a, int n_a, const char *b, int
     }
 }
 
-int table_find(const Table *t, const char *a, int n_a, const char *b, int n_b)
+int table_find(const StringTable *t, const char *a, int n_a, const char *b, int n_b)
 {
     return t->n ? *find_slot(t, a, n_a, b, n_b) : -1;
 }
 
-static void enter(Table *t, int i)
+static void enter(StringTable *t, int i)
 {
     int *slot = find_slot(t, t->text[i], t->length[i], "", 0);
     if (*slot < 0) *slot = i;
 }
 
-int table_add(Table *t, const char *text, int length)
+int table_add(StringTable *t, const char *text, int length)
 {
     if (t->n == t->max_n) {
         t->max_n = t->max_n ? 2 * t->max_n : 512;
@@ -58,7 +58,7 @@ int table_add(Table *t, const char *text, int length)
     return t->n++;
 }
 
-void table_count(Table *t, const char *text, int length, long by)
+void table_count(StringTable *t, const char *text, int length, long by)
 {
     int i = table_find(t, text, length, "", 0);
     if (i < 0) i = table_add(t, text, length);
@@ -66,7 +66,7 @@ void table_count(Table *t, const char *text, int length, long by)
 }
 
 /* In byte order; of two strings that begin alike the shorter one is first. */
-static int compare(const Table *t, int i, int k)
+static int compare(const StringTable *t, int i, int k)
 {
     int a = t->length[i], b = t->length[k];
     int order = memcmp(t->text[i], t->text[k], (size_t)(a < b ? a : b));
@@ -75,7 +75,7 @@ static int compare(const Table *t, int i, int k)
 
 /* Of equally frequent strings the first in byte order, so that the result does not depend on the
  * order in which they came. */
-int table_most_frequent(const Table *t, long min)
+int table_most_frequent(const StringTable *t, long min)
 {
     int best = -1;
     for (int i = 0; i < t->n; i++) {
@@ -85,11 +85,11 @@ int table_most_frequent(const Table *t, long min)
     return best;
 }
 
-void table_free(Table *t)
+void table_free(StringTable *t)
 {
     free(t->text);
     free(t->length);
     free(t->count);
     free(t->slot);
-    *t = (Table){ 0 };
+    *t = (StringTable){ 0 };
 }

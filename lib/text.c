@@ -1,4 +1,4 @@
-/* lib/text.c -- strings that grow, lists of strings, UTF-8, what may go to a terminal.
+/* lib/text.c -- strings that grow, lists of strings.
  * SPDX-License-Identifier: MIT
  */
 #include "lib/text.h"
@@ -54,41 +54,13 @@ void texts_free(Texts *t)
     *t = (Texts){ 0 };
 }
 
-/* A half-trained model writes any bytes, also those that recolour or retitle a terminal. */
-const char *shown(const char *text) {
+const char *shown(const char *text)
+{
     static char *copy[8];
     static int turn;
     turn = (turn + 1) % 8;
     free(copy[turn]);
     copy[turn] = xstrdup(text);
-    for (char *c = copy[turn]; *c; c++) if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 127) *c = '?';
+    make_printable(copy[turn], 1);
     return copy[turn];
-}
-
-// ------------------------------------------------------------------------------------
-// UTF-8
-
-/* Bytes of the well-formed character at s, 0 if there is none (Unicode's table 3-7: no overlong
- * forms, no surrogates, nothing above U+10FFFF). Stops at a NUL by itself. */
-int utf8_length(const char *s) {
-    const unsigned char *c = (const unsigned char *)s;
-    if (c[0] < 0x80) return 1;
-    int n = c[0] < 0xC2 ? 0 : c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : c[0] < 0xF5 ? 4 : 0;
-    for (int i = 1; i < n; i++) if ((c[i] & 0xC0) != 0x80) return 0;
-    if ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] > 0x9F)) return 0;
-    if ((c[0] == 0xF0 && c[1] < 0x90) || (c[0] == 0xF4 && c[1] > 0x8F)) return 0;
-    return n;
-}
-
-long utf8_bad(const char *s) {
-    for (const char *c = s; *c; c += utf8_length(c)) if (utf8_length(c) == 0) return (long)(c - s) + 1;
-    return 0;
-}
-
-char *utf8_put(char *to, unsigned code) {
-    if (code < 0x80) { *to++ = (char)code; return to; }
-    int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    *to++ = (char)((0xF0 << (3 - more)) | (code >> 6 * more));     /* 110, 1110 or 11110, top bits */
-    while (more-- > 0) *to++ = (char)(0x80 | ((code >> 6 * more) & 0x3F));
-    return to;
 }

@@ -8,7 +8,7 @@ export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
 spy=${B:-build}/spy
 [ -x "$spy" ] || { echo "no $spy: make $spy"; exit 1; }
-command -v python3 >/dev/null || { echo "no python3: skipped"; exit 0; }
+command -v python3 >/dev/null || { echo "skipped: no python3 (who samples, judges and learns at every stage)"; exit 0; }
 
 stage() { CAI_SPY=$T/$1.tsv CAI_SPY_RUN=$T/run "$spy" "$1" --out "$T/run" --quiet 1 "${@:2}" >/dev/null || exit 1; }
 for s in data tokenizer pretrain helpful revise sl feedback pm rl eval; do
@@ -17,7 +17,7 @@ done
 # the feedback stage again, with other flags: NAME FLAG VALUE..
 again() {
     local name=$1 flags
-    cp -r "$T/run" "$T/$name" && rm "$T/$name/files.txt"
+    cp -r "$T/run" "$T/$name" && rm "$T/$name"/{files.txt,feedback.jsonl,metrics.tsv,metrics/feedback.tsv}   # the rest is ours
     for ((flags = 2; flags < $#; flags += 2)); do
         sed -i.old "s/^${!flags} .*/${!flags} ${@:flags+1:1}/" "$T/$name/flags.txt"
     done

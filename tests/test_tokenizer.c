@@ -347,7 +347,7 @@ static void heaps_and_tables(void **state)
     assert_int_equal(h.n, 0);
     free(h.entry);
 
-    Table table = { 0 };
+    StringTable table = { 0 };
     static char name[2000][8];
     assert_int_equal(table_find(&table, "x", 1, "", 0), -1);
     for (int i = 0; i < 2000; i++)

@@ -1,15 +1,23 @@
-/* tests/fuzz/fuzz.c -- coverage-guided fuzzing of every reader (libFuzzer): whatever the bytes, a reader comes back or
- * ends the program with its one line; it never reads beyond, never loops, never takes memory on a file's word.
+/* tests/fuzz/fuzz.c -- coverage-guided fuzzing of every reader (libFuzzer): whatever the bytes, a
+ * reader comes back or ends the program with its one line; it never reads beyond, never loops,
+ * never takes memory on a file's word.
  *
- * One source, one program a reader: compiled with -DREADER=read_town and so on. Inputs reach the reader as a file,
- * as always. A reader that refuses calls exit(), which the Makefile renames fuzz_exit for this build, and a jump
- * goes back to the loop. What a refusing reader leaves behind (files open, memory) the system would have taken
- * back; here allocations and files, renamed too, are kept in lists and given back after every input.
+ * One source, one program a reader: compiled with -DREADER=read_town and so on. Inputs reach the
+ * reader as a file, as always. A reader that refuses calls exit(), which the Makefile renames
+ * fuzz_exit for this build, and a jump goes back to the loop. What a refusing reader leaves behind
+ * (files open, memory) the system would have taken back; here allocations and files, renamed too,
+ * are kept in lists and given back after every input.
  * SPDX-License-Identifier: MIT
  */
-#include "../../run.c"              /* whole, for its list of records */
-#include "../../data/corpus.h"
+#define _XOPEN_SOURCE 700 /* mkstemp, mkdtemp, pwrite */
+#include "cli/options.h"
+#include "cli/run.h"
+#include "data/corpus.h"
+
 #include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #undef exit
 #undef calloc
 #undef realloc
@@ -26,12 +34,15 @@ extern FILE *fopen(const char *, const char *);
 extern int fclose(FILE *);
 extern _Noreturn void exit(int);
 
-typedef struct Block { struct Block *before, *after; size_t size, unused; } Block;   /* stands before each allocation */
+typedef struct Block {
+    struct Block *before, *after;
+    size_t size, unused;
+} Block; /* stands before each allocation */
 static Block all = { &all, &all, 0, 0 };
 static FILE *file[64];
 static jmp_buf back;
 static int at_work;
-static char path[64], written[80];  /* of the input; of what a reader writes */
+static char path[64], written[80]; /* of the input; of what a reader writes */
 
 static void *take(Block *b, size_t size)
 {
@@ -43,8 +54,12 @@ static void *take(Block *b, size_t size)
 
 static void leave(Block *b) { b->before->after = b->after, b->after->before = b->before; }
 
-/* The most a reader may ask for in one piece: far above what an input of some kilobytes can be worth. */
-static void check_size(size_t size) { if (at_work && size > (size_t)64 << 20) abort(); }
+/* The most a reader may ask for in one piece: far above what an input of some kilobytes can be
+ * worth. */
+static void check_size(size_t size)
+{
+    if (at_work && size > (size_t)64 << 20) abort();
+}
 
 void *fuzz_calloc(size_t n, size_t size)
 {
@@ -62,7 +77,7 @@ void fuzz_free(void *p)
 void *fuzz_realloc(void *p, size_t size)
 {
     check_size(size);
-    void *q = fuzz_calloc(size, 1);       /* never in place: who keeps an old pointer is found */
+    void *q = fuzz_calloc(size, 1); /* never in place: who keeps an old pointer is found */
     if (p && q) {
         size_t old = ((Block *)p - 1)->size;
         memcpy(q, p, old < size ? old : size);
@@ -74,28 +89,34 @@ void *fuzz_realloc(void *p, size_t size)
 FILE *fuzz_fopen(const char *name, const char *mode)
 {
     FILE *f = fopen(name, mode);
-    for (int i = 0; f && i < 64; i++) if (!file[i]) { file[i] = f; break; }
+    for (int i = 0; f && i < 64; i++)
+        if (!file[i]) {
+            file[i] = f;
+            break;
+        }
     return f;
 }
 
 int fuzz_fclose(FILE *f)
 {
-    for (int i = 0; i < 64; i++) if (file[i] == f) file[i] = NULL;
+    for (int i = 0; i < 64; i++)
+        if (file[i] == f) file[i] = NULL;
     return fclose(f);
 }
 
 _Noreturn void fuzz_exit(int status)
 {
     if (!at_work) exit(status);
-    if (status != EXIT_INPUT && status != EXIT_USAGE) abort();      /* no other end is a reader's */
+    if (status != EXIT_INPUT && status != EXIT_USAGE) abort(); /* no other end is a reader's */
     longjmp(back, 1);
 }
 
 // ------------------------------------------------------------------------------------
 // the readers
 
-/* Inputs live in memory where the system has a place for that: thousands a second would wear a disk. */
-static char folder[64];             /* of what is read by its name */
+/* Inputs live in memory where the system has a place for that: thousands a second would wear a
+ * disk. */
+static char folder[64]; /* of what is read by its name */
 
 static void sweep(void)
 {
@@ -126,7 +147,8 @@ static void write_input(const void *data, size_t size)
     if (ftruncate(fd, 0) || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
 }
 
-/* The checksums of our own files keep a fuzzer out; with an odd first byte they are put right for it. */
+/* The checksums of our own files keep a fuzzer out; with an odd first byte they are put right for
+ * it. */
 static void write_summed(const uint8_t *data, size_t size)
 {
     uint8_t *copy = calloc(size + 1, 1);
@@ -140,19 +162,20 @@ static void write_summed(const uint8_t *data, size_t size)
 }
 
 typedef void Reader(const uint8_t *data, size_t size);
-Reader read_tokenizer, read_checkpoint, read_head, read_state, read_town, read_constitution, read_json, read_flags, read_records;
+Reader read_tokenizer, read_checkpoint, read_head, read_state, read_town, read_constitution,
+    read_json, read_flags, read_records;
 
 static const Config small = { 4, 4, 1, 1, 1, 3, 4, 1 };
 
 void read_tokenizer(const uint8_t *data, size_t size)
 {
     write_input(data, size);
-    tok = tokenizer_load(path, 0);
+    Tokenizer *t = tokenizer_load(path, 0);
     int ids[256];
     size_t n = size < 200 ? size : 200;
-    for (int begin = 0; begin < 2; begin++) {       /* and what it then does to a text: the file itself */
-        int k = encode(tok, (const char *)data, n, begin, ids);
-        fuzz_free(decode(tok, ids, k, NULL));
+    for (int begin = 0; begin < 2; begin++) { /* and what it then does to a text: the file itself */
+        int k = encode(t, (const char *)data, n, begin, ids);
+        fuzz_free(decode(t, ids, k, NULL));
     }
 }
 
@@ -188,21 +211,18 @@ void read_town(const uint8_t *data, size_t size)
 {
     write_input(data, size);
     Town *t = town_load(path);
-    Oracle *people = oracle_open(t);
-    Requests *asked = requests_new(t);
+    Oracle *o = oracle_open(t);
+    Requests *r = requests_new(t);
     town_corpus(t, 1, 20, written);
-    town_prompts(asked, 1, SET_EVAL_REDTEAM, 4, written);
-    town_human_prefs(people, asked, 1, SET_PREFS, 8, 0.9, 0, written);
+    town_human_prefs(o, r, 1, SET_PREFS, 8, 0.9, 0, written);
     town_judgements(t, 1, 4, written);
-    requests_free(asked);
-    oracle_close(people);
+    town_prompts(r, 1, SET_EVAL_REDTEAM, 4, written);
 }
 
 void read_constitution(const uint8_t *data, size_t size)
 {
     write_input(data, size);
-    option_set("constitution", path);
-    load_constitution();
+    constitution_load(path);
 }
 
 void read_json(const uint8_t *data, size_t size)
@@ -217,33 +237,39 @@ void read_json(const uint8_t *data, size_t size)
     json_str(j, "prompt");
 }
 
-static void in_folder(const char *name, const uint8_t *data, size_t size)
+static Run in_folder(const char *name, const uint8_t *data, size_t size)
 {
-    Text at = { 0 };
+    Run run = { 0 };
+    char at[128];
     if (!*folder) {
         scratch(folder, sizeof folder);
         if (!mkdtemp(folder)) abort();
         atexit(sweep);
     }
-    option_set("out", folder);
-    text_add(&at, "%s/%s", folder, name);
-    FILE *f = fopen(at.s, "wb");
+    options_default(&run);
+    option_set(&run, "out", folder);
+    records_of(&run);
+    snprintf(at, sizeof at, "%s/%s", folder, name);
+    FILE *f = fopen(at, "wb");
     fwrite(data, 1, size, f);
     fclose(f);
+    return run;
 }
 
 void read_flags(const uint8_t *data, size_t size)
 {
-    in_folder("flags.txt", data, size);
-    options_load();
-    options_check();
+    Run run = in_folder("flags.txt", data, size);
+    records_of(&run);
+    options_load(&run);
+    options_check(&run);
 }
 
 void read_records(const uint8_t *data, size_t size)
 {
-    in_folder("files.txt", data, size);
-    records_load();
-    from_run("base.bin");
+    Run run = in_folder("files.txt", data, size);
+    records_of(&run);
+    records_load(&run.records);
+    records_read(&run.records, "base.bin");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -251,15 +277,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char **unread;
     n_workers = 1;
-    options_default();
     at_work = 1;
     if (!setjmp(back)) READER(data, size);
     at_work = 0;
     committed_files(&unread);
-    memset(&records, 0, sizeof records);
-    memset(&law, 0, sizeof law);
-    memset(&o, 0, sizeof o);
-    for (int i = 0; i < 64; i++) if (file[i]) { fclose(file[i]); file[i] = NULL; }
+    for (int i = 0; i < 64; i++)
+        if (file[i]) {
+            fclose(file[i]);
+            file[i] = NULL;
+        }
     while (all.after != &all) fuzz_free(all.after + 1);
     return 0;
 }

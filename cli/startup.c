@@ -1,0 +1,54 @@
+/* cli/startup.c -- what happens before anything else does: standard streams, and settings of the C
+ * library that it reads when the program is loaded.
+ * SPDX-License-Identifier: MIT
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/startup.h"
+#include "lib/files.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A standard stream that was closed before the start would give its number to the next file
+ * opened, and what is printed would go into that. Standard output is opened for reading, so that
+ * its end tells. */
+static void open_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_INPUT);
+}
+
+/* glibc reads these when it is loaded, so the program starts itself once more. It then keeps
+ * what was freed (by default it gives large blocks back and gets them zeroed page by page at the
+ * next call) and asks for large pages, so that the sampler's walks through its cache need few of
+ * them. Speed is all they change: where the program's own file cannot be found, as without
+ * /proc, it goes on without.
+ *
+ * CAI_STARTED says that this is the second start, and is taken back for programs started from
+ * here. Set by the user it prevents the second start, as valgrind needs. Settings of the user's
+ * own stay. */
+static void start_again(char **argv)
+{
+#ifdef __GLIBC__
+    if (getenv("CAI_STARTED")) {
+        unsetenv("CAI_STARTED");
+        return;
+    }
+    setenv("CAI_STARTED", "1", 1);
+    setenv("MALLOC_MMAP_THRESHOLD_", "33554432", 0);
+    setenv("MALLOC_TRIM_THRESHOLD_", "4294967296", 0);
+    setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
+    execv("/proc/self/exe", argv);
+    unsetenv("CAI_STARTED");
+#else
+    (void)argv;
+#endif
+}
+
+void startup(char **argv)
+{
+    open_streams();
+    start_again(argv);
+}
