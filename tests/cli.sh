@@ -296,7 +296,7 @@ b = bytearray(open(sys.argv[1], "rb").read())
 for at in range(28, len(b) - 3, 4): b[at:at + 4] = struct.pack("<f", 1e37)      # finite, but no sum of them is
 open(sys.argv[2], "wb").write(b)
 PY
-    fails "NaN in training"               4 "step |not finite|; lower the learning"                $C sl --out "$T/mixed" --quiet 1
+    fails "training on a dead model"      4 "step |the model is dead|1e+37|; lower the learning"                $C sl --out "$T/mixed" --quiet 1
 fi
 E="./cai run --preset smoke --quiet 1 --out $T/exploded"
 explodes() { rm -rf "$T/exploded"; fails "$1" 4 "$2" $E $3; }
