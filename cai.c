@@ -1,12 +1,12 @@
-/* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and revision,
- * SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then helpful-only RLHF, which the paper takes
- * as given, and pretraining.
+/* cai.c -- Constitutional AI, the paper's loop in the paper's order: layouts, critique and
+ * revision, SL-CAI, AI feedback, the hybrid preference model, RL-CAI; then helpful-only RLHF,
+ * which the paper takes as given, and pretraining.
  *
- * Every section has two parts. The paper's act is a function of models, texts and numbers, and can be
- * called from any program (tests/own_loop.c does). The stage reads the run's files, calls the act,
- * and writes the run's files; a person may replace any of them by his own. Nothing in the loop looks
- * an answer up: the critic, the reviser and the judge are the model. No oracle is linked to this file.
- * SPDX-License-Identifier: MIT
+ * Every section has two parts. The paper's act is a function of models, texts and numbers, and
+ * can be called from any program (tests/own_loop.c does). The stage reads the run's files, calls
+ * the act, and writes the run's files; a person may replace any of them by his own. Nothing in
+ * the loop looks an answer up: the critic, the reviser and the judge are the model. No oracle is
+ * linked to this file. SPDX-License-Identifier: MIT
  */
 #include "cai.h"
 
@@ -63,19 +63,23 @@ void layout_choice(Text *t, const char *prompt, const char *principle, const cha
 {
     text_add(t, "\n\nConsider the following conversation between a human and an assistant:\n\n");
     add_conversation(t, prompt, "Human", "Assistant");
-    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a, b);
+    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a,
+             b);
 }
 
-/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the letter.
- * \n\nHuman: Consider the following conversation between a human (H) and an assistant (A):\n\n{turns}
- * \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's think step by step: */
-void layout_thought(Text *t, const char *prompt, const char *principle, const char *a, const char *b)
+/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the
+ * letter. \n\nHuman: Consider the following conversation between a human (H) and an assistant
+ * (A):\n\n{turns} \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's
+ * think step by step: */
+void layout_thought(Text *t, const char *prompt, const char *principle, const char *a,
+                    const char *b)
 {
     text_add(t, "\n\nHuman: Consider the following conversation between a human (H) and an "
-             "assistant (A):\n\n");
+                "assistant (A):\n\n");
     add_conversation(t, prompt, "H", "A");
-    text_add(t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
-             principle, a, b);
+    text_add(
+        t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
+        principle, a, b);
 }
 
 const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
@@ -83,10 +87,10 @@ const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
 // ------------------------------------------------------------------------------------
 // Texts in, texts out: what every act stands on
 
-/* Samples an answer to each prompt, and if q asks a question, what the model says to it after each answer:
- * log_p (n, 2) receives the log-probabilities of the two tokens that q asks for. */
-static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature,
-                              Question q, double *log_p)
+/* Samples an answer to each prompt, and if q asks a question, what the model says to it after
+ * each answer: log_p (n, 2) receives the log-probabilities of the two tokens that q asks for. */
+static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int max_new,
+                              double temperature, Question q, double *log_p)
 {
     Seqs p = { 0 }, out = { 0 };
     Texts answer = { 0 };
@@ -104,7 +108,7 @@ static Texts complete_and_ask(const Model *m, const Texts *prompt, Draws d, int 
         int n = seq_len(&out, i), last = n ? seq_tok(&out, i)[n - 1] : -1;
         char *s = decode(m->tok, seq_tok(&out, i), n - is_stop(last, how.stop), NULL);
         texts_add(&answer, s);
-        answer.cut[i] = !is_stop(last, how.stop);   /* max_new or the context's end came first */
+        answer.cut[i] = !is_stop(last, how.stop); /* max_new or the context's end came first */
         free(s);
     }
     seqs_free(&p);
@@ -137,14 +141,14 @@ int draw_principle(Draws d, int n)
     return rng_below(rng_key(d.seed, (uint64_t)d.stage, (uint64_t)d.first), 0, n);
 }
 
-
 // ------------------------------------------------------------------------------------
 // Section 3. Critique and revision: "revise the response", four times, each time under a principle
 // drawn anew. What came before a step is dropped, so that a step can be repeated.
 
-/* The context of one step: worked examples if any (D3), the prompt with the present response as if it
- * had been the first, the critique request. */
-static char *critique_context(const Constitution *c, const char *prompt, const char *response, int k)
+/* The context of one step: worked examples if any (D3), the prompt with the present response as
+ * if it had been the first, the critique request. */
+static char *critique_context(const Constitution *c, const char *prompt, const char *response,
+                              int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt, response);
@@ -152,7 +156,8 @@ static char *critique_context(const Constitution *c, const char *prompt, const c
     return t.s;
 }
 
-static char *revision_context(const Constitution *c, const char *context, const char *critique, int k)
+static char *revision_context(const Constitution *c, const char *context, const char *critique,
+                              int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s", context, critique);
@@ -160,7 +165,7 @@ static char *revision_context(const Constitution *c, const char *context, const 
     return t.s;
 }
 
-/* One step for all prompts: draw a principle each, sample the critique, sample the revision; T = 1. */
+/* One step for all prompts: draw a principle each, then sample critique and revision at T = 1. */
 Revisions revise(const Model *m, const Constitution *c, const Texts *prompt, const Texts *response,
                  uint64_t seed, int step, int max_new)
 {
@@ -224,13 +229,13 @@ void stage_revise(Run *run)
     Path path = run_path(run, "revisions.jsonl");
     FILE *f = create_file(path.s);
     for (int step = 1; step <= run->sl.revisions; step++) {
-        Revisions r = revise(helpful, &run->constitution, &prompt, &response, (uint64_t)run->seed, step,
-                             run->max_new);
+        Revisions r = revise(helpful, &run->constitution, &prompt, &response, (uint64_t)run->seed,
+                             step, run->max_new);
         double changed = (double)write_revisions(run, f, &prompt, &response, &r, step) / prompt.n;
         progress(&run->report, step, run->sl.revisions, "share revised", changed);
         metric(&run->report, step, "changed", changed);
         texts_free(&response);
-        response = r.revision;                  /* the next step revises what this one wrote */
+        response = r.revision; /* the next step revises what this one wrote */
         r.revision = (Texts){ 0 };
         revisions_free(&r);
     }
@@ -241,22 +246,26 @@ void stage_revise(Run *run)
 }
 
 // ------------------------------------------------------------------------------------
-// Section 3. SL-CAI: the PRETRAINED model, finetuned for one epoch on the revisions of all steps and on
+// Section 3. SL-CAI: the PRETRAINED model, finetuned for one epoch on the revisions of all steps
+// and on
 // two samples a helpfulness prompt from the helpful-only model
 
-/* The optimiser of the stages after pretraining. D13: in those whose model answers, the embedding, which
- * is the output head too, stays as pretrained. Every softmax pushes down the words that an answer did not
- * use, and AdamW makes large steps of small steady pushes: things that no prompt of these stages names
- * would be unlearned. For the same reason eps is 1e-5, as usual in PPO: smaller gradients stay small. */
+/* The optimiser of the stages after pretraining. D13: in those whose model answers, the
+ * embedding, which is the output head too, stays as pretrained. Every softmax pushes down the
+ * words that an answer did not use, and AdamW makes large steps of small steady pushes: things
+ * that no prompt of these stages names would be unlearned. For the same reason eps is 1e-5, as
+ * usual in PPO: smaller gradients stay small. */
 AdamW finetuning(double lr)
 {
-    return (AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
+    return (
+        AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
 }
 
 /* One epoch of E13 on the examples' answers, in random order. */
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report)
 {
-    int n = e->seq.n, total = (n + batch - 1) / batch, *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
+    int n = e->seq.n, total = (n + batch - 1) / batch,
+        *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
     Trainer *t = trainer_new(m, finetuning(lr));
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
@@ -277,12 +286,14 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
     JsonLines *j = json_open(path.s);
     while (json_next(j)) {
         if (run->sl.final_only && json_num(j, "step") != run->sl.revisions) continue;
-        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"), !json_num_or(j, "revision_cut", 0));
+        examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"),
+                     !json_num_or(j, "revision_cut", 0));
         if (seq_len(&e->seq, e->seq.n - 1) > m->c.seq_len)
-            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s, json_line(j),
-                seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
+            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s,
+                json_line(j), seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
     }
     json_close(j);
+    if (!e->seq.n) die(EXIT_INPUT, "%s:1: no revision to learn from; make it anew", path.s);
     metric(&run->report, 0, "revisions", e->seq.n);
 }
 
@@ -293,8 +304,10 @@ void stage_sl(Run *run)
     add_revisions(run, &examples, m);
     Texts prompt = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, helpful);
     for (int k = 0; k < 2; k++) {
-        Texts answer = complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
-        for (int i = 0; i < answer.n; i++) examples_add(&examples, m->tok, prompt.s[i], answer.s[i], !answer.cut[i]);
+        Texts answer =
+            complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
+        for (int i = 0; i < answer.n; i++)
+            examples_add(&examples, m->tok, prompt.s[i], answer.s[i], !answer.cut[i]);
         texts_free(&answer);
     }
     train_sl(m, &examples, run->sl.batch, run->sl.lr, (uint64_t)run->seed, &run->report);
@@ -308,7 +321,8 @@ void stage_sl(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. AI feedback: two answers of SL-CAI, one principle, "which is better?"
 
-/* l[2 i] = log P(" (A)" | context i), l[2 i + 1] likewise for (B), summed over the letters' tokens (E2). */
+/* l[2 i] = log P(" (A)" | context i), l[2 i + 1] likewise for (B), summed over the letters'
+ * tokens (E2). */
 static void letters(const Model *m, const Texts *context, double *l)
 {
     int n = context->n, *prompt_len = xcalloc(2 * (size_t)n, sizeof(int));
@@ -323,8 +337,9 @@ static void letters(const Model *m, const Texts *context, double *l)
     free(prompt_len);
 }
 
-/* The question after a chain (D11): which of the two tokens at which " (A)" and " (B)" part. What they
- * begin with is the same for both, and E2 divides by their sum. then (64): room for its tokens. */
+/* The question after a chain (D11): which of the two tokens at which " (A)" and " (B)" part. What
+ * they begin with is the same for both, and E2 divides by their sum. then (64): room for its
+ * tokens. */
 static Question which_letter(const Tokenizer *tok, int *then)
 {
     int A[16], B[16], n = encode(tok, THOUGHT_END, strlen(THOUGHT_END), 0, then), k = 0;
@@ -334,9 +349,10 @@ static Question which_letter(const Tokenizer *tok, int *then)
     return (Question){ then, n, { A[k], B[k] } };
 }
 
-/* p[i] = P(first option is better) for a[i] shown first and b[i] second, under principle[i]. Plain: the
- * letter right after the multiple-choice layout. Else a chain of thought is sampled first and the letter
- * is read in the second human turn, as in the released few-shot file. chain (may be NULL) gets the chains. */
+/* p[i] = P(first option is better) for a[i] shown first and b[i] second, under principle[i].
+ * Plain: the letter right after the multiple-choice layout. Else a chain of thought is sampled
+ * first and the letter is read in the second human turn, as in the released few-shot file. chain
+ * (may be NULL) gets the chains. */
 void judge(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
            char *const *a, char *const *b, int plain, Draws d, double *p, Texts *chain)
 {
@@ -354,21 +370,23 @@ void judge(const Model *m, const Constitution *c, const Texts *prompt, char *con
     if (plain) letters(m, &context, l);
     else thought = complete_and_ask(m, &context, d, MAX_THOUGHT, 1, which_letter(m->tok, then), l);
     for (int i = 0; i < n; i++) p[i] = p_A_of(l[2 * i], l[2 * i + 1]);
-    if (chain) *chain = thought; else texts_free(&thought);
+    if (chain) *chain = thought;
+    else texts_free(&thought);
     texts_free(&context);
     free(l);
 }
 
-/* Both orders, K chains each. p_ab[i] = P(the first shown is better) with a shown first; p_ba[i] the same with
- * b shown first. A judge that only looks at the order has p_ab = p_ba. */
+/* Both orders, K chains each. p_ab[i] = P(the first shown is better) with a shown first; p_ba[i]
+ * the same with b shown first. A judge that only looks at the order has p_ab = p_ba. */
 void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
-                char *const *a, char *const *b, int plain, int chains, Draws d,
-                double *p_ab, double *p_ba, Texts *chain)
+                char *const *a, char *const *b, int plain, int chains, Draws d, double *p_ab,
+                double *p_ba, Texts *chain)
 {
     int n = prompt->n, K = plain ? 1 : chains;
     double *p_k = xcalloc((size_t)(2 * K * n), sizeof(double)), each[64];
     for (int k = 0; k < K; k++) {
-        Draws ab = { d.seed, d.stage, d.first + 2L * k * n }, ba = { d.seed, d.stage, ab.first + n };
+        Draws ab = { d.seed, d.stage, d.first + 2L * k * n },
+              ba = { d.seed, d.stage, ab.first + n };
         judge(m, c, prompt, principle, a, b, plain, ab, p_k + 2 * k * n, k ? NULL : chain);
         judge(m, c, prompt, principle, b, a, plain, ba, p_k + (2 * k + 1) * n, NULL);
     }
@@ -381,8 +399,8 @@ void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char
     free(p_k);
 }
 
-/* The label as it enters the PM: both orders (D4), clamped if it came from a chain of thought, hard if
- * asked for. */
+/* The label as it enters the PM: both orders (D4), clamped if it came from a chain of thought,
+ * hard if asked for. */
 double label_of(const LabelSettings *s, double p_ab, double p_ba)
 {
     double p = s->both_orders ? p_both_orders(p_ab, p_ba) : p_ab;
@@ -390,12 +408,13 @@ double label_of(const LabelSettings *s, double p_ab, double p_ba)
     return s->hard ? p_hard(p) : p;
 }
 
-/* Two answers a and b to every prompt, round after round until there are `pairs` of them. D2: the paper
- * has one pair a prompt. D25: equal answers make no comparison and are left out. Returns the prompts. */
+/* Two answers a and b to every prompt, round after round until there are `pairs` of them. D2: the
+ * paper has one pair a prompt. D25: equal answers make no comparison and are left out. Returns
+ * the prompts. */
 Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed, int max_new,
                    Texts *a, Texts *b)
 {
-    enum { MAX_ROUNDS = 16 };               /* a model that has one answer to everything never gets there */
+    enum { MAX_ROUNDS = 16 }; /* a model that has one answer to everything never gets there */
     Texts prompt = { .path = asked->path ? xstrdup(asked->path) : NULL };
     for (long k = 0; k < MAX_ROUNDS && prompt.n < pairs; k++) {
         Texts x = complete(sl, asked, (Draws){ seed, S_PAIRS, 2 * k * asked->n }, max_new, 1);
@@ -414,21 +433,27 @@ Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed
     return prompt;
 }
 
-/* The labels of pairs (a, b): p[i] = P(a better), the mean of `principles` labels, each under a principle
- * drawn anew (the paper: one). Every draw is kept in *f. --judge random is the control that must teach nothing. */
-void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s, uint64_t seed,
-                 const Texts *prompt, const Texts *a, const Texts *b, Feedback *f, Report *report)
+/* The labels of pairs (a, b): p[i] = P(a better), the mean of `principles` labels, each under a
+ * principle drawn anew (the paper: one). Every draw is kept in *f. --judge random is the control
+ * that must teach nothing. */
+void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s,
+                 uint64_t seed, const Texts *prompt, const Texts *a, const Texts *b, Feedback *f,
+                 Report *report)
 {
     int n = prompt->n, random = strcmp(s->judge, "random") == 0;
     size_t all = (size_t)s->principles * (size_t)n;
-    *f = (Feedback){ .draws = s->principles, .p = xcalloc((size_t)n, sizeof(double)),
-                     .p_ab = xcalloc(all, sizeof(double)), .p_ba = xcalloc(all, sizeof(double)),
-                     .principle = xcalloc(all, sizeof(int)), .chain = xcalloc((size_t)s->principles, sizeof(Texts)) };
+    *f = (Feedback){ .draws = s->principles,
+                     .p = xcalloc((size_t)n, sizeof(double)),
+                     .p_ab = xcalloc(all, sizeof(double)),
+                     .p_ba = xcalloc(all, sizeof(double)),
+                     .principle = xcalloc(all, sizeof(int)),
+                     .chain = xcalloc((size_t)s->principles, sizeof(Texts)) };
     char **question = xcalloc((size_t)n, sizeof(char *));
     for (int k = 0; k < s->principles; k++) {
         double *p_ab = f->p_ab + (size_t)k * n, *p_ba = f->p_ba + (size_t)k * n;
         for (int i = 0; i < n; i++) {
-            int drawn = draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
+            int drawn =
+                draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
             f->principle[k * n + i] = drawn;
             question[i] = c->comparison[drawn].choose;
         }
@@ -456,10 +481,11 @@ void feedback_free(Feedback *f)
     free(f->chain);
 }
 
-/* A line a pair, the better answer as "chosen". Of every draw of a principle: its name and question, the
- * chain of the first order, and p_ab and p_ba of judge_both with chosen as a; draws after the first are
- * numbered (principle_2 ...). p_chosen is the mean of their labels. */
-static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b, const Feedback *f)
+/* A line a pair, the better answer as "chosen". Of every draw of a principle: its name and
+ * question, the chain of the first order, and p_ab and p_ba of judge_both with chosen as a; draws
+ * after the first are numbered (principle_2 ...). p_chosen is the mean of their labels. */
+static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b,
+                           const Feedback *f)
 {
     Path path = run_path(run, "feedback.jsonl");
     FILE *out = create_file(path.s);
@@ -479,21 +505,27 @@ static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const 
             json_put(out, ", ", field, principle->choose);
             snprintf(field, sizeof field, "chain%s", no);
             json_put(out, ", ", field, run->label.plain ? "" : f->chain[k].s[i]);
-            fprintf(out, ", \"p_ab%s\": %.6f, \"p_ba%s\": %.6f", no, a_wins ? p_ab : p_ba, no, a_wins ? p_ba : p_ab);
+            fprintf(out, ", \"p_ab%s\": %.6f, \"p_ba%s\": %.6f", no, a_wins ? p_ab : p_ba, no,
+                    a_wins ? p_ba : p_ab);
         }
         fprintf(out, ", \"p_chosen\": %.6f}\n", a_wins ? f->p[i] : 1 - f->p[i]);
     }
     commit_file(out, path.s);
 }
 
-/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the paper. */
+/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the
+ * paper. */
 void stage_feedback(Run *run)
 {
-    Model *sl = load_model(run, "sl_cai"), *feedback = load_model(run, run->label.plain ? "base" : "helpful");
-    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl), a = { 0 }, b = { 0 };
-    Texts prompt = sample_pairs(sl, &asked, run->label.pairs, (uint64_t)run->seed, run->max_new, &a, &b);
+    Model *sl = load_model(run, "sl_cai"),
+          *feedback = load_model(run, run->label.plain ? "base" : "helpful");
+    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl), a = { 0 },
+          b = { 0 };
+    Texts prompt =
+        sample_pairs(sl, &asked, run->label.pairs, (uint64_t)run->seed, run->max_new, &a, &b);
     if (run->label.pairs && !prompt.n)
-        warning(&run->report, "SL-CAI gave every prompt the same answer twice: no AI comparisons, so the "
+        warning(&run->report,
+                "SL-CAI gave every prompt the same answer twice: no AI comparisons, so the "
                 "preference model learns helpfulness only");
     Feedback f;
     label_pairs(feedback, &run->constitution, &run->label, (uint64_t)run->seed, &prompt, &a, &b, &f,
@@ -511,21 +543,24 @@ void stage_feedback(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. The preference model: ONE model on human helpfulness and AI harmlessness comparisons
 
-/* E1, one epoch in random order from the given model, then centred. D9: no pretraining on public comparisons. */
+/* E1, one epoch in random order from the given model, then centred. D9: no pretraining on public
+ * comparisons. */
 void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Report *report,
               const char *name)
 {
     int n = c->pair.n / 2, total = (n + batch - 1) / batch;
     int *order = shuffled(n, (Draws){ d.seed, S_ORDER, d.stage });
     AdamW opt = finetuning(lr);
-    opt.frozen = 0;                                     /* it never writes a word, so none is unlearned (D13) */
+    opt.frozen = 0; /* it never writes a word, so none is unlearned (D13) */
     Trainer *t = trainer_new(pm, opt);
     for (int k = (int)resume(report, name, t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
-        PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size, lr * lr_schedule(LR_LINEAR, k, 5, total));
+        PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size,
+                             lr * lr_schedule(LR_LINEAR, k, 5, total));
         progress(report, k + 1, total, "pm accuracy", st.accuracy);
         metric(report, k, "loss", st.loss);
-        metric(report, k, "loss_floor", st.entropy_floor);      /* H(p): what soft labels leave at best (E1) */
+        metric(report, k, "loss_floor",
+               st.entropy_floor); /* H(p): what soft labels leave at best (E1) */
         metric(report, k, "accuracy", st.accuracy);
         metric(report, k, "margin", st.margin);
         keep(report, name, t, k + 1);
@@ -550,15 +585,17 @@ void stage_pm(Run *run)
 // ------------------------------------------------------------------------------------
 // Section 4. RL-CAI: PPO against the preference model
 
-/* D15. E1 sees differences between answers to one prompt only, so each prompt's scores have a level of
- * their own. A value function that starts at 0 (D7) would have to learn those levels first; until then
- * they are noise in every advantage. So a score is counted from what pi_0's most likely answer to that
- * prompt scores: a constant of the prompt, which leaves the optimum (E11) where it is. (prompts->n) values. */
+/* D15. E1 sees differences between answers to one prompt only, so each prompt's scores have a
+ * level of their own. A value function that starts at 0 (D7) would have to learn those levels
+ * first; until then they are noise in every advantage. So a score is counted from what pi_0's
+ * most likely answer to that prompt scores: a constant of the prompt, which leaves the optimum
+ * (E11) where it is. (prompts->n) values. */
 double *prompt_levels(const Model *pi_0, const Model *pm, const Texts *prompts, int max_new)
 {
     Texts answer = complete(pi_0, prompts, (Draws){ 0 }, max_new, 0);
     Seqs s = { 0 };
-    for (int i = 0; i < prompts->n; i++) push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], !answer.cut[i]);
+    for (int i = 0; i < prompts->n; i++)
+        push_text(&s, pi_0->tok, prompts->s[i], answer.s[i], !answer.cut[i]);
     double *level = xcalloc((size_t)prompts->n + 1, sizeof *level);
     pm_scores(pm, &s, level);
     texts_free(&answer);
@@ -583,12 +620,13 @@ static void draw_prompts(int it, int batch, int n, Draws d, int *which)
     free(order);
 }
 
-/* PPO from the reference policy pi_0 itself. Each iteration: prompts, answers and their scores, update. */
+/* PPO from the reference policy pi_0 itself. Each iteration: prompts, answers and their scores,
+ * update. */
 Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const Ppo *how, int iters,
                 int batch, double lr, double value_lr, Draws d, Report *report, const char *name)
 {
     Model *pi = model_clone(pi_0);
-    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));       /* the value head starts at 0 (D7) */
+    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real)); /* the value head starts at 0 (D7) */
     *pi->score_b = 0;
     AdamW opt = finetuning(lr);
     opt.head_lr = value_lr;
@@ -620,20 +658,27 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
 Ppo ppo_settings(const Run *run, double lambda_kl)
 {
     const PpoSettings *s = &run->ppo;
-    Ppo how = { .lambda_kl = lambda_kl, .eps_clip = s->eps_clip, .eps_value = 0.2, .c_v = s->c_v, .gamma = 1,
-                .lambda_gae = s->lambda_gae, .epochs = s->epochs, .minibatches = s->minibatches,
-                .max_new = run->max_new, .missing_stop_penalty = 1,
+    Ppo how = { .lambda_kl = lambda_kl,
+                .eps_clip = s->eps_clip,
+                .eps_value = 0.2,
+                .c_v = s->c_v,
+                .gamma = 1,
+                .lambda_gae = s->lambda_gae,
+                .epochs = s->epochs,
+                .minibatches = s->minibatches,
+                .max_new = run->max_new,
+                .missing_stop_penalty = 1,
                 .kl_form = kl_form_index(s->kl_form) };
     answer_stops(run->tok, how.stop);
     return how;
 }
 
-static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *prompts, const RlSettings *s,
-                    int stage, const char *name)
+static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *prompts,
+                    const RlSettings *s, int stage, const char *name)
 {
     Ppo how = ppo_settings(run, s->lambda_kl);
-    return train_rl(pi_0, pm, prompts, &how, s->iters, run->ppo.batch, run->ppo.lr, run->ppo.value_lr,
-                    draws(run, stage, 0), &run->report, name);
+    return train_rl(pi_0, pm, prompts, &how, s->iters, run->ppo.batch, run->ppo.lr,
+                    run->ppo.value_lr, draws(run, stage, 0), &run->report, name);
 }
 
 /* PPO from SL-CAI against SL-CAI, on red-team and helpfulness prompts together. */
@@ -653,7 +698,8 @@ void stage_rl(Run *run)
 }
 
 // ------------------------------------------------------------------------------------
-// Section 1.4, taken as given by the paper: helpful-only RLHF, a PM on the human helpfulness comparisons
+// Section 1.4, taken as given by the paper: helpful-only RLHF, a PM on the human helpfulness
+// comparisons
 // alone and PPO from the pretrained model
 
 void stage_helpful(Run *run)
@@ -661,8 +707,10 @@ void stage_helpful(Run *run)
     Model *base = load_model(run, "base"), *pm = load_model(run, "base");
     Comparisons c = { 0 };
     load_comparisons(&c, records_read(&run->records, "data/human_prefs.jsonl").s, pm);
-    train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report, "helpful_pm");
-    Texts prompts = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base);    /* D18 */
+    train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report,
+             "helpful_pm");
+    Texts prompts =
+        load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base); /* D18 */
     Model *pi = rl_of(run, base, pm, &prompts, &run->helpful, S_HELPFUL, "helpful");
     save_pm(run, pm, "helpful_pm");
     model_save(pi, run_path(run, "helpful.bin").s);
@@ -678,7 +726,7 @@ void stage_helpful(Run *run)
 
 void stage_tokenizer(Run *run)
 {
-    enum { ENOUGH = 2000000 };          /* bytes; the town's vocabulary is complete long before */
+    enum { ENOUGH = 2000000 }; /* bytes; the town's vocabulary is complete long before */
     Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
     Text all = { 0 };
     for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
@@ -690,46 +738,8 @@ void stage_tokenizer(Run *run)
     free(all.s);
 }
 
-/* Where the model is to speak in a document: after one of these, to the end of the paragraph. */
-static const char *const TURN[] = { "Assistant:", "Critique:", "Revision:", " answer is:" };
-
-/* The next such place in s; the end of s if there is none. */
-static const char *next_turn(const char *s)
-{
-    const char *first = s + strlen(s);
-    for (int k = 0; k < 4; k++) {
-        const char *at = strstr(s, TURN[k]);
-        if (at && at + strlen(TURN[k]) < first) first = at + strlen(TURN[k]);
-    }
-    return first;
-}
-
-/* D16: of a document with turns the model's own are learned and the others are only read: which act, thing
- * and wording people come with is chance, which teaches nothing and is most of a batch's noise. A document
- * without turns is learned whole, and so is every one with all_words. */
-static void add_document(Examples *e, const Tokenizer *tok, const char *text, int all_words)
-{
-    Seqs *s = &e->seq;
-    size_t size = strlen(text);
-    int whole = all_words || !*next_turn(text), own = whole;
-    int *ids = xcalloc(size + 8, sizeof(int)), n = 0, start = s->n ? s->start[s->n] : 0;
-    e->mask = xrealloc(e->mask, (size_t)start + size + 8, 1);
-    for (const char *at = text, *end; *at; at = end) {
-        const char *blank = whole ? NULL : strstr(at, "\n\n");
-        own = at == text ? whole : !own;
-        end = !own ? next_turn(at) : blank ? blank + 2 : text + size;
-        int T = encode(tok, at, (size_t)(end - at), at == text, ids + n);
-        memset(e->mask + start + n, own, (size_t)T);
-        n += T;
-    }
-    ids[n] = TOKEN_BEGIN;                       /* the end of the document is learned by whose turn it was */
-    e->mask[start + n++] = (unsigned char)own;
-    seqs_push(s, ids, n);
-    free(ids);
-}
-
-/* Cuts the documents into steps of about `tokens` tokens, whole documents in the corpus's order: step k takes
- * first[k] .. first[k + 1] - 1. Returns first (steps + 1). */
+/* Cuts the documents into steps of about `tokens` tokens, whole documents in the corpus's order:
+ * step k takes first[k] .. first[k + 1] - 1. Returns first (steps + 1). */
 static int *cut_steps(const Seqs *s, int tokens, int *steps)
 {
     int *first = xcalloc((size_t)s->n + 1, sizeof(int)), n = 0;
@@ -750,17 +760,28 @@ void stage_pretrain(Run *run)
     Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
     Examples e = { 0 };
     for (int i = 0; i < docs.n; i++) {
-        add_document(&e, run->tok, docs.s[i], set->all_words);
+        document_add(&e, run->tok, docs.s[i], set->all_words);
         check_length(&e.seq, i, c->context, &docs, i);
     }
+    if (!examples_learned(&e))
+        die(EXIT_INPUT,
+            "%s:1: no token to learn in any document; give some with text after "
+            "\"Assistant:\"",
+            docs.path);
     texts_free(&docs);
-    Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads, run->tok->vocab_size,
-                                   c->context, 1 });
+    Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads,
+                                   run->tok->vocab_size, c->context, 1 });
     m->tok = run->tok;
     model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
-    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .max_norm = 1,
-                                         .weight_decay = set->weight_decay, .muon = set->muon });
-    int steps, *first = cut_steps(&e.seq, set->batch, &steps), *order = xcalloc((size_t)e.seq.n, sizeof(int));
+    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr,
+                                         .beta1 = 0.9,
+                                         .beta2 = 0.95,
+                                         .eps = 1e-8,
+                                         .max_norm = 1,
+                                         .weight_decay = set->weight_decay,
+                                         .muon = set->muon });
+    int steps, *first = cut_steps(&e.seq, set->batch, &steps),
+               *order = xcalloc((size_t)e.seq.n, sizeof(int));
     for (int i = 0; i < e.seq.n; i++) order[i] = i;
     for (int k = (int)resume(&run->report, "pretrain", t); k < steps; k++) {
         double lr = set->lr * lr_schedule(LR_COSINE, k, set->warm, steps);

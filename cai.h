@@ -1,7 +1,8 @@
-/* cai.h -- Constitutional AI (Bai et al. 2022, arXiv 2212.08073) on a laptop's CPU: what a program calls.
+/* cai.h -- Constitutional AI (Bai et al. 2022, arXiv 2212.08073) on a laptop's CPU: what a
+ * program calls.
  *
- * The paper's acts take models, texts and numbers; its stages read and write the files of a run. Below
- * them lie, each with a header of its own:
+ * The paper's acts take models, texts and numbers; its stages read and write the files of a run.
+ * Below them lie, each with a header of its own:
  *
  *     include/equations.h   equations.c   E1 to E14, the paper's equations, one function each
  *     include/tokenizer.h   tokenizer.c   byte-level BPE
@@ -11,8 +12,8 @@
  *     engine/               sampling, checkpoints, optimisers, texts as tokens, a run's files
  *     lib/                  files, JSON, text, random numbers, threads, matrix products
  *
- * Names: pi policy; pi_0 reference policy; r reward or PM score; p probability of a label; lambda_kl and
- * eps_clip as in the paper. docs/reading.md maps the paper's sections to functions.
+ * Names: pi policy; pi_0 reference policy; r reward or PM score; p probability of a label;
+ * lambda_kl and eps_clip as in the paper. docs/reading.md maps the paper's sections to functions.
  * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_H
@@ -43,20 +44,25 @@
 #include "lib/vector.h"
 
 /* The paper's layouts, byte for byte. Each appends to t. */
-void layout_human(Text *t, const char *request);            /* one human turn, assistant's turn opened */
+void layout_human(Text *t, const char *request); /* one human turn, assistant's turn opened */
 void layout_critique(Text *t, const char *critique_request);
 void layout_revision(Text *t, const char *revision_request);
-void layout_choice(Text *t, const char *conversation, const char *principle, const char *a, const char *b);
-void layout_thought(Text *t, const char *request, const char *principle, const char *a, const char *b);
-extern const char *const THOUGHT_END;                       /* between chain and letter */
+void layout_choice(Text *t, const char *conversation, const char *principle, const char *a,
+                   const char *b);
+void layout_thought(Text *t, const char *request, const char *principle, const char *a,
+                    const char *b);
+extern const char *const THOUGHT_END; /* between chain and letter */
 
 /* Texts in, texts out: samples an answer to each prompt; text i is drawn with the key of d at i. */
-enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 };               /* tokens; the town's are shorter */
+enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 }; /* tokens; the town's are shorter */
 Texts complete(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature);
-int draw_principle(Draws d, int n);                         /* one of n, independently for every d */
+int draw_principle(Draws d, int n); /* one of n, independently for every d */
 
 /* Critique and revision: one step for all prompts. */
-typedef struct { int *principle; Texts critique, revision; } Revisions;
+typedef struct {
+    int *principle;
+    Texts critique, revision;
+} Revisions;
 Revisions revise(const Model *m, const Constitution *c, const Texts *prompt, const Texts *response,
                  uint64_t seed, int step, int max_new);
 void revisions_free(Revisions *r);
@@ -67,26 +73,28 @@ void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, 
 
 /* AI feedback: judgement of pairs, and the labels made of it. */
 typedef struct {
-    int draws;                  /* of a principle, for each of n pairs */
-    double *p;                  /* (n) the label */
-    double *p_ab, *p_ba;        /* (draws, n) */
-    int *principle;             /* (draws, n) */
-    Texts *chain;               /* (draws) of n texts */
+    int draws;           /* of a principle, for each of n pairs */
+    double *p;           /* (n) the label */
+    double *p_ab, *p_ba; /* (draws, n) */
+    int *principle;      /* (draws, n) */
+    Texts *chain;        /* (draws) of n texts */
 } Feedback;
 void judge(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
            char *const *a, char *const *b, int plain, Draws d, double *p, Texts *chain);
 void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char *const *principle,
-                char *const *a, char *const *b, int plain, int chains, Draws d,
-                double *p_ab, double *p_ba, Texts *chain);
+                char *const *a, char *const *b, int plain, int chains, Draws d, double *p_ab,
+                double *p_ba, Texts *chain);
 double label_of(const LabelSettings *s, double p_ab, double p_ba);
 Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed, int max_new,
                    Texts *a, Texts *b);
-void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s, uint64_t seed,
-                 const Texts *prompt, const Texts *a, const Texts *b, Feedback *f, Report *report);
+void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s,
+                 uint64_t seed, const Texts *prompt, const Texts *a, const Texts *b, Feedback *f,
+                 Report *report);
 void feedback_free(Feedback *f);
 
 /* Preference model. */
-void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Report *report, const char *name);
+void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Report *report,
+              const char *name);
 
 /* PPO. */
 Ppo ppo_settings(const Run *run, double lambda_kl);

@@ -8,9 +8,10 @@
 #include "include/run.h"
 
 Texts load_field(const char *path, const char *field);
-Texts load_prompts(const char *path, const Model *m);       /* none empty, all short enough for an answer */
+Texts load_prompts(const char *path,
+                   const Model *m); /* none empty, all short enough for an answer */
 void load_tokenizer(Run *run, int vocab_size);
-Model *load_model(Run *run, const char *name);              /* of the run by name, or a checkpoint by path */
+Model *load_model(Run *run, const char *name); /* of the run by name, or a checkpoint by path */
 Model *load_pm(Run *run, const char *name);
 void save_pm(Run *run, const Model *pm, const char *name);
 void load_comparisons(Comparisons *c, const char *path, const Model *m);

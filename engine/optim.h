@@ -6,12 +6,12 @@
 
 #include "include/train.h"
 
-Trainer *trainer_new(Model *m, AdamW opt);         /* m stays the caller's */
+Trainer *trainer_new(Model *m, AdamW opt); /* m stays the caller's */
 void trainer_free(Trainer *t);
 /* Ends a training step: adds the shards' gradients, clips, updates m with learning rate lr. */
 void trainer_step(Trainer *t, double lr);
-/* Ends the program with status 4 if the loss is no number, if it is above `blind` or if the model is
- * dead. name: of the loss, for the message. */
+/* Ends the program with status 4 if the loss is no number, if it is above `blind` or if the model
+ * is dead. name: of the loss, for the message. */
 void check_loss(const Trainer *t, const char *name, double loss, double blind);
 /* Factor on the learning rate at a step (from 0): linear warm-up over `warm` steps, then constant,
  * linear or cosine down to 0 at step `total`, one after the last of `total` steps (D23). */

@@ -50,8 +50,8 @@ enum { MAX_TENSORS = 16 };
 static inline int head_size(const Config *c) { return c->dim / c->n_heads; }
 static inline int kv_dim(const Config *c) { return c->n_kv_heads * head_size(c); }
 
-Model *model_new(Config c);                      /* all numbers 0 */
-void model_init(Model *m, uint64_t seed);        /* normal weights, norms 1, score head 0 */
+Model *model_new(Config c);               /* all numbers 0 */
+void model_init(Model *m, uint64_t seed); /* normal weights, norms 1, score head 0 */
 Model *model_clone(const Model *m);
 void model_free(Model *m);
 Layer model_layer(const Model *m, int l);

@@ -12,22 +12,57 @@
 #include <stdint.h>
 
 /* Draws are numbered: text i of a call is drawn with the key (seed, stage, first + i). */
-typedef struct { uint64_t seed; int stage; long first; } Draws;
-enum { S_PRETRAIN = 100, S_HELPFUL, S_REVISE, S_PRINCIPLE, S_SL, S_PAIRS, S_FEEDBACK, S_THOUGHT, S_PM, S_RL,
-       S_EVAL, S_ASK, S_ORDER = 1000 };
+typedef struct {
+    uint64_t seed;
+    int stage;
+    long first;
+} Draws;
+enum {
+    S_PRETRAIN = 100,
+    S_HELPFUL,
+    S_REVISE,
+    S_PRINCIPLE,
+    S_SL,
+    S_PAIRS,
+    S_FEEDBACK,
+    S_THOUGHT,
+    S_PM,
+    S_RL,
+    S_EVAL,
+    S_ASK,
+    S_ORDER = 1000
+};
 
 /* Settings by stage; cli/options.c has the flag, the range and the source of each. */
-typedef struct { long corpus; int redteam, helpful, prefs, eval, judgements, reserved; double agree; } DataSettings;
-typedef struct { int dim, hidden, layers, heads, kv_heads, vocab, superwords, context; } ModelSettings;
-typedef struct { int batch, warm, all_words; double lr, muon, weight_decay; } PretrainSettings;
-typedef struct { int revisions, batch, final_only; double lr; } SlSettings;
+typedef struct {
+    long corpus;
+    int redteam, helpful, prefs, eval, judgements, reserved;
+    double agree;
+} DataSettings;
+typedef struct {
+    int dim, hidden, layers, heads, kv_heads, vocab, superwords, context;
+} ModelSettings;
+typedef struct {
+    int batch, warm, all_words;
+    double lr, muon, weight_decay;
+} PretrainSettings;
+typedef struct {
+    int revisions, batch, final_only;
+    double lr;
+} SlSettings;
 typedef struct {
     const char *judge;
     int pairs, plain, chains, principles, both_orders, hard;
     double clamp_lo, clamp_hi;
 } LabelSettings;
-typedef struct { int batch; double lr; } PmSettings;
-typedef struct { int iters; double lambda_kl; } RlSettings;
+typedef struct {
+    int batch;
+    double lr;
+} PmSettings;
+typedef struct {
+    int iters;
+    double lambda_kl;
+} RlSettings;
 typedef struct {
     int batch, epochs, minibatches;
     double lr, value_lr, eps_clip, c_v, lambda_gae;
@@ -55,6 +90,6 @@ typedef struct Run {
 } Run;
 
 Draws draws(const Run *run, int stage, long first);
-Path run_path(const Run *run, const char *name);            /* inside the run's folder */
+Path run_path(const Run *run, const char *name); /* inside the run's folder */
 
 #endif

@@ -8,19 +8,20 @@
 
 #include <stddef.h>
 
-enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 };  /* 3..258 bytes */
+enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 }; /* 3..258 bytes */
 
 typedef struct {
-    int vocab_size; /* V */
-    int max_length; /* of a piece, in bytes */
-    StringTable pieces;   /* (V) NUL-terminated; no piece holds a NUL */
-    float *score;   /* (V) earlier merges score higher */
+    int vocab_size;               /* V */
+    int max_length;               /* of a piece, in bytes */
+    StringTable pieces;           /* (V) NUL-terminated; no piece holds a NUL */
+    float *score;                 /* (V) earlier merges score higher */
     unsigned char (*joined)[256]; /* (256, 256) 1: some piece holds these two bytes side by side */
 } Tokenizer;
 
 /* The last `superwords` pieces may hold several words of a phrase. */
 Tokenizer *tokenizer_train(const char *text, size_t size, int vocab_size, int superwords);
-Tokenizer *tokenizer_load(const char *path, int vocab_size);   /* vocab_size 0: as many as the file holds */
+/* vocab_size 0: as many pieces as the file holds */
+Tokenizer *tokenizer_load(const char *path, int vocab_size);
 void tokenizer_save(const Tokenizer *t, const char *path);
 void tokenizer_free(Tokenizer *t);
 

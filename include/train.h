@@ -12,39 +12,44 @@
  * (docs/performance.md). */
 enum { SHARDS = 4 };
 
-typedef struct {            /* decoupled weight decay (matrices only), clipping by global norm */
+typedef struct { /* decoupled weight decay (matrices only), clipping by global norm */
     double lr, beta1, beta2, eps, weight_decay, max_norm;
-    double muon;            /* momentum of Muon for the layers' matrices; 0: AdamW for them too (D14) */
-    double head_lr;         /* the score head learns this many times faster; 0: as the rest (D7) */
-    int frozen;             /* 1: embedding and tied head stay as they are (D13) */
+    double muon;    /* momentum of Muon for the layers' matrices; 0: AdamW for them too (D14) */
+    double head_lr; /* the score head learns this many times faster; 0: as the rest (D7) */
+    int frozen;     /* 1: embedding and tied head stay as they are (D13) */
 } AdamW;
 
 typedef struct {
     Model *m;
     AdamW opt;
-    long step;              /* steps done */
-    real *mean, *var;       /* (n_param) first and second moments */
+    long step;        /* steps done */
+    real *mean, *var; /* (n_param) first and second moments */
     Model *grad[SHARDS];
     Acts *acts[SHARDS];
-    double grad_norm;       /* of the last step, before clipping */
-    int dead;               /* 1: the last forward pass gave states of 0, whatever it read */
-    char *saved;            /* file of the last state written or read, and its step; NULL: none */
+    double grad_norm; /* of the last step, before clipping */
+    int dead;         /* 1: the last forward pass gave states of 0, whatever it read */
+    char *saved;      /* file of the last state written or read, and its step; NULL: none */
     long saved_step;
 } Trainer;
 
-// Each ..._step is one step of the optimiser on the items which[0..n) of a list, at learning rate lr.
-// Losses are means, in nats, of the model before the step. A loss or gradient that has exploded ends
+// Each ..._step is one step of the optimiser on the items which[0..n) of a list, at learning rate
+// lr.
+// Losses are means, in nats, of the model before the step. A loss or gradient that has exploded
+// ends
 // the program (check_loss).
 
-/* E13 on documents: the mean of -log pi over their learned tokens, which it returns. mask, packed as
- * docs->token: 1 where a token is learned; NULL: all are. sft_eval: the same mean without a step. */
+/* E13 on documents: the mean of -log pi over their learned tokens, which it returns. mask, packed
+ * as docs->token: 1 where a token is learned; NULL: all are. sft_eval: the same mean without a
+ * step. */
 double sft_step(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask,
                 double lr);
 double sft_eval(Trainer *t, const Seqs *docs, const int *which, int n, const unsigned char *mask);
 
 /* E1 on pairs: sequences 2i (A) and 2i+1 (B), prompt and answer, with p[i] = P(A better). The score
  * is read at the last token. */
-typedef struct { double loss, entropy_floor, accuracy, margin; } PmStats;
+typedef struct {
+    double loss, entropy_floor, accuracy, margin;
+} PmStats;
 PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which, int n, double lr);
 /* The scores of any sequences (s->n), and the shift of pm's scores that makes their mean 0. */
 void pm_scores(const Model *pm, const Seqs *s, double *score);
@@ -65,39 +70,39 @@ typedef struct {
     const char *name;
     enum { KL_IN_REWARD, KL_IN_LOSS } place;
     enum { KL_K1, KL_K2, KL_K3, KL_ABS } estimator;
-    int right;              /* 1: PPO ends at E11's optimum; 0: for the lesson */
-    const char *ends;       /* where exact ascent ends in the world of three answers (train.c) */
+    int right;        /* 1: PPO ends at E11's optimum; 0: for the lesson */
+    const char *ends; /* where exact ascent ends in the world of three answers (train.c) */
     const char *why;
 } KlForm;
 enum { N_KL_FORMS = 6 };
 extern const KlForm kl_forms[N_KL_FORMS];
-int kl_form_index(const char *name);               /* -1: no such form */
+int kl_form_index(const char *name); /* -1: no such form */
 
 typedef struct {
-    double lambda_kl;       /* E4, at every token */
-    double eps_clip, eps_value, c_v;                /* E5; eps_value 0: values are not clipped */
-    double gamma, lambda_gae;                       /* E6 */
+    double lambda_kl;                /* E4, at every token */
+    double eps_clip, eps_value, c_v; /* E5; eps_value 0: values are not clipped */
+    double gamma, lambda_gae;        /* E6 */
     int epochs, minibatches;
-    int max_new, stop[3];   /* an answer ends at a stop token (-1: none) or after max_new tokens */
-    double missing_stop_penalty;    /* taken off the score of an answer that was cut (D20) */
-    int kl_form;            /* of kl_forms; 0: k1 in the reward */
+    int max_new, stop[3]; /* an answer ends at a stop token (-1: none) or after max_new tokens */
+    double missing_stop_penalty; /* taken off the score of an answer that was cut (D20) */
+    int kl_form;                 /* of kl_forms; 0: k1 in the reward */
 } Ppo;
 
-typedef struct {            /* TRL's names: objective/kl ... */
+typedef struct { /* TRL's names: objective/kl ... */
     /* before the update, means over answers of the sums over their tokens; KL(pi || pi_0) */
     double kl, k3, entropy, non_score_reward, rlhf_reward, scores, length;
-    int num_eos;            /* answers that were not cut */
-    /* of the update, means over the tokens of all passes; approxkl: k2 of the policy being trained to
-     * the one that sampled */
+    int num_eos; /* answers that were not cut */
+    /* of the update, means over the tokens of all passes; approxkl: k2 of the policy being
+     * trained to the one that sampled */
     double approxkl, clipfrac, policy_loss, value_loss, value_clipfrac, ratio, ratio_var;
 } PpoStats;
 
-typedef struct {            /* one iteration's answers; per-token arrays are packed as seq.token */
-    Seqs seq;               /* prompt + answer */
-    int *prompt_len;        /* (B) */
-    double *score;          /* (B) PM score of the whole, less missing_stop_penalty */
-    double *logp_old, *logp_ref, *value, *entropy;  /* (N) by ppo_rollout, 0 in the prompts */
-    double *reward, *adv, *ret;                     /* (N) by ppo_update: E4, E6 */
+typedef struct {     /* one iteration's answers; per-token arrays are packed as seq.token */
+    Seqs seq;        /* prompt + answer */
+    int *prompt_len; /* (B) */
+    double *score;   /* (B) PM score of the whole, less missing_stop_penalty */
+    double *logp_old, *logp_ref, *value, *entropy; /* (N) by ppo_rollout, 0 in the prompts */
+    double *reward, *adv, *ret;                    /* (N) by ppo_update: E4, E6 */
 } Rollout;
 
 /* One iteration of PPO: ppo_rollout samples an answer to every prompt and reads pi, pi_0 and pm;

@@ -17,6 +17,8 @@ kl_k3_slope         k3 in the loss: --kl-form k3-loss, for the lesson
 kl_best_of_n        E7, best-of-n
 r_best_of_n         E7, over-optimisation
 r_rl                E7, over-optimisation
+elo_of_score        E3, of the PM's margin between refusal and harm: a smoke model never refuses
+ece                 E8, of any probabilities: the evaluation has comparisons (ece_of_pairs)
 harm_loss           E9, the ratings come from the town
 gibbs_optimum       E11, the yardstick of the tests
 dpo_loss            E12, beside the paper's RL
@@ -27,12 +29,13 @@ scored_feedback     E14, direct RLAIF
 
 # A scratch program; counters in equations.c alone, products in plain C: it must be quick to build.
 FLAGS="-std=c11 -O1 -fopenmp-simd -I. -pthread"
-for f in *.c data/*.c; do
+for f in *.c lib/*.c engine/*.c data/*.c cli/*.c; do
     [ "$f" = equations.c ] && continue
-    ${CC:-cc} $FLAGS -c -o "$T/$(basename "$f" .c).o" "$f" || exit 1
+    ${CC:-cc} $FLAGS -c -o "$T/${f//\//-}.o" "$f" || exit 1
 done
 ${CC:-cc} $FLAGS --coverage -c -o "$T/equations.o" equations.c 2>"$T/log" \
-    && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; echo "skipped: no coverage of this compiler (which equations the loop calls)"; exit 0; }
+    || { cat "$T/log"; echo "skipped: no coverage of this compiler (which equations the loop calls)"; exit 0; }
+${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm || exit 1
 "$T/counted" run --preset smoke --quiet 1 --threads 1 --out "$T/run" >/dev/null || exit 1
 
 gcov -b -c -t "$T/equations.gcda" 2>/dev/null | sed -nE 's/^function ([A-Za-z0-9_]+) called ([0-9]+) .*/\1 \2/p' >"$T/calls"

@@ -113,6 +113,10 @@ if MODE == "script":
                 a = answer(r["prompt"], style_of(m, r["prompt"], s in FINE))
                 lines.append({"model": m, "prompt": r["prompt"], "answer": a})
                 if s == "redteam": texts.add(r["prompt"] + a)
+    if DIR.endswith("exchanged"):                                                           # what the town does not know is not counted
+        unknown = "\n\nHuman: How do I fly to the moon?\n\nAssistant:"
+        lines += [{"model": m, "prompt": unknown, "answer": " Sure. To fly you need a rope."} for m in MODELS]
+        for s in "redteam", "helpful": write("run/" + FILES[s], records(FILES[s])[:9] + [{"prompt": unknown}] + records(FILES[s])[9:])
     prefs = records("data/eval_prefs.jsonl")
     for i, r in enumerate(prefs):
         r["p_chosen"] = [0.9, 0.9, 0.8, 0.6, 0.25][i % 5]

@@ -385,6 +385,14 @@ static void compare_by_calibrated_pm(void)
     }
 }
 
+static void exchange_every_second(void)
+{
+    for (int i = 1; i < COMPARED; i += 2) {
+        p_pair[i] = 1 - p_pair[i];
+        label_pair[i] = 1 - label_pair[i];
+    }
+}
+
 static void e8_pairs(void **state)
 {
     (void)state;
@@ -402,7 +410,7 @@ static void e8_pairs(void **state)
     assert_true(before < 0.01);
     /* p(chosen) with a constant y, the wrong statistic: mean of 2 q (1 - q) = 0.3706 */
     close_to(ece(COMPARED, p_pair, label_pair, 10), 0.3706, 0.003);
-    for (int i = 1; i < COMPARED; i += 2) p_pair[i] = 1 - p_pair[i], label_pair[i] = 1 - label_pair[i];
+    exchange_every_second();
     close_to(ece_of_pairs(COMPARED, p_pair, label_pair, 10), before, 1e-15);
     assert_true(ece(COMPARED, p_pair, label_pair, 10) < 0.02);      /* and the wrong one changes */
 }
@@ -436,7 +444,7 @@ static void e10_pairs(void **state)
     double before = accuracy_of_pairs(COMPARED, p_pair, label_pair);
     close_to(before, 0.7182, 0.0045);                               /* mean of max(q, 1 - q) */
     close_to(before, mc_accuracy(COMPARED, p_pair), 1e-15);         /* label 1 throughout */
-    for (int i = 1; i < COMPARED; i += 2) p_pair[i] = 1 - p_pair[i], label_pair[i] = 1 - label_pair[i];
+    exchange_every_second();
     close_to(accuracy_of_pairs(COMPARED, p_pair, label_pair), before, 1e-15);
     close_to(mc_accuracy(COMPARED, p_pair), 0.5, 0.01);             /* which changes */
 }

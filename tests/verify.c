@@ -4,6 +4,7 @@
  *     build/verify                          the table; exit status 1 if a row fails
  *     build/verify E1                       one equation: its checks and worked examples
  *     build/verify E1 r_A=1.2 r_B=0.3 p=0.8 the examples with the reader's own numbers
+ *     build/verify --examples               the worked examples of all tags
  *     build/verify --list                   the checks' names
  *     build/verify --dump DIR               tiny cases as JSON, for other programs to recompute
  *
@@ -56,6 +57,8 @@ int main(int argc, char **argv)
 {
     int disagree = 0;
     n_workers = 2;
+    if (argc == 2 && strcmp(argv[1], "--examples") == 0)
+        return examples(NULL, 0, NULL) ? EXIT_CHECK : EXIT_FINE;
     if (argc == 3 && strcmp(argv[1], "--dump") == 0) {
         dump_cases(argv[2]);
         return EXIT_FINE;
@@ -63,8 +66,8 @@ int main(int argc, char **argv)
     listing = argc == 2 && strcmp(argv[1], "--list") == 0;
     if (argc > 1 && !listing) {
         if (examples(argv[1], -1, NULL) < 0)
-            die(EXIT_USAGE, "%s: no such equation; give one of E1 to E14, --list or --dump DIR",
-                argv[1]);
+            die(EXIT_USAGE,
+                "%s: no such equation; give E1 to E14, --examples, --list or --dump DIR", argv[1]);
         wanted = argv[1];
         disagree = examples(argv[1], argc - 2, argv + 2);
     }

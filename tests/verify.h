@@ -25,7 +25,8 @@ void verify_layers(void);           /* backward of each layer against difference
 void verify_model(void);            /* the whole network through each loss; invariances */
 void dump_cases(const char *folder);
 
-/* Worked examples of a tag on the numbers of argument[0..n), "name=number" each; n < 0 prints
- * nothing. Returns the number of derivatives that differ from the differences; -1: no such tag. */
+/* Worked examples of a tag (NULL: of all) on the numbers of argument[0..n), "name=number" each;
+ * n < 0 prints nothing. Returns the number of derivatives that differ from the differences; -1: no
+ * such tag. */
 int examples(const char *tag, int n, char **argument);
 #endif

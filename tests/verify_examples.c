@@ -456,7 +456,7 @@ int examples(const char *tag, int n, char **argument)
     int known = 0, wanted[N_EXAMPLES] = { 0 }, disagree = 0;
     check_names(tag, n, argument);
     for (int e = 0; e < N_EXAMPLES; e++) {
-        if (strcmp(EXAMPLE[e].tag, tag)) continue;
+        if (tag && strcmp(EXAMPLE[e].tag, tag)) continue;
         known = 1;
         wanted[e] = n == 0;
         for (int i = 0; i < MAX_ARGS; i++) x[e][i] = EXAMPLE[e].arg[i].value;
