@@ -49,6 +49,7 @@ cai.c       lib
 data        cai.h
 data        lib
 cli         cai.h
+cli         include
 cli         lib
 cli         data
 "
