@@ -51,7 +51,7 @@ own() {
             helpful) rm -f "$dir"/helpful* ;;       revise) rm -f "$dir/revisions.jsonl" ;;
             sl) rm -f "$dir/sl_cai.bin" ;;          feedback) rm -f "$dir/feedback.jsonl" ;;
             pm) rm -f "$dir"/pm.* ;;                rl) rm -f "$dir/rl_cai.bin" ;;
-            eval) rm -f "$dir/answers.jsonl" "$dir/summary.txt" ;;
+            eval) rm -f "$dir/answers.jsonl" "$dir/judged.jsonl" "$dir/summary.txt" ;;
         esac
     done
 }
@@ -62,10 +62,10 @@ own() {
 ./cai run --preset smoke --out "$R" >"$T/results" 2>"$T/progress"
 is "smoke run ends well" $? 0
 before=$(sums "$R")
-yes "results on standard output" grep -q 'over-refusal.*Elo' "$T/results"
+yes "results on standard output" grep -q '^Elo' "$T/results"
 no  "no progress on standard output" grep -q '^\[[0-9]*/10\]' "$T/results"
 yes "progress on standard error" grep -q '^\[10/10\] eval *done' "$T/progress"
-no  "no results on standard error" grep -q 'over-refusal' "$T/progress"
+no  "no results on standard error" grep -q '^Elo\|^model ' "$T/progress"
 ESC=$(printf '\033')
 no  "no escape characters in a pipe: results" grep -q "$ESC" "$T/results"
 no  "no escape characters in a pipe: progress" grep -q "$ESC" "$T/progress"
@@ -188,9 +188,9 @@ for form in k1-reward k2-loss k3-loss k1-loss k3-reward abs-reward; do
     $C run $SMOKE --kl-form $form --to helpful --out "$T/$form" >/dev/null 2>"$T/warned"
     case $form in k1-reward | k2-loss) is "--kl-form $form leads to the optimum: no word" "$(cat "$T/warned")" ""; continue ;; esac
     is "--kl-form $form: one line, for all its stages" "$(grep -c '' "$T/warned")" 1
-    point=$(sed -nE 's/.*: ends at (\([^)]*\)) where .*/\1/p' "$T/warned" | sort -u)
-    case $form in k3-reward) row="k3 | reward" ;; abs-reward) row="absolute k1 | reward" ;; *) row="${form%-*} | loss" ;; esac
-    yes "--kl-form $form: told where it ends, as docs/equations.md has it" grep -qF -- "| $row | ${point:-nowhere}" docs/equations.md
+    point=$(sed -nE 's/.*: ends at \(([^)]*)\) where .*/\1/p' "$T/warned" | awk -F ', *' '{ printf "(%.3f, %.3f, %.3f)", $1, $2, $3 }')
+    row=$(echo $form | sed 's/^abs-/absolute-/; s/-/_/')
+    yes "--kl-form $form: told where it ends, as docs/equations.md has it" grep -q "^| $row | [^|]* | ${point:-nowhere}" docs/equations.md
 done
 fails "an argument to run"         2 'takes no argument "now"'                  $RUN now
 fails "two arguments"              2 "one argument is enough"                   $C chat a b --out "$R"
@@ -223,9 +223,9 @@ fails "JSON constitution, missing part" 3 "law.txt:1: principle a has no revisio
 law '{"a": {"prompt": ["C?"],\n "edit_request": "R."}'
 fails "JSON constitution, no end"     3 "law.txt:2: bracket without its end"               $RUN --constitution "$T/law.txt"
 law '["Q?"]]'
-fails "JSON constitution, an end more" 3 "law.txt:1: a bracket is closed"                  $RUN --constitution "$T/law.txt"
+fails "JSON constitution, an end more" 3 "law.txt:1: something follows the value"                  $RUN --constitution "$T/law.txt"
 law '["Q?", & "S?"]'
-fails "JSON constitution, no JSON"    3 "law.txt:1: this is not JSON"                      $RUN --constitution "$T/law.txt"
+fails "JSON constitution, no JSON"    3 "law.txt:1: expected a value"                      $RUN --constitution "$T/law.txt"
 law '["Q?"]'
 fails "JSON constitution, half of it" 3 "law.txt:1: no critique or no comparison"          $RUN --constitution "$T/law.txt"
 law "$A[comparison b]\nchoose: Q\xff?\n"
@@ -308,11 +308,10 @@ fails "flags.txt gone, a stage"       3 "flags.txt: is gone"                    
 fails "flags.txt gone, another run"   3 "flags.txt: is gone"                               $C run $SMOKE --seed 2 --out "$T/gone"
 ./cai run $SMOKE --out "$T/gone" >/dev/null 2>"$T/stderr"
 is    "flags.txt gone, the same run: it is there again" "$? $(cat "$T/stderr") $(sums "$T/gone")" "0  $before"
-cp -r "$R" "$T/mixed" && own "$T/mixed" revise pm eval && cp "$R"/pm.* "$R/revisions.jsonl" "$T/mixed"
-cp -r "$T/mixed" "$T/sizes" && head -n 7 "$R/data/eval_helpful.jsonl" >"$T/sizes/data/eval_helpful.jsonl"
+cp -r "$R" "$T/sizes" && own "$T/sizes" eval && head -n 7 "$R/data/eval_helpful.jsonl" >"$T/sizes/data/eval_helpful.jsonl"
 $C eval --out "$T/sizes" --quiet 1 >/dev/null
 yes "evaluation sets of unequal size" grep -q 'n = 7 benign and 8 contrast requests' "$T/sizes/summary.txt"
-rm "$T"/mixed/pm.* "$T/mixed/revisions.jsonl"
+cp -r "$R" "$T/mixed" && own "$T/mixed" revise pm
 sed '3s/"prompt"/"promt"/' "$R/data/redteam.jsonl" >"$T/mixed/data/redteam.jsonl"
 fails "a stage's own file, missing field" 3 'redteam.jsonl:3: no field "prompt"'           $C revise --out "$T/mixed" --quiet 1
 sed '2s/}$//' "$R/data/human_prefs.jsonl" >"$T/mixed/data/human_prefs.jsonl"
@@ -437,7 +436,7 @@ cp -r "$R" "$T/moved"
 is   "a stage from another place goes by the run's copies" "$? $(cat "$T/stderr") $(sums "$T/moved")" "0  $before"
 
 is   "kernels and build are recorded, a line a stage" "$(cut -d ' ' -f 1 "$R/kernels.txt" | tr '\n' ' ')" "data tokenizer pretrain helpful revise sl feedback pm rl eval "
-yes  "the kernels are those of the first line" grep -qF "$(sed -n '1s/,* *[0-9]* workers.*//p' "$T/progress"); cai 0.1, " "$R/kernels.txt"
+yes  "the kernels are those of the first line" grep -qF "$(sed -nE '1s/ \([^(]*\), [0-9]+ workers.*//p' "$T/progress"); cai 0.1, " "$R/kernels.txt"
 cp -r "$R" "$T/kernels" && rm "$T/kernels/rl_cai.bin"
 sed -i.bak 's/^\(pretrain *\).*/\1another machine/' "$T/kernels/kernels.txt" && rm "$T/kernels/kernels.txt.bak"
 says "a run that goes on with other kernels says so in one line" "the stage pretrain was computed by another machine, what follows by " $C run $SMOKE --out "$T/kernels"
@@ -517,7 +516,7 @@ fails "no comparisons by the model, though some were asked for" 3 "feedback.json
 is    "none asked for: none, and no word" "$? $(cat "$T/stderr") $(wc -c <"$T/people/feedback.jsonl" | tr -d ' ')" "0  0"
 
 # each stage reads what the table says and no more: with these files alone it begins and ends well
-sed -n '/^const Stage STAGES/,/^};/p' cli/run.c | tr '\n' ' ' | sed 's/{ "\([a-z]*\)", stage_/\n\1 stage_/g' \
+sed -n '/^const Stage STAGES/,/^};/p' cli/stages.c | tr '\n' ' ' | sed 's/{ "\([a-z]*\)", stage_/\n\1 stage_/g' \
     | sed -nE 's/^([a-z]+) stage_[^{]*\{[^}]*\}, *\{ ([^}]*) \}.*/\1 \2/p' | tr -d '",' >"$T/reads"
 is    "the table of what stages read is where this test looks" "$(cut -d ' ' -f 1 "$T/reads" | tr '\n' ' ')" "data tokenizer pretrain helpful revise sl feedback pm rl eval "
 while read -r stage files; do
@@ -544,7 +543,7 @@ b = bytearray(open(sys.argv[1], "rb").read())
 for at in range(28, len(b) - 3, 4): b[at:at + 4] = struct.pack("<f", 1e37)      # finite, but no sum of them is
 open(sys.argv[2], "wb").write(b)
 PY
-    fails "NaN in training"               4 "step |not finite|; lower the learning"                $C sl --out "$T/mixed" --quiet 1
+    fails "NaN in training"               4 "step 0: the model is dead|; lower the learning"                $C sl --out "$T/mixed" --quiet 1
 fi
 E="./cai run --preset smoke --quiet 1 --out $T/exploded"
 explodes() { rm -rf "$T/exploded"; fails "$1" 4 "$2" $E $3; }
@@ -593,14 +592,17 @@ no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 no    "NaN: no model is written" [ -e "$T/mixed/sl_cai.bin" ]
 
 # ------------------------------------------------------------------------------------
-# the oracle: asked by the stages data and eval alone, and out of reach for all that is between
+# the oracle: opened by the stages data and eval alone, and out of reach for all that is between
 
 # asks PATTERN OBJECT...: the objects that refer to such a name of another object
 asks() { local p=$1 o; shift; for o; do nm -u "$o" | grep -qE " _?($p)" && basename "$o" .o; done | tr '\n' ' '; }
 LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/tokenizer.o $(echo $build/engine/*.o $build/lib/*.o)"
-is  "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
-is  "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
-is  "of the data, only these ask the oracle" "$(asks 'oracle_|town_rate|town_preference' $build/data/*.o | tr ' ' '\n' | grep -vxE 'data|corpus|eval|')" ""
+if have nm "who asks the oracle"; then
+    is "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
+    is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
+    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/*/*.o)" "data eval "
+    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/*/*.o)" "corpus eval judges "
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

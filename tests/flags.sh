@@ -2,7 +2,7 @@
 # tests/flags.sh -- every flag of a run is obeyed, and by the stages that it is for: for each row of the table "What a
 # flag changes" (docs/reliability.md) a smoke run with that flag is compared with one without. The files that the row
 # names must differ; of the files after them those of "on" may, their models must; all others must be the same bytes.
-# Runs two at a time. SPDX-License-Identifier: MIT
+# Runs two at a time. ONLY='chains|sl-lr' (environment): these rows alone. SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
@@ -11,8 +11,9 @@ ok()  { passed=$((passed + 1)); echo "ok - $1"; }
 bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
 
 DATA="data/corpus.jsonl data/redteam.jsonl data/helpful.jsonl data/human_prefs.jsonl data/eval_prefs.jsonl data/eval_redteam.jsonl
-data/eval_helpful.jsonl data/eval_contrast.jsonl data/judgements.jsonl"
-FILES="$DATA tokenizer.bin base.bin helpful_pm.bin helpful.bin revisions.jsonl sl_cai.bin feedback.jsonl pm.bin rl_cai.bin answers.jsonl summary.txt"
+data/eval_helpful.jsonl data/eval_contrast.jsonl data/eval_unseen.jsonl data/reserved_redteam.jsonl data/reserved_helpful.jsonl
+data/reserved_contrast.jsonl data/judgements.jsonl"
+FILES="$DATA tokenizer.bin base.bin helpful_pm.bin helpful.bin revisions.jsonl sl_cai.bin feedback.jsonl pm.bin rl_cai.bin answers.jsonl judged.jsonl summary.txt"
 
 # Files for the two flags that name one: every owner and every held-out thing renamed; every critique in other words.
 sed -e '/^\[owners\]/,/^\[critique wordings\]/s/^\([a-z][a-z]*\)$/\1x/' -e '/^\[objects\]/,/^\[owners\]/s/^\*\([a-z]*\):/*\1x:/' \
@@ -24,6 +25,7 @@ sed -nE 's/^\| `--([a-z-]+) ([^`]*)` \| (.*) \|$/\1|\2|\3/p' docs/reliability.md
 if [ "$(cut -d '|' -f 1 "$T/table" | sort -u)" = "$(cat "$T/flags")" ]; then ok "the table has every flag of a run"
 else bad "the table has every flag of a run" "$(cut -d '|' -f 1 "$T/table" | sort -u | diff - "$T/flags" | grep '^[<>]' | tr '\n' ' ')"; fi
 
+grep -E "^(${ONLY:-.*})\|" "$T/table" >"$T/rows" && mv "$T/rows" "$T/table"
 ./cai run --preset smoke --quiet 1 --out "$T/base" >/dev/null || bad "the run to compare with"
 try() {                                             # FLAG VALUE: a run, its status and the last that it said
     local value=$2 out=$T/$1
