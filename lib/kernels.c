@@ -5,8 +5,8 @@
  * loaded before main, with threads of its own. It is tried in a child process first, since old
  * builds compute wrongly, crash or hang on processors that are younger than they are.
  *
- * All that happens where our own tiles are not as wide as the processor's vectors, or where the user
- * names kernels by OPENBLAS_CORETYPE.
+ * All that happens where our own tiles are not as wide as the processor's vectors, or where the
+ * user names kernels by OPENBLAS_CORETYPE.
  *
  * Reading order: the processor, the decision, the trial, the start.
  * SPDX-License-Identifier: MIT
