@@ -798,8 +798,8 @@ static void add_worse(Text *t, const Town *town, Dice *d, const Act *a, int styl
     add_answer(t, town, d, &wrong, chance(d, 50) ? REFUSE : REFUSE_PREACH);
 }
 
-/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the
- * paper. */
+/* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper.
+ * Their answers are written by this sampler, no model's (D19). */
 void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int n, double agree,
                       int draw, const char *path)
 {
