@@ -13,7 +13,7 @@ command -v python3 >/dev/null || { echo "skipped: no python3 (the tables, counte
 
 mkdir "$T/plain" "$T/exchanged"
 "$spy" run --preset smoke --redteam 96 --eval 96 --judgements 120 --reserved 1 --to rl --out "$T/plain/run" --quiet 1 >/dev/null || exit 1
-rm "$T/plain/run/files.txt"                         # its files are the person's own from here on
+rm "$T/plain/run"/{files.txt,metrics.tsv}                       # its files are the person's own from here on
 cp -r "$T/plain/run" "$T/exchanged/"
 evaluate() {
     python3 tests/tables.py script "$T/$1" || exit 1
