@@ -196,6 +196,9 @@ fails "an argument to run"         2 'takes no argument "now"'                  
 fails "two arguments"              2 "one argument is enough"                   $C chat a b --out "$R"
 fails "count not whole"            2 "--count 1.5"                              $G --count 1.5
 fails "temperature below 0"        2 "--temperature -1: not a number"           $G --temperature -1
+fails "a model twice"              2 "one is enough"                            $C generate base --model base --out "$R"
+fails "a request twice"            2 "one is enough"                            $C trace x --prompt y --out "$R"
+fails "refused, with a KL form that ends elsewhere: one line all the same" 3 "none.txt: No such file" $RUN --kl-form k3-loss --town "$T/none.txt"
 fails "trace of nothing"           2 "trace needs a request"                    $C trace --out "$R"
 fails "trace of an empty request"  2 "trace needs a request"                    $C trace "" --out "$R"
 fails "generate, empty prompt"     2 "--prompt: empty"                          $G --prompt ""
