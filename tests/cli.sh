@@ -421,7 +421,7 @@ M="$C run $SMOKE --constitution $T/c.txt --town $T/t.txt --out $T/edited"
 fails "and the next run sees that it has changed" 3 "$T/c.txt: has changed since the stage revise read it"   $M
 says "a look into the run goes by the run's own" ""                                                          $C trace x --out "$T/edited"
 no   "and not by the edited one" grep -q 'Really: ' "$T/stdout"
-during t.txt 's/^swipe: theft, hook/swipe: theft, rope/'
+during t.txt 's/^\*\([a-z]*\): [a-z]*,/*\1: damage,/'                    # of held-out verbs, the kind
 is   "a town edited while the run goes on changes nothing in it" "$? $(cksum <"$T/edited/answers.jsonl")" "0 $(cksum <"$R/answers.jsonl")"
 fails "and the next run sees that it has changed" 3 "$T/t.txt: has changed since the stage data read it"     $M
 printf x >>"$T/edited/constitution.txt"
