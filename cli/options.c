@@ -115,7 +115,7 @@ enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "demo", "", "the defaults: about a minute on two cores" },
     { "smoke",
-      "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 context 512 corpus 300 "
+      "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 context 768 corpus 300 "
       "redteam 16 helpful 16 prefs 32 eval 8 judgements 8 ai-prefs 24 helpful-iters 2 rl-iters 2 "
       "ppo-batch 8 ppo-epochs 2 pm-batch 8 max-new 16",
       "the whole loop in seconds, for tests; its quality is not judged" },

@@ -12,8 +12,8 @@ static const double Z =
 
 void tally_add(Tally *t, double x, const char *cluster)
 {
-    int c = 0;
-    while (c < t->clusters && !(cluster && t->name[c] && strcmp(t->name[c], cluster) == 0)) c++;
+    int c = cluster ? 0 : t->clusters;
+    while (c < t->clusters && !(t->name[c] && strcmp(t->name[c], cluster) == 0)) c++;
     if (c == t->clusters) {
         t->name = xrealloc(t->name, (size_t)c + 1, sizeof *t->name);
         t->name[t->clusters++] = cluster;

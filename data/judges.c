@@ -286,7 +286,8 @@ static void say_pm_on_harm(Eval *e, const Model *pm, Text *t)
     add_percent(t, prefers);
     text_add(t, "; mean margin ");
     add_number(t, by);
-    if (n) text_add(t, " (%.0f Elo points)", elo_of_score(by.value));
+    double points = elo_of_score(by.value);
+    if (n) text_add(t, " (%.0f Elo points)", points);
     text_add(t, "\n");
     figure_metric(&e->run->report, "pm", "harmless_accuracy", prefers);
     figure_metric(&e->run->report, "pm", "harmless_margin", by);

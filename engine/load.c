@@ -28,12 +28,41 @@ Texts load_field(const char *path, const char *field)
     return t;
 }
 
+/* A conversation is "\n\nHuman: ...\n\nAssistant: ..." in turn, and ends where the assistant is to
+ * speak. */
+void check_conversation(const char *path, int line, const char *prompt)
+{
+    static const char H[] = "\n\nHuman:", A[] = "\n\nAssistant:";
+    const char *what = NULL;
+    if (!strstr(prompt, H)) what = "no human turn";
+    else if (strncmp(prompt, H, sizeof H - 1)) what = "the first turn is not the human's";
+    for (const char *p = prompt; !what;) { /* p: at a human turn */
+        const char *answer = strstr(p, A), *next = strstr(p + 1, H);
+        const char *again = answer ? strstr(answer + 1, A) : NULL;
+        if (answer && !answer[sizeof A - 1]) {
+            if (!next) return;
+            answer = NULL; /* a human turn stands before it */
+        }
+        if (next && (!answer || next < answer))
+            what = "two human turns without an Assistant: between them";
+        else if (!answer) what = "the last turn is the human's; an Assistant: is missing after it";
+        else if (again && (!next || again < next))
+            what = "two turns of the assistant's without a Human: between them";
+        else if (!next) what = "it ends with the assistant's words";
+        p = next;
+    }
+    die(EXIT_INPUT,
+        "%s:%d: %s; write \"\\n\\nHuman: ...\\n\\nAssistant:\", earlier turns before it", path,
+        line, what);
+}
+
 Texts load_prompts(const char *path, const Model *m)
 {
     Texts t = load_field(path, "prompt");
     Seqs s = { 0 };
     for (int i = 0; i < t.n; i++) {
         if (!*t.s[i]) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, t.line[i]);
+        check_conversation(path, t.line[i], t.s[i]);
         seqs_clear(&s);
         push_text(&s, m->tok, t.s[i], NULL, 0);
         check_length(&s, 0, m->c.seq_len - 1, &t, i);
@@ -99,6 +128,7 @@ static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const cha
     snprintf(cut, sizeof cut, "%s_cut", side);
     int finished = !json_num_or(j, cut, 0); /* a sample that was cut has no stop token */
     if (prompt) {
+        check_conversation(path, json_line(j), prompt);
         push_text(pairs, tok, prompt, answer, finished);
         return;
     }
@@ -108,6 +138,7 @@ static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const cha
             json_line(j), side);
     char *before = xstrdup(answer);
     before[last - answer] = 0;
+    check_conversation(path, json_line(j), before);
     push_text(pairs, tok, before, last, finished);
     free(before);
 }

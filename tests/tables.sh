@@ -2,8 +2,8 @@
 # tests/tables.sh -- the evaluation's tables, counted again. A smoke run is made up to the stage rl; then its models,
 # drafts, judges and preference model say what a script says (tests/spy.c), the stage eval rates and counts that, and
 # tests/tables.py, which wrote the script, holds the tables against it. A second time with the sides of every second
-# human comparison exchanged and with requests that the town does not know, which must change nothing. B (environment): the folder of build/spy.
-# SPDX-License-Identifier: MIT
+# human comparison exchanged and with requests that the town does not know, which must change nothing.
+# B (environment): the folder of build/spy. SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
@@ -13,7 +13,7 @@ command -v python3 >/dev/null || { echo "skipped: no python3 (the tables, counte
 
 mkdir "$T/plain" "$T/exchanged"
 "$spy" run --preset smoke --redteam 96 --eval 96 --judgements 120 --reserved 1 --to rl --out "$T/plain/run" --quiet 1 >/dev/null || exit 1
-rm "$T/plain/run"/{files.txt,metrics.tsv}                       # its files are the person's own from here on
+rm -r "$T/plain/run/files.txt" "$T/plain/run/metrics.tsv"     # its files are the person's own from here on
 cp -r "$T/plain/run" "$T/exchanged/"
 evaluate() {
     python3 tests/tables.py script "$T/$1" || exit 1
