@@ -226,9 +226,9 @@ fails "JSON constitution, missing part" 3 "law.txt:1: principle a has no revisio
 law '{"a": {"prompt": ["C?"],\n "edit_request": "R."}'
 fails "JSON constitution, no end"     3 "law.txt:2: bracket without its end"               $RUN --constitution "$T/law.txt"
 law '["Q?"]]'
-fails "JSON constitution, an end more" 3 "law.txt:1: something follows the value"                  $RUN --constitution "$T/law.txt"
+fails "JSON constitution, an end more" 3 "law.txt:1: a bracket is closed that was not opened"                  $RUN --constitution "$T/law.txt"
 law '["Q?", & "S?"]'
-fails "JSON constitution, no JSON"    3 "law.txt:1: expected a value"                      $RUN --constitution "$T/law.txt"
+fails "JSON constitution, no JSON"    3 "law.txt:1: this is not JSON"                      $RUN --constitution "$T/law.txt"
 law '["Q?"]'
 fails "JSON constitution, half of it" 3 "law.txt:1: no critique or no comparison"          $RUN --constitution "$T/law.txt"
 law "$A[comparison b]\nchoose: Q\xff?\n"
@@ -382,7 +382,7 @@ says  "else it is the run's" "" in_t generate rl_cai $A0
 says  "a name with a dot that only the run has" "" in_t generate sl_cai.bin $A0
 fails "a name with a dot that nobody has"        3 "none.bin: |check the path"                               $C generate none.bin $O
 says  "generate goes by the model's context, not by --context" ""                                            $C generate "$T/m.bin" --tokenizer "$R/tokenizer.bin" --max-new 500 --prompt To --out "$T/nowhere"
-fails "chat, too"                                2 "--max-new 768: leaves no room for a message in the context of $T/m.bin, 512 tokens" $C chat "$T/m.bin" --tokenizer "$R/tokenizer.bin" --max-new 768 --out "$T/nowhere"
+fails "chat, too"                                2 "--max-new 768: leaves no room for a message in the context of $T/m.bin, 768 tokens" $C chat "$T/m.bin" --tokenizer "$R/tokenizer.bin" --max-new 768 --out "$T/nowhere"
 
 # names of files
 law "$A$B"; cp "$T/law.txt" "$T/a,b.txt"
@@ -494,7 +494,7 @@ V="$C run $SMOKE --out $T/given --from sl" given=$(given)
 fails "a file that a later stage reads is missing" 3 "data/judgements.jsonl: is not there, and the stage eval reads it; make it with --from data" $V
 cp "$R/data/judgements.jsonl" "$T/given/data/"; sed '5s/"chosen"/"chosn"/' "$R/data/human_prefs.jsonl" >"$T/given/data/human_prefs.jsonl"
 fails "a file that a later stage reads is broken" 3 'human_prefs.jsonl:5: no field "chosen"'                 $V
-{ head -n 4 "$R/data/eval_helpful.jsonl"; printf '{"prompt": "\\\\n\\\\nHuman: %s\\\\n\\\\nAssistant:"}\n' "$LONG"; } >"$T/given/data/eval_helpful.jsonl"
+{ head -n 4 "$R/data/eval_helpful.jsonl"; printf '{"prompt": "\\n\\nHuman: %s\\n\\nAssistant:"}\n' "$LONG"; } >"$T/given/data/eval_helpful.jsonl"
 cp "$R/data/human_prefs.jsonl" "$T/given/data/"
 fails "a prompt of a later stage is too long"     3 "eval_helpful.jsonl:5: this comes to "                   $V
 cp "$R/data/eval_helpful.jsonl" "$T/given/data/"; head -c 900 "$R/helpful.bin" >"$T/given/helpful.bin"
