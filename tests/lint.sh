@@ -20,7 +20,7 @@ else                                                # an unpacked archive
         for p in "$@"; do case $f in $p) echo "$f" ;; esac; done; done; }
 fi
 tracked '*.c' '*.h' | sort >"$T/sources"
-grep -v '^tests/' "$T/sources" >"$T/rooms"
+grep -vE '^(tests|exercises)/' "$T/sources" >"$T/rooms"
 STUDENT="cai.h cai.c equations.c model.c train.c tokenizer.c"     # what a student reads
 
 rules() {
@@ -119,7 +119,7 @@ compile() {                                         # COMPILER FOLDER-OF-OBJECTS
     while IFS= read -r f; do
         how=-fsyntax-only
         case $f in
-        *.h | tests/fuzz/*) continue ;;             # fuzz.c is one program a reader, with a library of clang
+        *.h | tests/fuzz/* | exercises/*) continue ;;             # fuzz.c is one program a reader, with a library of clang
         tests/verify*) how="-fsyntax-only -DCAI_DOUBLE" ;;
         tests/*) ;;
         *) [ -z "$2" ] || { mkdir -p "$2/$(dirname "$f")"; how="-c -o $2/${f%.c}.o"; } ;;
