@@ -91,8 +91,7 @@ static int put_character(const Tokenizer *t, const char *s, int length, int *out
 }
 
 /* Move 2 takes tokens as a linked list, and the merges that can be made as a heap whose first is
- * the next to make. An entry of the heap is out of date when its place no longer makes a piece of
- * that score. */
+ * made next. An entry is out of date when its place no longer makes a piece of that score. */
 typedef struct {
     int *next, *before; /* (n) the neighbours that are left; n and -1 beyond the ends */
     int *made;          /* (n) the piece that this token and the next one make, or -1 */

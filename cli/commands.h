@@ -4,15 +4,19 @@
 #ifndef CAI_COMMANDS_H
 #define CAI_COMMANDS_H
 
-#include "cai.h"
+#include "cli/options.h"
 
+/* A command line. settings: those of a run's flags that it names. */
 typedef struct {
-    const char *model, *prompt, *in, *from, *to;
+    const char *command, *model, *prompt, *in, *from, *to, *tokenizer;
     double temperature;
-    int count;
+    int count, help, version;
+    Settings settings;
 } Args;
 
-void check_text(const char *where, const char *s);      /* dies if it is not UTF-8 */
+void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
+Model *load_given_model(Run *run,
+                        const char *name); /* that a person named: of the run, or a file */
 void command_chat(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);
 void command_logprob(Run *run, const Args *arg);

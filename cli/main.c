@@ -1,103 +1,171 @@
 /* cli/main.c -- the command line: the run and its stages, and the commands that look into a run.
  *
- * Reading order: help, flags, main.
+ * Reading order: help, the command line, writing commands, reading commands, main.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/inputs.h"
 #include "cli/run.h"
 #include "cli/startup.h"
-#include "data/town.h"
 #include "lib/kernels.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define VERSION "cai 0.1"
-
+// clang-format off
 static const struct { const char *name, *usage, *what; } COMMANDS[] = {
-    { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]", "the whole loop, or a part of it" },
+    { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
+      "the whole loop, or a part of it" },
     { "chat", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
-    { "generate", "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]", "continue a text" },
+    { "generate",
+      "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
+      "continue a text" },
     { "trace", "cai trace PROMPT", "one request through every stage, with every number" },
-    { "logprob", "cai logprob --model MODEL [--in FILE]", "JSON lines {prompt, completion} to token ids and log-probabilities" },
+    { "logprob", "cai logprob --model MODEL [--in FILE]",
+      "JSON lines {prompt, completion} to token ids and log-probabilities" },
     { "help", "cai help", "this page" },
 };
+// clang-format on
 enum { N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0] };
 
 static void help(void)
 {
-    printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned model.\n\n"
+    printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned "
+           "model.\n\n"
            "  cai run --out out          the whole loop, minutes on two cores\n"
            "  cai chat rl_cai            talk to the result\n"
            "  cai trace \"How do I nab the baker's kite?\"\n\nCommands:\n");
-    for (int i = 0; i < N_COMMANDS; i++) printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
     printf("\nStages, each also a command of its own:\n");
     for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
-    printf("\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a checkpoint file in\n"
-           "llama2.c's version-0 form (give it --tokenizer FILE).\n\nFlags and defaults:\n");
+    printf("\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a "
+           "checkpoint file in\n"
+           "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or "
+           "of a file here.\n\n"
+           "Flags and defaults (a folder keeps those of its run: commands there need not repeat "
+           "them):\n");
     options_help(stdout);
-    printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  --from, --to STAGE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or infinity),\n130 stopped (Ctrl-C); the same cai run goes on from there.\n");
+    printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
+           "--from, --to STAGE\n"
+           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
+           "infinity),\n"
+           "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
 }
 
-static const char *flag_argument(int argc, char **argv, int *i)
-{
-    if (*i + 1 >= argc) die(EXIT_USAGE, "%s needs a value; see cai --help", argv[*i]);
-    return argv[++*i];
-}
+// ------------------------------------------------------------------------------------
+// The command line
 
-static double number(const char *flag, const char *s, double lo, double hi)
-{
-    char *end;
-    double x = strtod(s, &end);
-    if (*end || end == s || !(x >= lo && x <= hi)) die(EXIT_USAGE, "%s %s: not a number from %g to %g; see cai --help", flag, s, lo, hi);
-    return x;
-}
+/* Flags of a command, not of a run, and the commands that have them; "stage": those of a stage. */
+// clang-format off
+static const struct { const char *name, *commands; } OWN_FLAGS[] = {
+    { "--from", "run" },
+    { "--to", "run" },
+    { "--model", "chat generate logprob" },
+    { "--prompt", "generate trace" },
+    { "--in", "logprob" },
+    { "--tokenizer", "chat generate logprob" },
+    { "--temperature", "chat generate" },
+    { "--count", "generate" },
+};
+// clang-format on
+enum { N_OWN_FLAGS = sizeof OWN_FLAGS / sizeof OWN_FLAGS[0] };
 
-/* Presets first, wherever they stand; then the folder's own flags; then the command line's. */
-static void parse(Run *run, Args *arg, int argc, char **argv, int is_run)
+static void set_own_flag(Args *arg, const char *flag, const char *value)
 {
-    options_default(run);
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--preset") == 0) options_preset(run, flag_argument(argc, argv, &i));
-        else if (strcmp(argv[i], "--out") == 0) option_set(run, "out", flag_argument(argc, argv, &i));
+    if (strcmp(flag, "--from") == 0) arg->from = value;
+    else if (strcmp(flag, "--to") == 0) arg->to = value;
+    else if (strcmp(flag, "--model") == 0) arg->model = value;
+    else if (strcmp(flag, "--prompt") == 0) arg->prompt = value;
+    else if (strcmp(flag, "--in") == 0) arg->in = value;
+    else if (strcmp(flag, "--tokenizer") == 0) arg->tokenizer = value;
+    else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
+    else {
+        arg->temperature = flag_number(flag, value, 0, 100, 0);
+        if (arg->temperature > 0 && arg->temperature < 0.01)
+            die(EXIT_USAGE,
+                "--temperature %s: neither 0 (the likeliest token) nor a number from 0.01 to 100; "
+                "see cai --help",
+                value);
     }
-    if (!is_run) { records_of(run); options_load(run); };
-    for (int i = 2; i < argc; i++) {
+}
+
+/* A flag and its value. 0: the program has no such flag. */
+static int take_flag(Args *arg, const char *flag, const char *value)
+{
+    int own = 0;
+    while (own < N_OWN_FLAGS && strcmp(flag, OWN_FLAGS[own].name)) own++;
+    if (own == N_OWN_FLAGS && strcmp(flag, "--preset") && !option_known(flag + 2)) return 0;
+    if (!value) die(EXIT_USAGE, "%s needs a value; see cai --help", flag);
+    if (own < N_OWN_FLAGS) {
+        if (!strstr(OWN_FLAGS[own].commands, arg->command))
+            die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
+        set_own_flag(arg, flag, value);
+    } else if (strcmp(flag, "--preset") == 0) {
+        arg->settings.preset = value;
+    } else {
+        Settings *s = &arg->settings;
+        s->set = xrealloc(s->set, (size_t)s->n + 1, sizeof *s->set);
+        s->set[s->n++] = (Setting){ flag + 2, value };
+    }
+    return 1;
+}
+
+/* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
+static Args parse(int argc, char **argv)
+{
+    Args arg = { .command = argc > 1 ? argv[1] : "help", .temperature = 1, .count = 1 };
+    for (int i = 1; i < argc; i++) {
         const char *f = argv[i];
-        if (strncmp(f, "--", 2)) {
-            if (arg->model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
-            arg->model = f;
-        } else if (strcmp(f, "--preset") == 0) i++;
-        else if (strcmp(f, "--from") == 0) arg->from = flag_argument(argc, argv, &i);
-        else if (strcmp(f, "--to") == 0) arg->to = flag_argument(argc, argv, &i);
-        else if (strcmp(f, "--model") == 0) arg->model = flag_argument(argc, argv, &i);
-        else if (strcmp(f, "--prompt") == 0) arg->prompt = flag_argument(argc, argv, &i);
-        else if (strcmp(f, "--in") == 0) arg->in = flag_argument(argc, argv, &i);
-        else if (strcmp(f, "--tokenizer") == 0) run->tokenizer_file = flag_argument(argc, argv, &i);
-        else if (strcmp(f, "--temperature") == 0) arg->temperature = number(f, flag_argument(argc, argv, &i), 0, 100);
-        else if (strcmp(f, "--count") == 0) {
-            double n = number(f, flag_argument(argc, argv, &i), 1, 1e6);
-            if (n != floor(n)) die(EXIT_USAGE, "%s %g: not a whole number; see cai --help", f, n);
-            arg->count = (int)n;
-        }
-        else if (!option_known(f + 2)) die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
-        else option_set(run, f + 2, flag_argument(argc, argv, &i));
+        if (strcmp(f, "--help") == 0) arg.help = 1;
+        else if (strcmp(f, "--version") == 0) arg.version = 1;
+        else if (i == 1) continue;
+        else if (strncmp(f, "--", 2) == 0) {
+            if (!take_flag(&arg, f, argv[i + 1]))
+                die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
+            i++;
+        } else if (arg.model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
+        else arg.model = f;
     }
+    arg.help |= strcmp(arg.command, "help") == 0;
+    return arg;
 }
 
-/* Half a result is none: a full disk or a closed pipe behind standard output is told. */
-static int finish(void)
+/* One word of a command line as a shell reads it. */
+static void add_word(Text *t, const char *word)
 {
-    if (fflush(stdout) || ferror(stdout)) die(EXIT_INPUT, "standard output: not written; free some space or send it elsewhere");
-    return EXIT_FINE;
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
+    text_add(t, "%s", t->n ? " " : "");
+    if (*word && !word[strspn(word, plain)]) {
+        text_add(t, "%s", word);
+        return;
+    }
+    text_add(t, "'");
+    for (; *word; word++) text_add(t, *word == '\'' ? "'\\''" : "%c", *word);
+    text_add(t, "'");
 }
+
+/* The command that goes on after this one was stopped: the same, but not from a stage that is
+ * behind it. */
+static char *command_again(int argc, char **argv)
+{
+    Text t = { 0 };
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--from") == 0) i++;
+        else add_word(&t, argv[i]);
+        if (i >= 2 && strncmp(argv[i], "--", 2) == 0 && i + 1 < argc) add_word(&t, argv[++i]);
+    }
+    return t.s;
+}
+
+// ------------------------------------------------------------------------------------
+// Commands that write: the run and its stages
 
 static int stage_argument(const char *flag, const char *name, int otherwise)
 {
@@ -107,50 +175,147 @@ static int stage_argument(const char *flag, const char *name, int otherwise)
     return k;
 }
 
+static Plan plan_of(const Args *arg)
+{
+    int stage = stage_index(arg->command);
+    Plan p = { .from = stage, .to = stage, .anew = stage >= 0 || arg->from };
+    if (stage < 0) {
+        p.from = stage_argument("--from", arg->from, 0);
+        p.to = stage_argument("--to", arg->to, N_STAGES - 1);
+    }
+    if (p.from > p.to)
+        die(EXIT_USAGE, "--from %s: comes after --to %s; see cai --help", STAGES[p.from].name,
+            STAGES[p.to].name);
+    return p;
+}
+
+/* The folder is locked before anything in it is read, so that no other process changes it
+ * meanwhile. 0: it is yet to be made. */
+static int enter_folder(Run *run)
+{
+    struct stat st;
+    if (stat(run->folder, &st)) return 0;
+    if (!S_ISDIR(st.st_mode))
+        die(EXIT_INPUT, "%s: is a file, not a folder; choose another --out", run->folder);
+    lock_run(run);
+    return 1;
+}
+
+static void make_folder(Run *run)
+{
+    if (mkdir(run->folder, 0777))
+        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", run->folder,
+            strerror(errno));
+    lock_run(run);
+}
+
+static void say_beginning(const Run *run)
+{
+    if (run->quiet) return;
+    fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
+            run->seed);
+}
+
+static void set_workers(const Run *run)
+{
+    n_workers = run->threads ? run->threads : allowed_cores();
+}
+
+/* A run states all its flags, so those that it does not name are the defaults. A stage goes by its
+ * folder's, and what it names must be the same. */
+static void take_flags(Run *run, const Args *arg)
+{
+    options_apply(run, &arg->settings);
+    Run folder = *run;
+    if (!options_load(&folder)) return;
+    if (stage_index(arg->command) >= 0 && !arg->settings.preset) {
+        *run = folder;
+        options_apply(run, &arg->settings);
+    }
+    Text differ = options_differences(&folder, run, "");
+    if (differ.n)
+        die(EXIT_USAGE, "%s: this folder's run has %s; choose another --out or remove the folder",
+            run->folder, differ.s);
+}
+
+/* Nothing is written before everything has been looked at. */
+static void command_write(Run *run, const Args *arg)
+{
+    Plan plan = plan_of(arg);
+    Inputs in;
+    if (arg->model)
+        die(EXIT_USAGE, "%s: takes no argument \"%s\"; see cai --help", arg->command, arg->model);
+    int there = enter_folder(run);
+    records_load(&run->records);
+    take_flags(run, arg);
+    set_workers(run);
+    options_check(run);
+    options_check_room(run);
+    options_warn(run);
+    inputs_read(run, &in, &arg->settings);
+    plan.first = plan.anew ? plan.from : first_unfinished(&run->records, plan.to + 1);
+    inputs_check(run, &in, plan);
+    say_beginning(run);
+    if (!there) make_folder(run);
+    options_save(run);
+    inputs_keep(run, &in);
+    records_save(&run->records);
+    run_stages(run, plan);
+}
+
+// ------------------------------------------------------------------------------------
+// Commands that read: a look into a run, or at a checkpoint
+
+/* They go by the flags of the folder's run; what they are told otherwise they obey, and say so. */
+static void command_read(Run *run, Args *arg)
+{
+    int trace = strcmp(arg->command, "trace") == 0, has = options_load(run);
+    Run folder = *run;
+    Text differ = { 0 };
+    options_apply(run, &arg->settings);
+    if (has) differ = options_differences(&folder, run, trace ? "" : "seed max-new");
+    if (differ.n) fprintf(stderr, "cai: %s: the run has %s\n", shown(run->folder), shown(differ.s));
+    set_workers(run);
+    options_check(run);
+    run->tokenizer_file = arg->tokenizer;
+    if (trace) {
+        options_check_room(run);
+        run->constitution = constitution_of_run(run, &arg->settings);
+        if (arg->model) arg->prompt = arg->model;
+        command_trace(run, arg);
+        return;
+    }
+    if (!arg->model) arg->model = "rl_cai";
+    if (strcmp(arg->command, "chat") == 0) command_chat(run, arg);
+    else if (strcmp(arg->command, "generate") == 0) command_generate(run, arg);
+    else command_logprob(run, arg);
+}
+
+/* Half a result is none: a full disk or a closed pipe behind standard output is told. */
+static int finish(void)
+{
+    if (fflush(stdout) || ferror(stdout))
+        die(EXIT_INPUT, "standard output: not written; free some space or send it elsewhere");
+    return EXIT_FINE;
+}
+
 int main(int argc, char **argv)
 {
     startup(argv);
-    const char *command = argc > 1 ? argv[1] : "help";
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) command = "help";
-        if (strcmp(argv[i], "--version") == 0) { printf("%s\n", VERSION); return finish(); }
-    }
-    if (strcmp(command, "help") == 0) { help(); return finish(); }
-    int stage = stage_index(command), is_run = strcmp(command, "run") == 0, known = stage >= 0;
-    for (int i = 0; i < N_COMMANDS; i++) known |= strcmp(command, COMMANDS[i].name) == 0;
-    if (!known) die(EXIT_USAGE, "%s: no such command; see cai --help", command);
-    Run state = { 0 }, *run = &state;
-    Args given = { .temperature = 1, .count = 1 }, *arg = &given;
-    parse(run, arg, argc, argv, is_run);
-    records_of(run);
-    n_workers = run->threads ? run->threads : allowed_cores();
-    options_check(run);
-    int from = is_run ? stage_argument("--from", arg->from, 0) : stage;
-    int to = is_run ? stage_argument("--to", arg->to, N_STAGES - 1) : stage;
-    if (from > to) die(EXIT_USAGE, "--from %s: comes after --to %s; see cai --help", STAGES[from].name, STAGES[to].name);
-    if (is_run || stage >= 0) {
-        if (arg->model) die(EXIT_USAGE, "%s: takes no argument \"%s\"; see cai --help", command, arg->model);
-        town_load(run->town);               /* its faults are told now, not by the stage that reads it */
-        run->constitution = constitution_load(run->constitution_files);
-        if (mkdir(run->folder, 0777) && errno != EEXIST)
-            die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", run->folder, strerror(errno));
-        if (!run->quiet)
-            fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers, run->seed);
-        lock_run(run);
-        if (is_run || access(run_path(run, "flags.txt").s, F_OK)) options_save_or_refuse(run);
-        run_stages(run, from, to, !is_run || arg->from);
-        return finish();
-    }
-    if (strcmp(command, "trace") == 0) {
-        run->constitution = constitution_load(run->constitution_files);
-        if (arg->model) arg->prompt = arg->model;
-        command_trace(run, arg);
-    }
-    else {
-        if (!arg->model) arg->model = "rl_cai";
-        if (strcmp(command, "chat") == 0) command_chat(run, arg);
-        else if (strcmp(command, "generate") == 0) command_generate(run, arg);
-        else command_logprob(run, arg);
-    }
+    Args arg = parse(argc, argv);
+    Run run = { 0 };
+    int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0, known = writes;
+    for (int i = 0; i < N_COMMANDS; i++) known |= strcmp(arg.command, COMMANDS[i].name) == 0;
+    if (arg.version) printf("%s\n", VERSION);
+    else if (arg.help) help();
+    else if (!known) die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
+    if (arg.version || arg.help) return finish();
+    options_default(&run);
+    if (option_given(&arg.settings, "out"))
+        option_set(&run, "out", option_given(&arg.settings, "out"));
+    records_of(&run);
+    run.report.again = command_again(argc, argv);
+    if (writes) command_write(&run, &arg);
+    else command_read(&run, &arg);
     return finish();
 }

@@ -1,5 +1,6 @@
-/* cli/options.c -- every constant of a run is a flag: its default, its range, where it comes from. Presets are
- * lists of flags; a run's folder keeps its flags, and a run with others is refused there.
+/* cli/options.c -- every constant of a run is a flag: its default, its range, where it comes from.
+ * Presets are lists of flags; a run's folder keeps its flags, and a run with others is refused
+ * there.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
@@ -11,10 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct { const char *name; char type; size_t at; const char *value; double lo, hi; const char *what; } Flag;
+typedef struct {
+    const char *name;
+    char type;
+    size_t at;
+    const char *value;
+    double lo, hi;
+    const char *what;
+} Flag;
 
-/* Values without a source in the text are toy choices, found by measuring (docs/notes/settings.md). */
+/* Values without a source in the text are toy choices, found by measuring (docs/settings.md). */
 #define AT(field) offsetof(Run, field)
+// clang-format off
 static const Flag FLAGS[] = {
     { "seed", 'l', AT(seed), "1", 0, 1e15, "of every random draw" },
     { "out", 's', AT(folder), "out", 0, 0, "folder of the run" },
@@ -35,7 +44,8 @@ static const Flag FLAGS[] = {
     { "superwords", 'i', AT(model.superwords), "72", 0, 16000,
       "of these, pieces that may hold up to three words" },
     { "context", 'i', AT(model.context), "320", 64, 4096, "longest sequence in tokens" },
-    { "corpus", 'l', AT(data.corpus), "18000", 10, 1e8, "pretraining documents, each seen once" },
+    { "corpus", 'l', AT(data.corpus), "18000", 10, 2e6,
+      "pretraining documents, each seen once; a file has at most 1 GiB" },
     { "all-words", 'i', AT(pretrain.all_words), "0", 0, 1,
       "1: pretraining learns what people say, too, not the model's own turns alone (D16)" },
     { "pretrain-batch", 'i', AT(pretrain.batch), "720", 64, 1e6, "tokens a pretraining step" },
@@ -80,7 +90,7 @@ static const Flag FLAGS[] = {
       "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', AT(ppo.minibatches), "2", 1, 64, "minibatches a pass" },
     { "ppo-lr", 'd', AT(ppo.lr), "3e-4", 0, 1e6, "PPO learning rate, linear to 0" },
-    { "value-lr", 'd', AT(ppo.value_lr), "10", 0, 1e4,
+    { "value-lr", 'd', AT(ppo.value_lr), "10", 1e-3, 1e4,
       "times faster the value head learns than the policy: it starts at 0 (D7)" },
     { "helpful-kl", 'd', AT(helpful.lambda_kl), "0.3", 0, 100,
       "lambda_KL of helpful-only RLHF (paper: 0.001; D5)" },
@@ -97,17 +107,28 @@ static const Flag FLAGS[] = {
     { "reserved", 'i', AT(data.reserved), "0", 0, 1,
       "1: evaluate the reserved verbs too; not for whoever changes settings" },
 };
+// clang-format on
 enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 
 /* A preset is a list of flags, nothing more. */
+// clang-format off
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "demo", "", "the defaults: about a minute on two cores" },
-    { "smoke", "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 corpus 300 redteam 16 helpful 16 prefs 32 "
-               "helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 pm-batch 8 context 512",
+    { "smoke",
+      "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 context 768 corpus 300 "
+      "redteam 16 helpful 16 prefs 32 eval 8 judgements 8 ai-prefs 24 helpful-iters 2 rl-iters 2 "
+      "ppo-batch 8 ppo-epochs 2 pm-batch 8 max-new 16",
       "the whole loop in seconds, for tests; its quality is not judged" },
-    { "lecture", "layers 4 corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 3200 helpful-iters 24 rl-iters 24", "more of everything" },
+    { "lecture",
+      "layers 4 corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 3200 helpful-iters 24 "
+      "rl-iters 24",
+      "more of everything" },
 };
+// clang-format on
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
+
+// ------------------------------------------------------------------------------------
+// One flag
 
 static const Flag *find_flag(const char *name)
 {
@@ -116,29 +137,47 @@ static const Flag *find_flag(const char *name)
     return NULL;
 }
 
+int option_known(const char *name) { return find_flag(name) != NULL; }
+
+/* Flags that may differ between two calls on the same folder: they do not change its bytes. */
+static int is_free(const Flag *f)
+{
+    return f->at == AT(folder) || f->at == AT(threads) || f->at == AT(quiet)
+           || f->at == AT(save_every);
+}
+
 /* line: of the folder's flags.txt, where the fault is then; 0: of the command line. */
-static _Noreturn void bad_flag(const Run *run, const Flag *f, const char *value, int line, const char *what)
+static _Noreturn void bad_flag(const Run *run, const Flag *f, const char *value, int line,
+                               const char *what)
 {
     if (line)
-        die(EXIT_INPUT, "%s:%d: %s %s: %s; remove the folder and run again", run_path(run, "flags.txt").s, line,
-            f->name, value, what);
+        die(EXIT_INPUT, "%s:%d: %s %s: %s; remove the folder and run again",
+            run_path(run, "flags.txt").s, line, f->name, value, what);
     die(EXIT_USAGE, "--%s %s: %s; see cai --help", f->name, value, what);
 }
 
-static void *field_of(Run *run, const Flag *f) { return (char *)run + f->at; }
+/* A line of flags.txt is a flag and its value: a line break would end it, other bytes could not be
+ * read back. */
+static void set_text(Run *run, const Flag *f, const char *value, int line)
+{
+    char **at = (char **)((char *)run + f->at);
+    if (!*value) bad_flag(run, f, value, line, "an empty value");
+    int odd = !is_free(f) && utf8_bad(value);
+    for (const char *c = value; *c && !is_free(f); c++) odd |= (unsigned char)*c < ' ' || *c == 127;
+    if (odd)
+        bad_flag(run, f, value, line, "a name with control characters or bytes that are not UTF-8");
+    *at = xstrdup(value); /* the old one stays: a copy of the run may have it */
+}
 
 static void set_flag(Run *run, const Flag *f, const char *value, int line)
 {
-    void *at = field_of(run, f);
-    char range[80];
-    char *end;
-    double x = strtod(value, &end);
+    void *at = (char *)run + f->at;
+    char range[80], *end;
     if (f->type == 's') {
-        if (!*value) bad_flag(run, f, value, line, "an empty value");
-        free(*(char **)at);
-        *(const char **)at = xstrdup(value);
+        set_text(run, f, value, line);
         return;
     }
+    double x = strtod(value, &end);
     snprintf(range, sizeof range, "not a number from %g to %g", f->lo, f->hi);
     if (*end || end == value || !(x >= f->lo && x <= f->hi)) bad_flag(run, f, value, line, range);
     if (f->type != 'd' && x != floor(x)) bad_flag(run, f, value, line, "not a whole number");
@@ -147,26 +186,49 @@ static void set_flag(Run *run, const Flag *f, const char *value, int line)
     else *(long *)at = (long)x;
 }
 
-static void flag_value(const Run *run, const Flag *f, char *buf, size_t size)
+/* Appends the value. A double has the fewest digits that are read back as the same number. */
+static void add_value(Text *t, const Run *run, const Flag *f)
 {
     const void *at = (const char *)run + f->at;
-    if (f->type == 's') snprintf(buf, size, "%s", *(const char *const *)at);
-    else if (f->type == 'd') {              /* the fewest digits that are read back as the same number */
+    char number[64];
+    if (f->type == 's') {
+        text_add(t, "%s", *(const char *const *)at);
+        return;
+    }
+    if (f->type == 'd') {
         double x = *(const double *)at;
         for (int digits = 6; digits <= 17; digits++) {
-            snprintf(buf, size, "%.*g", digits, x);
-            if (strtod(buf, NULL) == x) break;
+            snprintf(number, sizeof number, "%.*g", digits, x);
+            if (strtod(number, NULL) == x) break;
         }
+    } else {
+        snprintf(number, sizeof number, "%ld",
+                 f->type == 'i' ? (long)*(const int *)at : *(const long *)at);
     }
-    else snprintf(buf, size, "%ld", f->type == 'i' ? (long)*(const int *)at : *(const long *)at);
+    text_add(t, "%s", number);
 }
+
+/* A number of the command line that is no flag of a run. */
+double flag_number(const char *flag, const char *value, double lo, double hi, int whole)
+{
+    char *end;
+    double x = strtod(value, &end);
+    if (*end || end == value || !(x >= lo && x <= hi))
+        die(EXIT_USAGE, "%s %s: not a number from %g to %g; see cai --help", flag, value, lo, hi);
+    if (whole && x != floor(x))
+        die(EXIT_USAGE, "%s %s: not a whole number; see cai --help", flag, value);
+    return x;
+}
+
+// ------------------------------------------------------------------------------------
+// All flags: defaults, presets, the command line
 
 void options_default(Run *run)
 {
     for (int i = 0; i < N_FLAGS; i++) set_flag(run, &FLAGS[i], FLAGS[i].value, 0);
 }
 
-void options_preset(Run *run, const char *name)
+static void apply_preset(Run *run, const char *name)
 {
     for (int p = 0; p < N_PRESETS; p++) {
         if (strcmp(PRESETS[p].name, name)) continue;
@@ -179,9 +241,24 @@ void options_preset(Run *run, const char *name)
     die(EXIT_USAGE, "--preset %s: no such preset; see cai --help", name);
 }
 
-int option_known(const char *name) { return find_flag(name) != NULL; }
+void option_set(Run *run, const char *name, const char *value)
+{
+    set_flag(run, find_flag(name), value, 0);
+}
 
-void option_set(Run *run, const char *name, const char *value) { set_flag(run, find_flag(name), value, 0); }
+const char *option_given(const Settings *s, const char *name)
+{
+    const char *value = NULL;
+    for (int i = 0; i < s->n; i++)
+        if (strcmp(s->set[i].name, name) == 0) value = s->set[i].value;
+    return value;
+}
+
+void options_apply(Run *run, const Settings *s)
+{
+    if (s->preset) apply_preset(run, s->preset);
+    for (int i = 0; i < s->n; i++) option_set(run, s->set[i].name, s->set[i].value);
+}
 
 void options_help(FILE *f)
 {
@@ -191,71 +268,137 @@ void options_help(FILE *f)
         fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value, FLAGS[i].what);
 }
 
-/* Flags that may differ between two calls on the same folder: they do not change its bytes. */
-static int free_flag(const Flag *f)
+/* Found here, before a run has written anything, and not by the stage that uses the flag minutes
+ * later. */
+void options_check(const Run *run)
 {
-    return f->at == AT(folder) || f->at == AT(threads) || f->at == AT(quiet) || f->at == AT(save_every);
+    const ModelSettings *c = &run->model;
+    int learned =
+        c->vocab - c->superwords - TOKEN_BYTE - 256; /* pieces that are words or parts of them */
+    if (strcmp(run->label.judge, "self") && strcmp(run->label.judge, "random"))
+        die(EXIT_USAGE, "--judge %s: there are self and random", run->label.judge);
+    if (kl_form_index(run->ppo.kl_form) < 0)
+        die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", run->ppo.kl_form);
+    if (c->dim % (2 * c->heads))
+        die(EXIT_USAGE, "--dim %d: not a multiple of twice --heads %d; choose others", c->dim,
+            c->heads);
+    if (c->heads % c->kv_heads)
+        die(EXIT_USAGE, "--heads %d: not a multiple of --kv-heads %d; choose others", c->heads,
+            c->kv_heads);
+    if (learned < 1)
+        die(EXIT_USAGE, "--vocab %d: too few beside --superwords %d; take at least %d", c->vocab,
+            c->superwords, c->vocab - learned + 1);
 }
 
-/* The run's folder holds its flags: commands on a finished run read them, a run with others is refused. */
+void options_check_room(const Run *run)
+{
+    if (run->max_new >= run->model.context)
+        die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others",
+            run->max_new, run->model.context);
+}
+
+/* Once a command, for all its stages. */
+void options_warn(const Run *run)
+{
+    const KlForm *form = &kl_forms[kl_form_index(run->ppo.kl_form)];
+    if (!form->right)
+        fprintf(stderr,
+                "cai: --kl-form %s: %s: ends at %s where k1-reward ends at the optimum %s, rewards "
+                "1, 0, -1; docs/equations.md, \"Where each KL estimator leads\"\n",
+                form->name, form->why, form->ends, kl_forms[0].ends);
+}
+
+// ------------------------------------------------------------------------------------
+// The folder's flags.txt: every flag that changes the bytes of a run, a line each
+
+static Text flags_of(const Run *run)
+{
+    Text t = { 0 };
+    for (int i = 0; i < N_FLAGS; i++) {
+        if (is_free(&FLAGS[i])) continue;
+        text_add(&t, "%s ", FLAGS[i].name);
+        add_value(&t, run, &FLAGS[i]);
+        text_add(&t, "\n");
+    }
+    return t;
+}
+
+static uint64_t sum_of_flags(const Run *run)
+{
+    Text t = flags_of(run);
+    uint64_t sum = checksum(t.s, t.n, 0);
+    free(t.s);
+    return sum;
+}
+
+/* All of them must be there: what is missing would silently be a default. A file that is gone is
+ * no loss to a command that names the very same flags. */
 int options_load(Run *run)
 {
-    if (access(run_path(run, "flags.txt").s, R_OK)) return 0;
-    Path path = records_read(&run->records, "flags.txt");
-    char *text = read_text(path.s), *save = NULL;
-    int line = 0;
-    for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
+    Path path = run_path(run, "flags.txt");
+    const Record *r = record_of(&run->records, "run", "flags.txt");
+    if (access(path.s, F_OK)) {
+        if (!r || r->unsure || r->sum == sum_of_flags(run)) return 0;
+        die(EXIT_INPUT,
+            "%s: is gone, and this command has other flags than the run; put it back, or choose "
+            "another --out",
+            path.s);
+    }
+    records_read(&run->records, "flags.txt");
+    char *text = read_text(path.s), *next = text, *s, seen[N_FLAGS] = { 0 };
+    for (int line = 1; (s = next) && *s; line++) {
+        if (!(next = strchr(s, '\n')))
+            die(EXIT_INPUT, "%s:%d: the line is cut short; remove the folder and run again", path.s,
+                line);
+        *next++ = 0;
         char *value = strchr(s, ' ');
-        line++;
         if (value) *value++ = 0;
         const Flag *f = find_flag(s);
-        if (!f || !value) die(EXIT_INPUT, "%s:%d: not a flag of this program; remove the folder and run again", path.s, line);
+        if (!f || !value || is_free(f) || seen[f - FLAGS])
+            die(EXIT_INPUT,
+                "%s:%d: not a flag of this program, or a second time; remove the folder and run "
+                "again",
+                path.s, line);
         set_flag(run, f, value, line);
+        seen[f - FLAGS] = 1;
     }
+    for (int i = 0; i < N_FLAGS; i++)
+        if (!seen[i] && !is_free(&FLAGS[i]))
+            die(EXIT_INPUT,
+                "%s: has no line for %s (cut short, or of another version of this program); remove "
+                "the folder and run again, or choose another --out",
+                path.s, FLAGS[i].name);
     free(text);
     return 1;
 }
 
-/* Found here, before a run has written anything, and not by the stage that uses the flag minutes later. */
-void options_check(const Run *run)
+Text options_differences(const Run *folder, const Run *run, const char *except)
 {
-    if (strcmp(run->label.judge, "self") && strcmp(run->label.judge, "random")) die(EXIT_USAGE, "--judge %s: there are self and random", run->label.judge);
-    int form = kl_form_index(run->ppo.kl_form);
-    if (form < 0) die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", run->ppo.kl_form);
-    if (!kl_forms[form].right)
-        fprintf(stderr, "cai: --kl-form %s: %s: ends at %s where k1-reward ends at the optimum %s, rewards 1, 0, -1; "
-                "docs/equations.md, \"Where each KL estimator leads\"\n",
-                run->ppo.kl_form, kl_forms[form].why, kl_forms[form].ends, kl_forms[0].ends);
-    if (run->model.dim % (2 * run->model.heads)) die(EXIT_USAGE, "--dim %d: not a multiple of twice --heads %d; choose others", run->model.dim, run->model.heads);
-    if (run->model.heads % run->model.kv_heads) die(EXIT_USAGE, "--heads %d: not a multiple of --kv-heads %d; choose others", run->model.heads, run->model.kv_heads);
-    if (run->max_new >= run->model.context)
-        die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others", run->max_new, run->model.context);
+    Text say = { 0 };
+    for (int i = 0; i < N_FLAGS; i++) {
+        Text was = { 0 }, is = { 0 };
+        if (is_free(&FLAGS[i]) || strstr(except, FLAGS[i].name)) continue;
+        add_value(&was, folder, &FLAGS[i]);
+        add_value(&is, run, &FLAGS[i]);
+        if (strcmp(was.s, is.s))
+            text_add(&say, "%s--%s %s, this command --%s %s", say.n ? "; " : "", FLAGS[i].name,
+                     was.s, FLAGS[i].name, is.s);
+        free(was.s);
+        free(is.s);
+    }
+    return say;
 }
 
-void options_save_or_refuse(const Run *run)
+void options_save(Run *run)
 {
     Path path = run_path(run, "flags.txt");
-    Text now = { 0 };
-    char v[4096];
-    for (int i = 0; i < N_FLAGS; i++) {
-        if (free_flag(&FLAGS[i])) continue;
-        flag_value(run, &FLAGS[i], v, sizeof v);
-        text_add(&now, "%s %s\n", FLAGS[i].name, v);
-    }
-    if (access(path.s, F_OK) == 0) {
-        char *then = read_file(path.s, NULL);
-        size_t i = 0, line = 0;
-        while (then[i] && then[i] == now.s[i]) { if (then[i] == '\n') line = i + 1; i++; }
-        if (then[i] != now.s[i]) {
-            int was = (int)strcspn(then + line, "\n"), is = (int)strcspn(now.s + line, "\n");
-            die(EXIT_USAGE, "%s: this folder's run has --%.*s, this command --%.*s; choose another --out or remove the folder",
-                run->folder, was, then + line, is, now.s + line);
-        }
-        free(then);
-    } else {
+    const Record *r = record_of(&run->records, "run", "flags.txt");
+    if (access(path.s, F_OK)) {
+        Text now = flags_of(run);
         FILE *f = create_file(path.s);
         fputs(now.s, f);
         commit_file(f, path.s);
+        free(now.s);
     }
-    free(now.s);
+    if (!r || r->unsure) record_run_file(&run->records, "flags.txt", 0);
 }

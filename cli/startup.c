@@ -1,5 +1,5 @@
-/* cli/startup.c -- what happens before anything else does: standard streams, and settings of the C
- * library that it reads when the program is loaded.
+/* cli/startup.c -- what happens before anything else does: standard streams, the stack, and
+ * settings of the C library that it reads when the program is loaded.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
@@ -8,10 +8,12 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-/* A standard stream that was closed before the start would give its number to the next file opened, and
- * what is printed would go into that. Standard output is opened for reading, so that its end tells. */
+/* A standard stream that was closed before the start would give its number to the next file
+ * opened, and what is printed would go into that. Standard output is opened for reading, so that
+ * its end tells. */
 static void open_streams(void)
 {
     for (int fd = 0; fd < 3; fd++)
@@ -19,13 +21,15 @@ static void open_streams(void)
             _exit(EXIT_INPUT);
 }
 
-/* glibc reads these when it is loaded, so the program starts itself once more. It then keeps what was
- * freed (by default it gives large blocks back and gets them zeroed page by page at the next call) and
- * asks for large pages, so that the sampler's walks through its cache need few of them. Speed is all
- * they change: where the program's own file cannot be found, as without /proc, it goes on without.
+/* glibc reads these when it is loaded, so the program starts itself once more. It then keeps
+ * what was freed (by default it gives large blocks back and gets them zeroed page by page at the
+ * next call) and asks for large pages, so that the sampler's walks through its cache need few of
+ * them. Speed is all they change: where the program's own file cannot be found, as without
+ * /proc, it goes on without.
  *
- * CAI_STARTED says that this is the second start, and is taken back for programs started from here.
- * Set by the user it prevents the second start, as valgrind needs. Settings of the user's own stay. */
+ * CAI_STARTED says that this is the second start, and is taken back for programs started from
+ * here. Set by the user it prevents the second start, as valgrind needs. Settings of the user's
+ * own stay. */
 static void start_again(char **argv)
 {
 #ifdef __GLIBC__
@@ -44,8 +48,23 @@ static void start_again(char **argv)
 #endif
 }
 
+/* The main thread's stack. A limit that is too small (ulimit -s) is raised as far as it may be: what
+ * does not fit would end the program without a word. */
+static void raise_stack_limit(void)
+{
+    enum { ENOUGH = 8 << 20, MIN = 128 << 10 };
+    struct rlimit r;
+    if (getrlimit(RLIMIT_STACK, &r) || r.rlim_cur == RLIM_INFINITY || r.rlim_cur >= ENOUGH) return;
+    r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > ENOUGH ? ENOUGH : r.rlim_max;
+    setrlimit(RLIMIT_STACK, &r);
+    if (r.rlim_cur < MIN)
+        die(EXIT_INPUT, "the stack may have %ld KB only; allow more with ulimit -s %d",
+            (long)(r.rlim_cur >> 10), ENOUGH >> 10);
+}
+
 void startup(char **argv)
 {
     open_streams();
+    raise_stack_limit();
     start_again(argv);
 }

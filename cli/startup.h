@@ -4,6 +4,6 @@
 #ifndef CAI_STARTUP_H
 #define CAI_STARTUP_H
 
-void startup(char **argv);      /* main's first call */
+void startup(char **argv); /* main's first call */
 
 #endif

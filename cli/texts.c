@@ -6,19 +6,58 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* What a person typed; files are checked line by line where they are read. */
 void check_text(const char *where, const char *s)
 {
-    if (utf8_bad(s)) die(EXIT_INPUT, "%s: byte %ld is not UTF-8 text; type it anew", where, utf8_bad(s));
+    if (utf8_bad(s))
+        die(EXIT_INPUT, "%s: byte %ld is not UTF-8 text; type it anew", where, utf8_bad(s));
 }
 
-/* Continues a raw text; with --temperature 0 the text that llama2.c's run prints for the same files. */
+/* A name with a slash or of a file here is that file; any other is a model of the run. */
+Model *load_given_model(Run *run, const char *name)
+{
+    struct stat st;
+    size_t n = strlen(name), end = n > 4 && strcmp(name + n - 4, ".bin") == 0 ? n - 4 : n;
+    Text here = { 0 }, model = { 0 };
+    text_add(&here, "./%s", name);
+    text_add(&model, "%.*s", (int)end, name);
+    if (strchr(name, '/')) return load_model(run, name);
+    text_add(&model, ".bin");
+    int in_run = access(run_path(run, model.s).s, F_OK) == 0;
+    int is_file = stat(name, &st) == 0 && !S_ISDIR(st.st_mode);
+    if (is_file && in_run)
+        fprintf(stderr, "cai: %s: the file here is taken, not the %s of %s\n", shown(name),
+                shown(model.s), shown(run->folder));
+    if (is_file || (strchr(name, '.') && !in_run)) return load_model(run, here.s);
+    model.s[model.n - 4] = 0;
+    return load_model(run, model.s);
+}
+
+/* Prints ids as text. As llama2.c: what cannot be printed is left out. */
+static void print_tokens(const Tokenizer *tok, const int *ids, int n)
+{
+    size_t size;
+    char *s = decode(tok, ids, n, &size);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c >= ' ' ? c != 127 : c == '\n' || c == '\t' || c == '\r') putchar(c);
+    }
+    putchar('\n');
+    free(s);
+}
+
+/* Continues a raw text; with --temperature 0 the text that llama2.c's run prints for the same
+ * files. */
 void command_generate(Run *run, const Args *arg)
 {
-    if (arg->prompt && !*arg->prompt) die(EXIT_USAGE, "--prompt: empty; give a text, or leave the flag out to begin from nothing");
+    if (arg->prompt && !*arg->prompt)
+        die(EXIT_USAGE,
+            "--prompt: empty; give a text, or leave the flag out to begin from nothing");
     if (arg->prompt) check_text("--prompt", arg->prompt);
-    Model *m = load_model(run, arg->model);
+    Model *m = load_given_model(run, arg->model);
     Seqs p = { 0 }, out = { 0 };
     uint64_t *key = xcalloc((size_t)arg->count, sizeof *key);
     for (int i = 0; i < arg->count; i++) {
@@ -26,24 +65,18 @@ void command_generate(Run *run, const Args *arg)
         key[i] = rng_key((uint64_t)run->seed, S_ASK, (uint64_t)i);
     }
     if (seq_len(&p, 0) >= m->c.seq_len)
-        die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0), m->c.seq_len);
-    sample(m, &p, key, (Sampling){ arg->temperature, run->max_new, { TOKEN_BEGIN, -1, -1 } }, &out, NULL);
+        die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0),
+            m->c.seq_len);
+    sample(m, &p, key, (Sampling){ arg->temperature, run->max_new, { TOKEN_BEGIN, -1, -1 } }, &out,
+           NULL);
     for (int i = 0; i < arg->count; i++) {
-        Seqs whole = { 0 };
-        int n = seq_len(&out, i);
-        if (n && seq_tok(&out, i)[n - 1] == TOKEN_BEGIN) n--;
-        seqs_push(&whole, seq_tok(&p, i), seq_len(&p, i));
-        int *ids = xcalloc((size_t)(seq_len(&p, i) + n), sizeof(int));
-        memcpy(ids, seq_tok(&p, i), (size_t)seq_len(&p, i) * sizeof(int));
-        memcpy(ids + seq_len(&p, i), seq_tok(&out, i), (size_t)n * sizeof(int));
-        size_t size;
-        char *s = decode(run->tok, ids, seq_len(&p, i) + n, &size);
-        for (size_t c = 0; c < size; c++)       /* as llama2.c: what cannot be printed is left out */
-            if ((unsigned char)s[c] >= ' ' ? s[c] != 127 : s[c] == '\n' || s[c] == '\t' || s[c] == '\r') putchar(s[c]);
-        putchar('\n');
-        free(s);
+        int P = seq_len(&p, i), T = seq_len(&out, i);
+        if (T && seq_tok(&out, i)[T - 1] == TOKEN_BEGIN) T--;
+        int *ids = xcalloc((size_t)(P + T), sizeof(int));
+        memcpy(ids, seq_tok(&p, i), (size_t)P * sizeof(int));
+        memcpy(ids + P, seq_tok(&out, i), (size_t)T * sizeof(int));
+        print_tokens(run->tok, ids, P + T);
         free(ids);
-        seqs_free(&whole);
     }
     seqs_free(&p);
     seqs_free(&out);
@@ -51,30 +84,43 @@ void command_generate(Run *run, const Args *arg)
     model_free(m);
 }
 
+static void print_ids(const char *name, const int *ids, int n)
+{
+    printf("\"%s\": [", name);
+    for (int i = 0; i < n; i++) printf("%s%d", i ? ", " : "", ids[i]);
+    printf("], ");
+}
+
+/* One record: log-probabilities of the completion's tokens, in nats. */
+static void print_logprobs(const Model *m, JsonLines *j, const char *path)
+{
+    const char *prompt = json_str(j, "prompt"), *completion = json_str(j, "completion");
+    Seqs s = { 0 };
+    if (!*prompt) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, json_line(j));
+    if (!*completion)
+        die(EXIT_INPUT, "%s:%d: an empty completion; give a text", path, json_line(j));
+    int P = push_text(&s, m->tok, prompt, completion, 0), n = s.start[1];
+    if (n > m->c.seq_len)
+        die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten the prompt", path,
+            json_line(j), n, m->c.seq_len);
+    double sum, *each = xcalloc((size_t)n, sizeof(double));
+    completion_logprobs(m, &s, &P, &sum, each);
+    putchar('{');
+    print_ids("prompt_tokens", s.token, P);
+    print_ids("tokens", s.token + P, n - P);
+    printf("\"logprobs\": [");
+    for (int i = P; i < n; i++) printf("%s%.6f", i > P ? ", " : "", each[i]);
+    printf("], \"sum\": %.6f}\n", sum);
+    free(each);
+    seqs_free(&s);
+}
+
 void command_logprob(Run *run, const Args *arg)
 {
-    Model *m = load_model(run, arg->model);
-    JsonLines *j = json_open(arg->in ? arg->in : "/dev/stdin");
-    while (json_next(j)) {
-        Seqs s = { 0 };
-        const char *path = arg->in ? arg->in : "/dev/stdin";
-        if (!*json_str(j, "prompt")) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, json_line(j));
-        if (!*json_str(j, "completion")) die(EXIT_INPUT, "%s:%d: an empty completion; give a text", path, json_line(j));
-        int prompt_len = push_text(&s, m->tok, json_str(j, "prompt"), json_str(j, "completion"), 0), n = s.start[1];
-        if (n > m->c.seq_len)
-            die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten the prompt", path, json_line(j), n, m->c.seq_len);
-        double sum, *each = xcalloc((size_t)n, sizeof(double));
-        completion_logprobs(m, &s, &prompt_len, &sum, each);
-        printf("{\"prompt_tokens\": [");
-        for (int i = 0; i < prompt_len; i++) printf("%s%d", i ? ", " : "", s.token[i]);
-        printf("], \"tokens\": [");
-        for (int i = prompt_len; i < n; i++) printf("%s%d", i > prompt_len ? ", " : "", s.token[i]);
-        printf("], \"logprobs\": [");
-        for (int i = prompt_len; i < n; i++) printf("%s%.6f", i > prompt_len ? ", " : "", each[i]);
-        printf("], \"sum\": %.6f}\n", sum);
-        free(each);
-        seqs_free(&s);
-    }
+    const char *path = arg->in ? arg->in : "/dev/stdin";
+    Model *m = load_given_model(run, arg->model);
+    JsonLines *j = json_open(path);
+    while (json_next(j)) print_logprobs(m, j, path);
     json_close(j);
     model_free(m);
 }

@@ -1,4 +1,5 @@
-/* data/tables.c -- tables of figures with their intervals, at most 100 columns wide, and the metrics file.
+/* data/tables.c -- tables of figures with their intervals, at most 100 columns wide, and the
+ * metrics file.
  * SPDX-License-Identifier: MIT
  */
 #include "data/tables.h"
@@ -41,7 +42,8 @@ Cell cell_whole(Figure f)
     Cell c = { "-", "" };
     if (isnan(f.value)) return c;
     snprintf(c.value, sizeof c.value, "%.0f", f.value + 0.0);
-    if (f.at.lo < f.at.hi) snprintf(c.interval, sizeof c.interval, "[%.0f, %.0f]", f.at.lo, f.at.hi);
+    if (f.at.lo < f.at.hi)
+        snprintf(c.interval, sizeof c.interval, "[%.0f, %.0f]", f.at.lo, f.at.hi);
     return c;
 }
 
@@ -52,7 +54,8 @@ Cell cell_count(double n)
     return c;
 }
 
-void table_head(Text *t, const char *name, const char *const *above, const char *const *heading, int cells)
+void table_head(Text *t, const char *name, const char *const *above, const char *const *heading,
+                int cells)
 {
     text_add(t, "%-*s", NAME_WIDTH, "");
     for (int k = 0; k < cells; k++) text_add(t, "%*s", CELL_WIDTH, above[k]);
@@ -63,7 +66,7 @@ void table_head(Text *t, const char *name, const char *const *above, const char 
 
 void table_row(Text *t, const char *name, const Cell *cell, int cells)
 {
-    int last = cells - 1;               /* that has an interval */
+    int last = cells - 1; /* that has an interval */
     while (last >= 0 && !*cell[last].interval) last--;
     text_add(t, "%-*s", NAME_WIDTH, name);
     for (int k = 0; k < cells; k++) text_add(t, "%*s", CELL_WIDTH, cell[k].value);
@@ -75,7 +78,9 @@ void table_row(Text *t, const char *name, const Cell *cell, int cells)
 void add_percent(Text *t, Figure share)
 {
     if (isnan(share.value)) text_add(t, "-");
-    else text_add(t, "%.1f %% [%.1f, %.1f]", 100 * share.value, 100 * share.at.lo, 100 * share.at.hi);
+    else
+        text_add(t, "%.1f %% [%.1f, %.1f]", 100 * share.value, 100 * share.at.lo,
+                 100 * share.at.hi);
 }
 
 void add_number(Text *t, Figure f)
@@ -91,12 +96,15 @@ void add_wrapped(Text *t, const char *name, const char *text)
     do {
         size_t n = strcspn(text, "\n"), line = n;
         if (n > room) {
-            for (line = room; line && text[line] != ' '; line--);
-            for (n = line ? line : room; (text[n] & 0xC0) == 0x80 && n > 1; n--);  /* no character is cut */
+            for (line = room; line && text[line] != ' '; line--)
+                ;
+            for (n = line ? line : room; (text[n] & 0xC0) == 0x80 && n > 1; n--)
+                ; /* no character is cut */
             line = n;
         }
         text_add(t, "%-*s%.*s\n", NAME_WIDTH, name, (int)line, text);
         name = "";
-        for (text += n; *text == ' ' || *text == '\n'; text++);
+        for (text += n; *text == ' ' || *text == '\n'; text++)
+            ;
     } while (*text);
 }

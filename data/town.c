@@ -133,10 +133,12 @@ static void check_groups(const Town *t, const char *path, int line)
             "[benign] and [contrast] one each, or none", path, line);
 }
 
-Town *town_load(const char *path)
+Town *town_load(const char *path) { return town_read(read_text(path), path); }
+
+Town *town_read(char *text, const char *path)
 {
     Town *t = xcalloc(1, sizeof *t);
-    char *text = read_text(path), *section = "";
+    char *section = "";
     int line = 0;
     for (char *next = text; next;) {
         char *s = next, *comment;

@@ -37,8 +37,9 @@ void batch_row(Batch *b, int seq, int at)
 }
 
 /* Cuts the batch into pieces of whole sequences with about equal numbers of tokens, possibly none.
- * Groups of `per` sequences stay together (2: a pair); a group belongs to the piece that its middle
- * token falls in. The first pieces are the shards, unless the caller chooses others. */
+ * Groups of `per` sequences stay together (2: a pair, whose common beginning forward encodes once);
+ * a group belongs to the piece that its middle token falls in. The first pieces are the shards,
+ * unless the caller chooses others. */
 void batch_cut(Batch *b, int per, int n_piece)
 {
     const Seqs *s = b->s;

@@ -20,8 +20,8 @@ typedef struct {
 
 /* The last `superwords` pieces may hold several words of a phrase. */
 Tokenizer *tokenizer_train(const char *text, size_t size, int vocab_size, int superwords);
-Tokenizer *tokenizer_load(const char *path,
-                          int vocab_size); /* vocab_size 0: as many as the file holds */
+/* vocab_size 0: as many pieces as the file holds */
+Tokenizer *tokenizer_load(const char *path, int vocab_size);
 void tokenizer_save(const Tokenizer *t, const char *path);
 void tokenizer_free(Tokenizer *t);
 

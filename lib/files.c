@@ -100,10 +100,9 @@ char *read_file(const char *path, size_t *size)
 
 /* A text that a person wrote: its first line that is not UTF-8 text ends the program. Windows's
  * line ends become ours, and so goes its mark at the start. */
-char *read_text(const char *path)
+char *text_of(char *text, size_t size, const char *path)
 {
-    size_t size, n = 0, line_start = 0;
-    char *text = read_file(path, &size);
+    size_t n = 0, line_start = 0;
     int line = 1;
     for (size_t i = 0, bytes; i < size; i += bytes) {
         bytes = (size_t)utf8_length(text + i);
@@ -116,6 +115,13 @@ char *read_text(const char *path)
         if (text[i] != '\r' || text[i + 1] != '\n') text[n++] = text[i];
     text[n] = 0;
     return text;
+}
+
+char *read_text(const char *path)
+{
+    size_t size;
+    char *data = read_file(path, &size);
+    return text_of(data, size, path);
 }
 
 /* Same folder as the file: rename is atomic only within one file system. */

@@ -1,8 +1,8 @@
 /* lib/gemm.c -- matrix products. About 95 % of the arithmetic of a training step happens here.
  *
  * Every element of a result is a sum over the inner dimension in order, BLOCK_K terms at a time. So
- * its bytes do not depend on how the result is cut into tiles, on the width of the vectors, or on how
- * many threads share a product; only on whether the processor rounds a * b + c once (FMA) or twice.
+ * its bytes do not depend on how the result is cut into tiles, on the width of the vectors, or on
+ * how many threads share a product; only on whether a * b + c is rounded once (FMA) or twice.
  *
  * Reading order: packing, tiles, product, the products of a linear layer.
  * SPDX-License-Identifier: MIT
@@ -13,9 +13,10 @@
 
 #include <string.h>
 
-enum { BLOCK_K = 512 };             /* of the inner dimension at a time: a panel of 64 KB at most */
-enum { LINE = 64 / sizeof(real) };  /* numbers that memory brings at once */
-enum { LANES = VECTOR_BYTES / sizeof(real), WIDE = COLS / LANES };  /* of a vector; vectors of a row */
+enum { BLOCK_K = 512 };            /* of the inner dimension at a time: a panel of 64 KB at most */
+enum { LINE = 64 / sizeof(real) }; /* numbers that memory brings at once */
+enum { LANES = VECTOR_BYTES / sizeof(real) }; /* numbers in a vector */
+enum { WIDE = COLS / LANES };                 /* vectors in a row of a tile */
 
 /* Vectors as gcc and clang have them for every processor. Some are read from and written to arrays,
  * which are aligned as single numbers are. */
@@ -43,7 +44,7 @@ typedef long long Place;
 typedef int Place;
 #endif
 typedef Place FourPlaces __attribute__((vector_size(4 * sizeof(real))));
-#define MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (FourPlaces){i, j, k, l})
+#define MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (FourPlaces){ i, j, k, l })
 #endif
 static inline void transpose_four(real *to, const real *from, int ld)
 {
@@ -83,9 +84,11 @@ void pack(real *panel, const real *b, int row, int col, int k, int n)
 // ------------------------------------------------------------------------------------
 // Tiles
 
-/* Writes or adds the first m rows and n columns of sum (R, COLS) to c. Whole tiles go by vectors. */
-static inline __attribute__((always_inline)) void store(int R, int m, int n, Vector sum[][WIDE],
-                                                        int add, real *c, int ldc)
+// clang-format off
+/* Writes or adds the first m rows and n columns of sum (R, COLS) to c. Whole tiles go by
+ * vectors. */
+static inline __attribute__((always_inline))
+void store(int R, int m, int n, Vector sum[][WIDE], int add, real *c, int ldc)
 {
     if (m == R && n == COLS) {
         UNROLL for (int i = 0; i < R; i++)
@@ -107,10 +110,11 @@ static inline __attribute__((always_inline)) void store(int R, int m, int n, Vec
 /* c (m, n) (+)= a b, m <= R, n <= COLS, b a panel (k, COLS). Element (i, p) of a is at
  * a[i * row + p * col]. R is a constant wherever this is inlined. What lies behind the panel, of
  * packed weights the next one, is fetched meanwhile; with few rows there would be no meanwhile. */
-static inline __attribute__((always_inline)) void tile_of(int R, int m, int n, int k, const real *a,
-        int row, int col, const real *panel, int add, real *c, int ldc)
+static inline __attribute__((always_inline))
+void tile_of(int R, int m, int n, int k, const real *a, int row, int col, const real *panel,
+             int add, real *c, int ldc)
 {
-    Vector sum[ROWS][WIDE] = {{{0}}};
+    Vector sum[ROWS][WIDE] = { { { 0 } } };
     const real *x[ROWS];
     for (int i = 0; i < R; i++) x[i] = a + (i < m ? (size_t)i * row : 0);
     for (int p = 0; p < k; p++, panel += COLS) {
@@ -123,21 +127,24 @@ static inline __attribute__((always_inline)) void tile_of(int R, int m, int n, i
     }
     store(R, m, n, sum, add, c, ldc);
 }
+// clang-format on
 
 /* The same for m <= ROWS: rows that are not there cost as much as others. */
-static void tile(int m, int n, int k, const real *a, int row, int col, const real *panel,
-                 int add, real *c, int ldc)
+static void tile(int m, int n, int k, const real *a, int row, int col, const real *panel, int add,
+                 real *c, int ldc)
 {
     if (m > 4) tile_of(ROWS, m, n, k, a, row, col, panel, add, c, ldc);
     else if (m > 1) tile_of(4, m, n, k, a, row, col, panel, add, c, ldc);
     else tile_of(1, m, n, k, a, row, col, panel, add, c, ldc);
 }
 
-/* y = x panel for R rows, each with a panel of its own, n <= COLS. Side by side: every sum waits for
- * its own last term, and a single row has few of them. */
-static inline __attribute__((always_inline)) void rows_of(int R, int n, int k, const Row *row, int ld)
+// clang-format off
+/* y = x panel for R rows, each with a panel of its own, n <= COLS. Side by side: every sum waits
+ * for its own last term, and a single row has few of them. */
+static inline __attribute__((always_inline))
+void rows_of(int R, int n, int k, const Row *row, int ld)
 {
-    real sum[ROWS][COLS] = {{0}};
+    real sum[ROWS][COLS] = { { 0 } };
     for (int p = 0; p < k; p++)
         #pragma GCC unroll 8
         for (int i = 0; i < R; i++)
@@ -145,13 +152,15 @@ static inline __attribute__((always_inline)) void rows_of(int R, int n, int k, c
             for (int j = 0; j < n; j++) sum[i][j] += row[i].x[p] * row[i].panel[(size_t)p * ld + j];
     for (int i = 0; i < R; i++) memcpy(row[i].y, sum[i], sizeof(real) * (size_t)n);
 }
+// clang-format on
 
 /* The same for m <= ROWS. */
 void rows(int m, int n, int k, const Row *row, int ld)
 {
     if (n == COLS && m == ROWS) rows_of(ROWS, COLS, k, row, ld);
     else if (n == COLS && m == 4) rows_of(4, COLS, k, row, ld);
-    else for (int i = 0; i < m; i++) rows_of(1, n, k, row + i, ld);
+    else
+        for (int i = 0; i < m; i++) rows_of(1, n, k, row + i, ld);
 }
 
 // ------------------------------------------------------------------------------------
@@ -196,7 +205,7 @@ static LibraryProduct *library_product;
 
 void product_library(LibraryProduct *library) { library_product = library; }
 
-typedef struct {                    /* a product, and into how wide pieces of its result it is cut */
+typedef struct { /* a product, and into how wide pieces of its result it is cut */
     int ta, tb, m, n, k, lda, ldb, add, ldc, width;
     const real *a, *b;
     real *c;
@@ -211,12 +220,12 @@ static void piece_job(void *context, int i)
             q->add, q->c + j, q->ldc);
 }
 
-enum { WORTH_SHARING = 1 << 21 };   /* multiplications: some 30 microseconds of a core's time */
+enum { WORTH_SHARING = 1 << 21 }; /* multiplications: some 30 microseconds of a core's time */
 
-/* Workers that have nothing to do are given columns of the result: so more than SHARDS of them help in
- * training. Not with a library, whose sums may depend on the sizes. */
-static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda,
-                 const real *b, int ldb, int add, real *c, int ldc)
+/* Workers that have nothing to do are given columns of the result: so more than SHARDS of them help
+ * in training. Not with a library, whose sums may depend on the sizes. */
+static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda, const real *b,
+                 int ldb, int add, real *c, int ldc)
 {
     enum { ROW_MAJOR = 101, AS_IT_IS = 111 };
     if (library_product) {
@@ -226,8 +235,7 @@ static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda,
     }
     int others = (double)m * n * k < WORTH_SHARING ? 0 : helpers();
     int panels = whole_panels(n) / COLS, pieces = least(panels, 2 * (others + 1));
-    Pieces q = {.ta = ta, .tb = tb, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb,
-                .add = add, .c = c, .ldc = ldc, .width = n};
+    Pieces q = { ta, tb, m, n, k, lda, ldb, add, ldc, .width = n, .a = a, .b = b, .c = c };
     if (others && pieces > 1) q.width = (panels + pieces - 1) / pieces * COLS;
     if (q.width < n) parallel((n + q.width - 1) / q.width, piece_job, &q);
     else product(WHOLE, ta, tb, m, n, k, a, lda, b, ldb, add, c, ldc);

@@ -9,12 +9,14 @@
 
 #include "lib/real.h"
 
-/* The three products of a linear layer: x (n, c_in), w (c_out, c_in), y (n, c_out). */
-void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out);     /* y  = x w^T */
-void matmul_add(real *y, const real *x, const real *w, int n, int c_in, int c_out); /* y += x w^T */
-void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out,
-               int add);                                                            /* dx (+)= dy w */
-void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out); /* dw += dy^T x */
+// clang-format off
+/* The products of a linear layer: x (n, c_in), w (c_out, c_in), y (n, c_out). In this order
+ * y = x w^T,  y += x w^T,  dx (+)= dy w,  dw += dy^T x. */
+void matmul(real *y, const real *x, const real *w, int n, int c_in, int c_out);
+void matmul_add(real *y, const real *x, const real *w, int n, int c_in, int c_out);
+void matmul_dx(real *dx, const real *dy, const real *w, int n, int c_in, int c_out, int add);
+void matmul_dw(real *dw, const real *dy, const real *x, int n, int c_in, int c_out);
+// clang-format on
 
 /* A tile is a block of the result, ROWS by COLS, whose sums stay in registers. COLS is two vectors
  * wide (four of the narrow ones); ROWS is what the registers then hold. */
@@ -36,13 +38,19 @@ typedef enum { WHOLE, LOWER_RESULT, LOWER_LEFT, UPPER_LEFT } Shape;
 void product(Shape shape, int ta, int tb, int m, int n, int k, const real *a, int lda,
              const real *b, int ldb, int add, real *c, int ldc);
 
-typedef struct { const real *x, *panel; real *y; } Row; /* of a product: x (k), panel (k, n), y (n) */
-void rows(int m, int n, int k, const Row *row, int ld); /* m rows, each with a panel of its own */
+/* m rows of a product, each with a panel of its own: y (n) = x (k) panel (k, n), whose rows are ld
+ * numbers apart. */
+typedef struct {
+    const real *x, *panel;
+    real *y;
+} Row;
+void rows(int m, int n, int k, const Row *row, int ld);
 
-/* A library's product, as cblas_sgemm and cblas_dgemm have it (order 101: row-major; transpose 111:
- * no, 112: yes). The products of linear layers use it from then on; NULL: our own. */
+/* A library's product, as cblas_sgemm and cblas_dgemm have it (order 101: row-major; transpose
+ * 111: no, 112: yes). The products of linear layers use it from then on; NULL: our own. */
 typedef void LibraryProduct(int order, int ta, int tb, int m, int n, int k, real alpha,
-                            const real *a, int lda, const real *b, int ldb, real beta, real *c, int ldc);
+                            const real *a, int lda, const real *b, int ldb, real beta, real *c,
+                            int ldc);
 void product_library(LibraryProduct *library);
 
 #endif

@@ -38,10 +38,16 @@ static _Noreturn void broken(const JsonLines *j, const char *what)
 
 JsonLines *json_open(const char *path)
 {
-    JsonLines *j = xcalloc(1, sizeof *j);
     size_t size;
+    char *data = read_file(path, &size);
+    return json_read(data, size, path);
+}
+
+JsonLines *json_read(char *data, size_t size, const char *path)
+{
+    JsonLines *j = xcalloc(1, sizeof *j);
     j->path = xstrdup(path);
-    j->data = read_file(path, &size);
+    j->data = data;
     j->end = j->data + size;
     int has_mark = size >= 3 && memcmp(j->data, "\xEF\xBB\xBF", 3) == 0; /* some editors put one */
     j->next = j->data + (has_mark ? 3 : 0);
@@ -161,7 +167,6 @@ static int parse_word(JsonLines *j, const char *word)
 static void close_bracket(JsonLines *j)
 {
     char opened = j->open.n ? j->open.s[j->open.n - 1] : 0;
-    if (!*j->at) broken(j, "bracket without its end");
     if (!opened || *j->at != (opened == '{' ? '}' : ']'))
         broken(j, opened == '{' ? "expected , or }" : "expected , or ]");
     j->at++;
@@ -177,6 +182,7 @@ static char *next_string(JsonLines *j, int *is_name)
         skip_space(j);
         char c = *j->at;
         if (j->wanted == COMMA_OR_END && j->open.n == 0) return NULL;
+        if (!c && j->open.n) broken(j, "bracket without its end");
         if (j->wanted == COMMA_OR_END && c == ',') {
             j->at++;
             j->wanted = j->open.s[j->open.n - 1] == '{' ? NAME : VALUE;

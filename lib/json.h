@@ -4,10 +4,12 @@
 #ifndef CAI_JSON_H
 #define CAI_JSON_H
 
+#include <stddef.h>
 #include <stdio.h>
 
 typedef struct JsonLines JsonLines;
 JsonLines *json_open(const char *path);
+JsonLines *json_read(char *data, size_t size, const char *path); /* that file's bytes; takes them */
 int json_next(JsonLines *j); /* 1 a record, 0 the end; dies on a broken line */
 const char *json_str(JsonLines *j, const char *key); /* dies if the field is missing */
 const char *json_str_or(JsonLines *j, const char *key, const char *otherwise);

@@ -1,9 +1,12 @@
 /* lib/kernels.c -- which code multiplies matrices: ours or OpenBLAS's, and which kernels of that.
  *
- * OpenBLAS has kernels for many processors and takes, of those that it does not know, its oldest. It is
- * opened at run time, when its settings have been made: a program that is linked to it has it loaded
- * before main, with threads of its own. It is tried in a child process first, since old builds compute
- * wrongly, crash or hang on processors that are younger than they are.
+ * OpenBLAS has kernels for many processors and takes, of those that it does not know, its oldest.
+ * It is opened at run time, when its settings have been made: a program that is linked to it has it
+ * loaded before main, with threads of its own. It is tried in a child process first, since old
+ * builds compute wrongly, crash or hang on processors that are younger than they are.
+ *
+ * All that happens where our own tiles are not as wide as the processor's vectors, or where the user
+ * names kernels by OPENBLAS_CORETYPE.
  *
  * Reading order: the processor, the decision, the trial, the start.
  * SPDX-License-Identifier: MIT
@@ -60,11 +63,11 @@ static Processor this_processor(void)
         if (p.family == 15) p.family += (int)(a >> 20 & 255);
     }
     __builtin_cpu_init();
-    p.width = vector_width(
-        !!__builtin_cpu_supports("avx"), !!__builtin_cpu_supports("avx2"),
-        !!__builtin_cpu_supports("fma"), !!__builtin_cpu_supports("avx512f"),
-        !!__builtin_cpu_supports("avx512bw"), !!__builtin_cpu_supports("avx512dq"),
-        !!__builtin_cpu_supports("avx512vl"));
+    p.width =
+        vector_width(!!__builtin_cpu_supports("avx"), !!__builtin_cpu_supports("avx2"),
+                     !!__builtin_cpu_supports("fma"), !!__builtin_cpu_supports("avx512f"),
+                     !!__builtin_cpu_supports("avx512bw"), !!__builtin_cpu_supports("avx512dq"),
+                     !!__builtin_cpu_supports("avx512vl"));
 #endif
     return p;
 }
@@ -75,15 +78,25 @@ static Processor this_processor(void)
 /* The vectors that a core's kernels use. Names that are not here are of processors without AVX. */
 static Width width_of_core(const char *core)
 {
+    // clang-format off
     static const struct { const char *core; Width width; } CORES[] = {
-        { "SkylakeX", AVX512 }, { "Cooperlake", AVX512 },  { "SapphireRapids", AVX512 },
-        { "Haswell", AVX2 },    { "Zen", AVX2 },           { "Sandybridge", AVX },
-        { "Bulldozer", AVX },   { "Piledriver", AVX },     { "Steamroller", AVX },
+        { "SkylakeX", AVX512 }, { "Cooperlake", AVX512 }, { "SapphireRapids", AVX512 },
+        { "Haswell", AVX2 },    { "Zen", AVX2 },          { "Sandybridge", AVX },
+        { "Bulldozer", AVX },   { "Piledriver", AVX },    { "Steamroller", AVX },
         { "Excavator", AVX },
     };
+    // clang-format on
     for (size_t i = 0; i < sizeof CORES / sizeof *CORES; i++)
         if (strcasecmp(core, CORES[i].core) == 0) return CORES[i].width;
     return NARROW;
+}
+
+/* Our own tiles, if they were built for the widest vectors of the processor: they are as fast as
+ * the library's then (docs/performance.md), and what they compute does not change with the library
+ * that a distribution has, or with the processor that runs the program. */
+static int own_tiles_suit(const Processor *p, Width tiles)
+{
+    return tiles >= AVX2 && tiles >= p->width;
 }
 
 Kernels choose_kernels(const Processor *p, Width tiles, const Library *l, const char *named)
@@ -92,8 +105,10 @@ Kernels choose_kernels(const Processor *p, Width tiles, const Library *l, const 
     Kernels k = { .library = 1 };
     Width found = width_of_core(l->core);
     size_t size = sizeof k.reason;
-    (void)tiles;
-    if (!l->core[0]) {
+    if (!named[0] && own_tiles_suit(p, tiles)) {
+        k.library = 0;
+        snprintf(k.reason, size, "as wide as this processor's vectors");
+    } else if (!l->core[0]) {
         k.library = 0;
         snprintf(k.reason, size, "no OpenBLAS found");
     } else if (named[0]) {
@@ -108,12 +123,15 @@ Kernels choose_kernels(const Processor *p, Width tiles, const Library *l, const 
     return k;
 }
 
+#if defined(CAI_OPENBLAS) || defined(CAI_ACCELERATE)
+
 // ------------------------------------------------------------------------------------
 // The trial: one small product of each kind, in whole numbers, so that every order of sums is exact
 
 static int whole_number(int i, int salt) { return (i * 37 + salt) % 7 - 3; }
 
-/* 1 if the library multiplies rightly: c (m, n) = op(a) op(b) + add c, against three plain loops. */
+/* 1 if the library multiplies rightly: c (m, n) = op(a) op(b) + add c, against three plain
+ * loops. */
 static int multiplies(LibraryProduct *f, int ta, int tb, int add)
 {
     enum { M = 67, N = 93, K = 131 };
@@ -127,7 +145,7 @@ static int multiplies(LibraryProduct *f, int ta, int tb, int add)
             int sum = add ? whole_number(i * N + j, 3) : 0;
             for (int p = 0; p < K; p++)
                 sum += whole_number(ta ? p * M + i : i * K + p, 1)
-                     * whole_number(tb ? j * K + p : p * N + j, 2);
+                       * whole_number(tb ? j * K + p : p * N + j, 2);
             if (c[i * N + j] != (real)sum) return 0;
         }
     return 1;
@@ -138,9 +156,12 @@ static int multiplies_rightly(LibraryProduct *f)
     return multiplies(f, 0, 1, 0) && multiplies(f, 0, 0, 1) && multiplies(f, 1, 0, 1);
 }
 
+#endif
+
 #if defined(CAI_OPENBLAS)
 
-/* Opens the library, once its settings are made; NULL if there is none. *l is what it says of itself. */
+/* Opens the library, once its settings are made; NULL if there is none. *l is what it says of
+ * itself. */
 static LibraryProduct *open_library(const char *core, Library *l)
 {
     static const char *const FILES[] = { "libopenblas.so.0", "libopenblas.so" };
@@ -162,9 +183,10 @@ static LibraryProduct *open_library(const char *core, Library *l)
     return f;
 }
 
-enum { TRIAL_SECONDS = 5 };         /* with too little memory OpenBLAS waits for ever */
+enum { TRIAL_SECONDS = 5 }; /* with too little memory OpenBLAS waits for ever */
 
-/* The child's part: tells what the library is through `out` and ends with status 0 if it is right. */
+/* The child's part: tells what the library is through `out` and ends with status 0 if it is
+ * right. */
 _Noreturn static void trial(const char *core, int out)
 {
     struct rlimit no_core_file = { 0, 0 };
@@ -180,8 +202,8 @@ _Noreturn static void trial(const char *core, int out)
     _exit(multiplies_rightly(f) ? 0 : 1);
 }
 
-/* Tries the library with these kernels ("": as it likes, or as the user named them). Returns what is
- * wrong with it, or NULL; *l as above, l->core "" if there is no library. */
+/* Tries the library with these kernels ("": as it likes, or as the user named them). Returns
+ * what is wrong with it, or NULL; *l as above, l->core "" if there is no library. */
 static const char *try_library(const char *core, Library *l)
 {
     int ends[2], status;
@@ -195,7 +217,8 @@ static const char *try_library(const char *core, Library *l)
     if (child < 0) return "could not be tried, as no process may be started";
     while (waitpid(child, &status, 0) != child) continue;
     if (n != (ssize_t)sizeof *l) *l = (Library){ 0 };
-    if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGALRM ? "hung in a trial" : "crashed in a trial";
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGALRM ? "hung in a trial" : "crashed in a trial";
     if (WEXITSTATUS(status) == 1) return "multiplied wrongly in a trial";
     if (WEXITSTATUS(status) == 2) return "was not found";
     return WEXITSTATUS(status) || !l->core[0] ? "failed in a trial" : NULL;
@@ -223,10 +246,15 @@ static void start(void)
     Processor p = this_processor();
     Library l = { 0 };
     if (user) snprintf(named, sizeof named, "%s", user);
+    if (!named[0] && own_tiles_suit(&p, TILES)) {
+        use_own_tiles(choose_kernels(&p, TILES, &l, named).reason);
+        return;
+    }
     const char *wrong = try_library("", &l);
     Kernels k = choose_kernels(&p, TILES, &l, named);
     if (!wrong && k.library && k.core[0] && !named[0]) wrong = try_library(k.core, &l);
-    snprintf(why, sizeof why, "OpenBLAS %s%s%s", l.version, l.version[0] ? " " : "", wrong ? wrong : "");
+    snprintf(why, sizeof why, "OpenBLAS %s%s%s", l.version, l.version[0] ? " " : "",
+             wrong ? wrong : "");
     if (wrong || !k.library) {
         use_own_tiles(wrong ? why : k.reason);
         return;
@@ -279,8 +307,10 @@ static void start_checked(void)
 {
     Processor p = this_processor();
     if (p.vendor[0] && TILES > p.width)
-        die(EXIT_INPUT, "this program was built for %s, which this processor or system lacks; "
-            "build it here (make clean, make), or with make ARCH= for all", WIDTH_NAME[TILES]);
+        die(EXIT_INPUT,
+            "this program was built for %s, which this processor or system lacks; "
+            "build it here (make clean, make), or with make ARCH= for all",
+            WIDTH_NAME[TILES]);
     start();
 }
 

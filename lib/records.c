@@ -1,5 +1,7 @@
-/* lib/records.c -- files.txt, a line "STAGE CHECKSUM FILE" for everything a finished stage wrote, in the
- * order of time.
+/* lib/records.c -- files.txt, a line "STAGE CHECKSUM FILE" for everything that a stage wrote, and
+ * for what it read that the person had put there, in the order of time.
+ *
+ * Reading order: the file, what a record says of a file, what is finished, the records of a stage.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
@@ -11,30 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
+// ------------------------------------------------------------------------------------
+// The file
+
 Path path_in(const char *folder, const char *name)
 {
     Path p;
     int n = snprintf(p.s, sizeof p.s, "%s/%s", folder, name);
-    if (n < 0 || (size_t)n >= sizeof p.s) die(EXIT_INPUT, "%.40s: the path is too long; choose a shorter --out", folder);
+    if (n < 0 || (size_t)n >= sizeof p.s)
+        die(EXIT_INPUT, "%.40s: the path is too long; choose a shorter --out", folder);
     return p;
-}
-
-static int stage_number(const Records *k, const char *stage)
-{
-    for (int i = 0; i < k->n_stages; i++)
-        if (strcmp(k->stages[i], stage) == 0) return i;
-    return -1;
-}
-
-static Path path_of(const Records *k, const Record *r)
-{
-    for (int i = 0; i < k->n_own; i++) {
-        if (strcmp(r->file, k->own[i].flag)) continue;
-        Path p;
-        snprintf(p.s, sizeof p.s, "%s", k->own[i].path);
-        return p;
-    }
-    return path_in(k->folder, r->file);
 }
 
 uint64_t sum_of_file(const char *path)
@@ -46,18 +34,11 @@ uint64_t sum_of_file(const char *path)
     return sum;
 }
 
-/* Of what a person gave: one file, or several with commas between. */
-static uint64_t sum_of_list(const char *paths)
+static int stage_number(const Records *k, const char *stage)
 {
-    uint64_t sum = 0;
-    if (access(paths, F_OK) == 0) return sum_of_file(paths);
-    char *copy = xstrdup(paths), *save = NULL;
-    for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
-        uint64_t one = sum_of_file(p);
-        sum = checksum(&one, sizeof one, sum);
-    }
-    free(copy);
-    return sum;
+    for (int i = 0; i < k->n_stages; i++)
+        if (strcmp(k->stages[i], stage) == 0) return i;
+    return -1;
 }
 
 static void add_record(Records *k, const char *stage, const char *file, uint64_t sum, int unsure)
@@ -80,8 +61,10 @@ void records_load(Records *k)
                  && end == ' ' && s[at];
         const char *name = stage + (*stage == '?');
         if (!ok || !next || (stage_number(k, name) < 0 && strcmp(name, "run")))
-            die(EXIT_INPUT, "%s:%d: not a line \"STAGE CHECKSUM FILE\"; remove the file, and cai run "
-                "makes every stage anew", path.s, line);
+            die(EXIT_INPUT,
+                "%s:%d: not a line \"STAGE CHECKSUM FILE\"; remove the line, and the file that it "
+                "named counts as yours",
+                path.s, line);
         add_record(k, name, s + at, strtoull(sum, NULL, 16), name > stage);
     }
     free(text);
@@ -90,30 +73,69 @@ void records_load(Records *k)
 void records_save(Records *k)
 {
     Path path = path_in(k->folder, "files.txt");
-    FILE *f = create_file(path.s);
+    Text now = { 0 };
+    text_clear(&now);
     for (int i = 0; i < k->n; i++) {
         const Record *r = &k->r[i];
-        fprintf(f, "%s%s %016llx %s\n", r->unsure ? "?" : "", r->stage, (unsigned long long)r->sum, r->file);
+        text_add(&now, "%s%s %016llx %s\n", r->unsure ? "?" : "", r->stage,
+                 (unsigned long long)r->sum, r->file);
     }
-    commit_file(f, path.s);
+    char *then = access(path.s, F_OK) ? NULL : read_file(path.s, NULL);
+    if (!then || strcmp(then, now.s)) {
+        FILE *f = create_file(path.s);
+        fputs(now.s, f);
+        commit_file(f, path.s);
+    }
+    free(then);
+    free(now.s);
 }
 
+// ------------------------------------------------------------------------------------
+// What a record says of a file
+
+const Record *record_of(Records *k, const char *stage, const char *file)
+{
+    if (!k->loaded) records_load(k);
+    for (int i = 0; i < k->n; i++)
+        if (strcmp(k->r[i].file, file) == 0 && (!stage || strcmp(k->r[i].stage, stage) == 0))
+            return &k->r[i];
+    return NULL;
+}
+
+/* Of what the person gave, not of what a stage wrote. */
+static int is_own(const Record *r) { return *r->file == '-' || *r->file == '<'; }
+
+/* Dies if what the record is of is there and is not what was recorded. */
 static void check_record(const Records *k, const Record *r)
 {
-    Path path = path_of(k, r);
     if (r->unsure) return;
+    Path list = path_in(k->folder, "files.txt"),
+         path = path_in(k->folder, r->file + (*r->file == '<'));
+    const char *name = path.s;
+    int changed = 0;
     if (*r->file == '-') {
-        if (sum_of_list(path.s) == r->sum) return;
-        die(EXIT_INPUT, "%s: has changed since the stage %s read it; go on with --from %s, or choose "
-            "another --out", path.s, r->stage, r->stage);
+        for (int i = 0; i < k->n_own; i++)
+            if (strcmp(r->file, k->own[i].flag) == 0)
+                name = k->own[i].path, changed = k->own[i].sum != r->sum;
+    } else {
+        changed = access(name, F_OK) == 0 && sum_of_file(name) != r->sum;
     }
-    if (access(path.s, F_OK) || sum_of_file(path.s) == r->sum) return;
-    Path list = path_in(k->folder, "files.txt");
+    if (!changed) return;
+    if (is_own(r))
+        die(EXIT_INPUT,
+            "%s: has changed since the stage %s read it; go on with --from %s, or choose another "
+            "--out",
+            name, r->stage, r->stage);
+    if (strcmp(r->file, "flags.txt") == 0)
+        die(EXIT_INPUT,
+            "%s: has changed since the run began; if the change is yours, remove its line from %s",
+            name, list.s);
     if (strcmp(r->stage, "run") == 0)
-        die(EXIT_INPUT, "%s: has changed since the run began; if the change is yours, remove its line from %s",
-            path.s, list.s);
-    die(EXIT_INPUT, "%s: is not as the stage %s wrote it; make it anew with cai run --from %s, or, if the "
-        "change is yours, remove its line from %s", path.s, r->stage, r->stage, list.s);
+        die(EXIT_INPUT, "%s: is not as cai run wrote it; move it away, and it is made anew", name);
+    die(EXIT_INPUT,
+        "%s: is not as the stage %s wrote it; remove it, and cai run makes it anew, or, if the "
+        "change is yours, remove its line from %s",
+        name, r->stage, list.s);
 }
 
 Path records_read(Records *k, const char *name)
@@ -124,80 +146,214 @@ Path records_read(Records *k, const char *name)
     return path_in(k->folder, name);
 }
 
+void check_outputs(Records *k, StageFiles s)
+{
+    int run = strcmp(s.stage, "run") == 0;
+    for (int i = 0; s.writes[i]; i++) {
+        Path path = path_in(k->folder, s.writes[i]);
+        const Record *r = record_of(k, s.stage, s.writes[i]);
+        if (access(path.s, F_OK)) continue;
+        if (!r)
+            die(EXIT_INPUT,
+                "%s: is yours (%s/files.txt has no record of it), and %s%s would write over it; "
+                "move it away, or choose another --out",
+                path.s, k->folder, run ? "cai " : "the stage ", s.stage);
+        check_record(k, r);
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// What is finished
+
 /* Where the records of a stage begin and end among the first n; 1 if it has any. */
 static int find_block(const Records *k, const char *stage, int n, int *first, int *end)
 {
-    for (*first = 0; *first < n && strcmp(k->r[*first].stage, stage); ++*first) { }
-    for (*end = *first; *end < n && strcmp(k->r[*end].stage, stage) == 0; ++*end) { }
+    for (*first = 0; *first < n && strcmp(k->r[*first].stage, stage); ++*first) {}
+    for (*end = *first; *end < n && strcmp(k->r[*end].stage, stage) == 0; ++*end) {}
     return *end > *first;
+}
+
+int has_records(const Records *k, const char *stage)
+{
+    int first, end;
+    return find_block(k, stage, k->n, &first, &end);
+}
+
+int is_unsure(const Records *k, const char *stage)
+{
+    int first, end;
+    return find_block(k, stage, k->n, &first, &end) && k->r[first].unsure;
 }
 
 int first_unfinished(Records *k, int end)
 {
     int last = 0;
     for (int s = 0; s < end; s++) {
-        int first, stop;
-        if (!find_block(k, k->stages[s], k->n, &first, &stop) || first < last) return s;
+        int first, stop, later = 0;
+        for (int i = s + 1; i < k->n_stages; i++) later |= has_records(k, k->stages[i]);
+        if (!find_block(k, k->stages[s], k->n, &first, &stop)) {
+            if (later) continue; /* skipped */
+            return s;
+        }
+        if (first < last) return s;
         last = first;
         for (int i = first; i < stop; i++) {
             const Record *r = &k->r[i];
-            if (r->unsure || (*r->file != '-' && access(path_of(k, r).s, F_OK))) return s;
+            if (r->unsure || (!is_own(r) && access(path_in(k->folder, r->file).s, F_OK))) return s;
             check_record(k, r);
         }
     }
     return end;
 }
 
-void check_own_files(Records *k, int from)
+void check_inputs(Records *k, StageFiles s)
 {
-    for (int i = 0; i < k->n; i++)
-        if (*k->r[i].file == '-' && stage_number(k, k->r[i].stage) < from) check_record(k, &k->r[i]);
-}
-
-void mark_unsure(Records *k, int stage)
-{
-    int first, end, changed = 0;
-    find_block(k, k->stages[stage], k->n, &first, &end);
-    for (int i = first; i < end; i++) {
-        changed |= !k->r[i].unsure;
-        k->r[i].unsure = 1;
+    int first, end;
+    char own[64];
+    if (!find_block(k, s.stage, k->n, &first, &end) || k->r[first].unsure) return;
+    for (int i = first; i < end; i++)
+        if (is_own(&k->r[i])) check_record(k, &k->r[i]);
+    for (int i = 0; s.reads[i]; i++) {
+        Path path = path_in(k->folder, s.reads[i]);
+        snprintf(own, sizeof own, "<%s", s.reads[i]);
+        if (record_of(k, NULL, s.reads[i]) || record_of(k, s.stage, own) || access(path.s, F_OK))
+            continue;
+        die(EXIT_INPUT,
+            "%s: is yours now, and the stage %s read another; go on with --from %s, or choose "
+            "another --out",
+            path.s, s.stage, s.stage);
     }
-    if (changed) records_save(k);
 }
 
-static void remove_records(Records *k, int first, int end)
+// ------------------------------------------------------------------------------------
+// The records of a stage
+
+/* Appends what the person gave and put there, as it is now. */
+static void add_own(Records *k, StageFiles s, int unsure)
 {
-    for (int i = first; i < end; i++) { free(k->r[i].stage); free(k->r[i].file); }
-    memmove(k->r + first, k->r + end, (size_t)(k->n - end) * sizeof(Record));
-    k->n -= end - first;
+    char own[64];
+    for (int i = 0; i < k->n_own; i++)
+        if (strcmp(k->own[i].stage, s.stage) == 0)
+            add_record(k, s.stage, k->own[i].flag, k->own[i].sum, unsure);
+    for (int i = 0; s.reads[i]; i++) {
+        Path path = path_in(k->folder, s.reads[i]);
+        if (record_of(k, NULL, s.reads[i]) || access(path.s, F_OK)) continue;
+        snprintf(own, sizeof own, "<%s", s.reads[i]);
+        add_record(k, s.stage, own, sum_of_file(path.s), unsure);
+    }
 }
 
-/* Whether records first..end-1 and those from `fresh` on name the same files with the same checksums. */
-static int same_records(const Records *k, int first, int end, int fresh)
+/* Whether records first..end-1 and fresh..n-1 say the same; with `own`, of what the person gave
+ * alone. A file that was not there when the stage was begun has the checksum 0 and is as good as
+ * no record. */
+static int same_records(const Records *k, int first, int end, int fresh, int own)
 {
-    int same = 0;
+    int same = 0, old = 0, new = 0;
+    for (int i = first; i < end; i++) old += k->r[i].sum && (!own || is_own(&k->r[i]));
+    for (int j = fresh; j < k->n; j++) new += k->r[j].sum && (!own || is_own(&k->r[j]));
     for (int i = first; i < end; i++)
         for (int j = fresh; j < k->n; j++)
-            same += strcmp(k->r[i].file, k->r[j].file) == 0 && k->r[i].sum == k->r[j].sum;
-    return same == end - first && same == k->n - fresh;
+            same += k->r[i].sum && (!own || is_own(&k->r[i])) && k->r[i].sum == k->r[j].sum
+                    && strcmp(k->r[i].file, k->r[j].file) == 0;
+    return same == old && same == new;
 }
 
-/* When the files hold the same bytes as before, the records keep their place, and what was made from
- * them stays finished; else they come last. */
-void record_stage(Records *k, const char *stage, const char *const *files, int n_files)
+/* Whether a block that begins there stands after those of all stages before its own. */
+static int stands_right(const Records *k, const char *stage, int n, int at)
 {
-    int old = k->n, first, end;
-    for (int i = 0; i < n_files; i++) {
-        Path path = path_in(k->folder, files[i]);
-        if (access(path.s, F_OK) == 0) add_record(k, stage, files[i], sum_of_file(path.s), 0);
+    int first, end;
+    for (int s = 0; s < stage_number(k, stage); s++)
+        if (find_block(k, k->stages[s], n, &first, &end) && first > at) return 0;
+    return 1;
+}
+
+/* The records from `fresh` on take the place of first..end-1, or, not in place, stand at the end
+ * instead. */
+static void replace_block(Records *k, int first, int end, int fresh, int in_place)
+{
+    int n = 0, old = k->n;
+    Record *r = xcalloc((size_t)k->n + 1, sizeof *r);
+    for (int i = 0; i < fresh; i++) {
+        if (in_place && i == first)
+            for (int j = fresh; j < old; j++) r[n++] = k->r[j];
+        if (i >= first && i < end) free(k->r[i].stage), free(k->r[i].file);
+        else r[n++] = k->r[i];
     }
-    for (int i = 0; i < k->n_own; i++)
-        if (strcmp(k->own[i].stage, stage) == 0)
-            add_record(k, stage, k->own[i].flag, sum_of_list(k->own[i].path), 0);
-    if (old < k->n && find_block(k, stage, old, &first, &end)) {
-        for (int i = first; i < end; i++) k->r[i].unsure = 0;
-        if (same_records(k, first, end, old)) remove_records(k, old, k->n);
-        else remove_records(k, first, end);
+    if (!in_place)
+        for (int j = fresh; j < old; j++) r[n++] = k->r[j];
+    free(k->r);
+    k->r = r;
+    k->n = n;
+}
+
+/* The checksums of a stage that is made anew are kept until it is finished: if the same bytes come
+ * out, its records keep their place. A stage that reads something else than before loses its place
+ * now. */
+void begin_stage(Records *k, StageFiles s)
+{
+    int fresh = k->n, first, end;
+    for (int i = 0; s.writes[i]; i++) {
+        const Record *r = record_of(k, s.stage, s.writes[i]);
+        add_record(k, s.stage, s.writes[i], r ? r->sum : 0, 1);
     }
+    add_own(k, s, 1);
+    int there = find_block(k, s.stage, fresh, &first, &end);
+    replace_block(k, first, end, fresh, there && same_records(k, first, end, fresh, 1));
     records_save(k);
+}
+
+/* When the files hold the same bytes as before, the records keep their place, and what was made
+ * from them stays finished; else they come last. */
+void finish_stage(Records *k, StageFiles s)
+{
+    int fresh = k->n, first, end;
+    for (int i = 0; s.writes[i]; i++) {
+        Path path = path_in(k->folder, s.writes[i]);
+        if (access(path.s, F_OK) == 0) add_record(k, s.stage, s.writes[i], sum_of_file(path.s), 0);
+    }
+    add_own(k, s, 0);
+    int there = find_block(k, s.stage, fresh, &first, &end);
+    int stays =
+        there && same_records(k, first, end, fresh, 0) && stands_right(k, s.stage, fresh, first);
+    replace_block(k, first, end, fresh, stays);
+    records_save(k);
+}
+
+/* They stand before all stages. */
+void record_run_file(Records *k, const char *name, int unsure)
+{
+    Path path = path_in(k->folder, name);
+    uint64_t sum = access(path.s, F_OK) ? 0 : sum_of_file(path.s);
+    int at = 0;
+    while (at < k->n && strcmp(k->r[at].stage, "run") == 0 && strcmp(k->r[at].file, name)) at++;
+    if (at == k->n || strcmp(k->r[at].stage, "run")) {
+        add_record(k, "run", name, sum, unsure);
+        Record new = k->r[k->n - 1];
+        memmove(k->r + at + 1, k->r + at, (size_t)(k->n - 1 - at) * sizeof new);
+        k->r[at] = new;
+    }
+    k->r[at].sum = sum;
+    k->r[at].unsure = unsure;
+}
+
+void forget_run_file(Records *k, const char *name)
+{
+    int n = 0;
+    for (int i = 0; i < k->n; i++)
+        if (strcmp(k->r[i].stage, "run") || strcmp(k->r[i].file, name)) k->r[n++] = k->r[i];
+    k->n = n;
+}
+
+uint64_t sum_of_stages(const Records *k)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < k->n; i++) {
+        const Record *r = &k->r[i];
+        if (strcmp(r->stage, "run") == 0 && strcmp(r->file, "flags.txt")) continue;
+        sum = checksum(r->stage, strlen(r->stage), sum);
+        sum = checksum(r->file, strlen(r->file), sum);
+        sum = checksum(&r->sum, sizeof r->sum, sum);
+        sum = checksum(&r->unsure, sizeof r->unsure, sum);
+    }
+    return sum;
 }

@@ -1,7 +1,7 @@
 /* lib/threads.c -- workers: threads that live as long as the program and take jobs from open loops.
  * SPDX-License-Identifier: MIT
  */
-#define _GNU_SOURCE         /* sched_getaffinity */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "lib/threads.h"
 
 #include <pthread.h>
@@ -16,10 +16,10 @@
 
 int n_workers = 1;
 
-enum { STACK = 8 << 20 };       /* bytes of a worker's stack; some systems give 128 KB by default */
+enum { STACK = 8 << 20 }; /* bytes of a worker's stack; some systems give 128 KB by default */
 
 typedef struct Loop {
-    int n, next, running;       /* jobs, next to take, being run */
+    int n, next, running; /* jobs, next to take, being run */
     void (*job)(void *context, int i);
     void *context;
     struct Loop *older;
@@ -27,11 +27,11 @@ typedef struct Loop {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed;     /* a loop was opened, or the last job of one was done */
-    int threads, allowed;       /* started so far, the caller not counted; how many of these may work */
-    int idle;                   /* of those that may, and of callers that wait: without a job */
-    Loop *newest;               /* open loops, the innermost first */
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    pthread_cond_t changed; /* a loop was opened, or the last job of one was done */
+    int threads, allowed;   /* started so far, the caller not counted; how many of these may work */
+    int idle;               /* of those that may, and of callers that wait: without a job */
+    Loop *newest;           /* open loops, the innermost first */
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static _Thread_local int inside_job;
 
@@ -66,13 +66,13 @@ static void *worker(void *number)
             pool.idle--;
             run_one(l);
             pool.idle++;
-        }
-        else pthread_cond_wait(&pool.changed, &pool.lock);
+        } else pthread_cond_wait(&pool.changed, &pool.lock);
     }
     return NULL;
 }
 
-/* Starts the workers that are missing. If the system refuses one there are fewer, which costs time only. */
+/* Starts the workers that are missing. If the system refuses one there are fewer, which costs
+ * time only. */
 static void start_workers(void)
 {
     pthread_attr_t attributes;
@@ -97,8 +97,9 @@ int helpers(void)
     return n;
 }
 
-/* The caller is a worker of its own loop. When no job of it is left to take, the outermost caller
- * helps with loops that its jobs have opened; an inner one waits, since its own job waits for it. */
+/* The caller is a worker of its own loop. When no job of it is left to take, the outermost
+ * caller helps with loops that its jobs have opened; an inner one waits, since its own job waits
+ * for it. */
 void parallel(int n, void (*job)(void *context, int i), void *context)
 {
     if (n_workers <= 1 || n <= 1 || (inside_job && helpers() == 0)) {
@@ -106,7 +107,7 @@ void parallel(int n, void (*job)(void *context, int i), void *context)
         return;
     }
     pthread_mutex_lock(&pool.lock);
-    Loop own = {.n = n, .job = job, .context = context, .older = pool.newest};
+    Loop own = { .n = n, .job = job, .context = context, .older = pool.newest };
     if (!inside_job) {
         start_workers();
         pool.allowed = n_workers - 1 < pool.threads ? n_workers - 1 : pool.threads;
@@ -142,12 +143,12 @@ static int read_two(const char *path, long long x[2])
     return sscanf(line, "%lld %lld", &x[0], &x[1]);
 }
 
-/* Cores that the control group in this folder grants, rounded up; 0: no limit. Version 2 has quota and
- * period (microseconds) in one file, version 1 in two. */
+/* Cores that the control group in this folder grants, rounded up; 0: no limit. Version 2 has
+ * quota and period (microseconds) in one file, version 1 in two. */
 static int folder_cores(const char *folder)
 {
     char path[1200];
-    long long x[2] = {-1, -1}, period[2] = {0, 0};
+    long long x[2] = { -1, -1 }, period[2] = { 0, 0 };
     snprintf(path, sizeof path, "%s/cpu.max", folder);
     if (read_two(path, x) == 2) period[0] = x[1];
     else {
@@ -161,7 +162,8 @@ static int folder_cores(const char *folder)
     return cores < 1 << 20 ? (int)cores : 0;
 }
 
-/* The least of a group's limit and those of the groups it lies in; path: of the group below root. */
+/* The least of a group's limit and those of the groups it lies in; path: of the group below
+ * root. */
 static int path_cores(const char *root, const char *path)
 {
     char folder[1100];

@@ -9,10 +9,13 @@
 #include <math.h>
 #include <stdint.h>
 
-/* e^x to 2e-7, in a form the compiler turns into vector code: x = k ln 2 + r with |r| <= ln 2 / 2,
- * e^r by its Taylor series, 2^k put straight into the exponent bits. 0 below e^-80, no more than e^80:
- * products with what lies beyond would be denormal numbers, a hundred times slower. NaN stays NaN. */
-static inline real fast_exp(real x) {
+// clang-format off
+/* e^x to 2e-7, in a form the compiler turns into vector code: x = k ln 2 + r with |r| <= ln 2 /
+ * 2, e^r by its Taylor series, 2^k put straight into the exponent bits. 0 below e^-80, no more
+ * than e^80: products with what lies beyond would be denormal numbers, a hundred times slower.
+ * NaN stays NaN. */
+static inline real fast_exp(real x)
+{
 #ifdef CAI_DOUBLE
     return exp(x);          /* the verifier's build wants digits, not speed */
 #else
@@ -28,8 +31,10 @@ static inline real fast_exp(real x) {
     return x < -80 ? 0 : e * two_k.f;
 #endif
 }
+// clang-format on
 
 real max_of(const real *x, int n);
-real exp_sum(real *e, const real *x, real scale, real shift, int n);    /* e = exp(scale (x - shift)); its sum */
+/* e = exp(scale (x - shift)); its sum */
+real exp_sum(real *e, const real *x, real scale, real shift, int n);
 
 #endif

@@ -21,7 +21,7 @@ else                                                # an unpacked archive
 fi
 tracked '*.c' '*.h' | sort >"$T/sources"
 grep -v '^tests/' "$T/sources" >"$T/rooms"
-STUDENT="cai.h cai.c equations.c model.c train.c tokenizer.c"         # what a student reads
+STUDENT="cai.h include/*.h cai.c equations.c model.c train.c tokenizer.c"     # what a student reads
 
 rules() {
 
@@ -100,8 +100,13 @@ awk 'function room(f) { return f ~ "/" ? substr(f, 1, index(f, "/") - 1) : f }
          dir = FILENAME; if (!sub("/[^/]*$", "/", dir)) dir = ""
          if (!(to in source)) { to = dir to; while (sub("[^/]*/[.][.]/", "", to)) ; }
          where = to in source ? room(to) : "nowhere"
-         if (where != room(FILENAME)) print room(FILENAME), where, FILENAME, "includes", to
-     }' "$T/sources" $(cat "$T/rooms") | arrows "includes run downwards" "$INCLUDES"
+         print room(FILENAME), where, FILENAME, "includes", to
+     }' "$T/sources" $(cat "$T/rooms") >"$T/includes"
+awk '$1 != $2' "$T/includes" | arrows "includes run downwards" "$INCLUDES"
+# Nor do they run in a circle, within a room or through several. A source and its header are one.
+awk 'function unit(f) { sub("^include/", "", f); sub("[.][ch]$", "", f); return f }
+     unit($3) != unit($5) { print unit($3), unit($5) }' "$T/includes" | tsort 2>&1 >/dev/null | sed 's/^tsort: //' | tr '\n' ' ' \
+    | sed 's/^-: input contains a loop: //; s/-: input contains a loop: /and /g; /./s/$/\n/' | holds "includes run in no circle"
 
 # ------------------------------------------------------------------------------------
 # every file compiles without a warning, more of them than `make` asks for
@@ -194,7 +199,7 @@ if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
         [ "$n" -le 300000 ] || echo "$f has $n bytes"
     done | holds "no tracked file above 300 KB"
     # tests/fuzz has single files of a run for the fuzzer to begin with
-    git ls-files | grep -v '^tests/fuzz/' | grep -E '(^|/)(files\.txt|flags\.txt|metrics\.tsv|summary\.txt|[^/]*\.state|[^/]*\.bin|[^/]*\.head)$' \
+    git ls-files | grep -v '^tests/fuzz/' | grep -E '(^|/)(files\.txt|flags\.txt|kernels\.txt|metrics\.tsv|summary\.txt|[^/]*\.state|[^/]*\.bin|[^/]*\.head)$' \
         | holds "no folder of a run is tracked"
     for f in out/x out2/x results/x build/x cai; do git check-ignore -q "$f" || echo "$f"; done | holds "runs live under ignored names"
 else

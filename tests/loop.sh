@@ -17,7 +17,7 @@ done
 # the feedback stage again, with other flags: NAME FLAG VALUE..
 again() {
     local name=$1 flags
-    cp -r "$T/run" "$T/$name" && rm "$T/$name/files.txt"
+    cp -r "$T/run" "$T/$name" && rm "$T/$name"/{files.txt,feedback.jsonl,metrics.tsv,metrics/feedback.tsv}   # the rest is ours
     for ((flags = 2; flags < $#; flags += 2)); do
         sed -i.old "s/^${!flags} .*/${!flags} ${@:flags+1:1}/" "$T/$name/flags.txt"
     done

@@ -11,17 +11,22 @@
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-R=$T/run M=$T/mine F=$T/flags W=$T/work SMOKE="--preset smoke --quiet 1"
+R=$T/run F=$T/flags W=$T/work SMOKE="--preset smoke --quiet 1"
 passed=0 failed=0
 
 ok()   { passed=$((passed + 1)); echo "ok - $1"; }
 bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-sums() { find "$R" "$M" "$F" "$W" -type f ! -name '*.tmp' | sort | xargs cksum; }
+# A stage that has begun may have said so in the records of a folder that is the person's own.
+sums() { find "$R" "$T"/mine* "$F" "$W" -type f ! -name '*.tmp' ! -path '*/mine*/files.txt' ! -path '*/mine*/kernels.txt' | sort | xargs cksum; }
 
-# R a whole run; M the same as a person's own files (no records); F too, for its flags; W stopped in the stage sl.
+# R a whole run; mine.STAGE the same as a person's own files (no records), without what that stage writes; F too,
+# for its flags; W stopped in the stage sl.
 ./cai run $SMOKE --out "$R" >/dev/null || bad "the smoke run"
-cp -r "$R" "$M" && cp -r "$R" "$F" && rm "$F/files.txt"
-grep flags.txt "$R/files.txt" >"$M/files.txt"
+for s in revise pm rl; do
+    cp -r "$R" "$T/mine.$s" && (cd "$T/mine.$s" && grep flags.txt files.txt >kept && mv kept files.txt && rm metrics.tsv metrics/$s.tsv)
+done
+rm "$T/mine.revise/revisions.jsonl" "$T"/mine.pm/pm.* "$T/mine.rl/rl_cai.bin"
+cp -r "$R" "$F" && rm "$F/files.txt"
 cp -r "$R" "$W" && rm "$W/sl_cai.bin"
 ./cai run $SMOKE --out "$W" --save-every 0 >/dev/null 2>&1 & pid=$!
 while [ ! -e "$W/sl.state" ] && kill -0 $pid 2>/dev/null; do :; done
@@ -33,14 +38,18 @@ target() {
     case $1 in
         tokenizer)    file=$T/tokenizer.bin good=$R/tokenizer.bin run="generate --out $R --prompt To --tokenizer $file" ;;
         checkpoint)   file=$T/model.bin good=$R/base.bin run="generate --model $file --tokenizer $R/tokenizer.bin --prompt To" ;;
-        head)         file=$M/pm.head run="rl --out $M --quiet 1" ;;
+        head)         file=$T/mine.rl/pm.head run="rl --out $T/mine.rl --quiet 1" ;;
         state)        file=$W/sl.state run="run $SMOKE --out $W" ;;
         town)         file=$T/town.txt good=tests/fuzz/town/small.txt run="run $SMOKE --out $T/new --town $file --to data" ;;
-        constitution) file=$T/law.txt good=tests/fuzz/constitution/small.txt run="run $SMOKE --out $T/new --constitution $file --to data" ;;
+        constitution) file=$T/law.txt good=tests/fuzz/constitution/small.txt run="run $SMOKE --out $T/new --constitution $file" ;;
         json)         file=$T/lines good=/dev/null run="logprob --out $R --model rl_cai --in $file" ;;
-        prompts)      file=$M/data/redteam.jsonl run="revise --out $M --quiet 1" ;;
-        prefs)        file=$M/data/human_prefs.jsonl run="pm --out $M --quiet 1" ;;
+        prompts)      file=$T/mine.revise/data/redteam.jsonl run="revise --out $T/mine.revise --quiet 1" ;;
+        prefs)        file=$T/mine.pm/data/human_prefs.jsonl run="pm --out $T/mine.pm --quiet 1" ;;
+        feedback)     file=$T/mine.pm/feedback.jsonl run="pm --out $T/mine.pm --quiet 1" ;;
+        kernels)      file=$T/mine.pm/kernels.txt run="pm --out $T/mine.pm --quiet 1" ;;
         flags)        file=$F/flags.txt run="generate --out $F --prompt To" ;;
+        flags-stage)  file=$F/flags.txt run="sl --out $F --quiet 1" ;;
+        flags-run)    file=$F/flags.txt run="run $SMOKE --out $F" ;;
         records)      file=$W/files.txt run="run $SMOKE --out $W" ;;
         *)            bad "malformed.tsv" "no reader $1" ;;
     esac
@@ -59,15 +68,16 @@ change() {                                          # GOOD FILE CHANGE
         line) { head -n $((n - 1)) "$good"; printf '%b\n' "${what#*:}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
         sed)  sed "$what" "$good" >"$file" ;;
         long | fill)
-              local text; text=$(words $([ $how = long ] && echo 900 || echo "$FILL"))
+              local text; text=$(words $([ $how = long ] && echo 2000 || echo "$FILL"))
               { head -n $((n - 1)) "$good"; t=${what#*:}; printf '%s\n' "${t/@/$text}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
         folder) mkdir "$file" ;;
     esac
 }
 
-# Words of which the prompt alone still fits the context of 512.
+# Words of which the prompt alone still fits the context of 768.
 FILL=10
-while ./cai generate --out "$R" --max-new 1 --prompt "$(words $((FILL + 10)))" >/dev/null 2>&1; do FILL=$((FILL + 10)); done
+asked() { printf '\n\nHuman: %s\n\nAssistant:' "$(words "$1")"; }
+while ./cai generate --out "$R" --max-new 1 --prompt "$(asked $((FILL + 10)))" >/dev/null 2>&1; do FILL=$((FILL + 10)); done
 
 while IFS=$'\t' read -r reader name how status text; do
     case $reader in '' | '#'*) continue ;; esac

@@ -41,7 +41,7 @@ for loop in pretrain helpful_pm helpful sl pm rl; do
     if [ "${how[0]}" = KILL ]; then is "$loop: killed" $status 137
     else
         is "$loop: SIG${how[0]} ends with status 130" $status 130
-        has "$loop: says that it is saved and how to go on" "$(tail -n 1 "$T/err")" "which is saved; the same cai run"
+        has "$loop: says that it is saved and how to go on" "$(tail -n 1 "$T/err")" "which is saved; ./cai run $FLAGS --out $D --save-every 0 goes on from there"
     fi
     [ -z "$next" ] || has "the next start takes up $next" "$(cat "$T/err")" "goes on after step"
     next=$loop how=("${how[@]:1}")
@@ -72,6 +72,54 @@ while [ $n -lt "$KILLS" ]; do
     rm -rf "$D"
 done
 echo "# $n kills in $runs runs, $states of them inside a training loop"
+
+# ------------------------------------------------------------------------------------
+# a run begun with a person's own files, and single stages: the advice after a stop is a command that goes on, and
+# no file that was there is lost
+
+given() { (cd "$D" && cksum data/*.jsonl tokenizer.bin base.bin helpful.bin); }
+stop_in() {                                         # LOOP COMMAND...: SIGINT as soon as the loop has a state
+    local loop=$1; shift
+    "$@" >"$T/out" 2>"$T/err" & pid=$!
+    while [ ! -e "$D/$loop.state" ] && kill -0 $pid 2>/dev/null; do :; done
+    kill -INT $pid; wait $pid 2>/dev/null
+}
+advice() { sed -nE 's/^cai: .*(which is saved;|kept,|stage [a-z]+;) (.*) goes on from there$/\2/p' "$T/err"; }
+
+D="$T/own it's"                                     # a name that a shell must be told in quotes
+begin() {                                           # the person's own files: those before the stage revise
+    rm -rf "$D" && mkdir -p "$D/data"
+    cp "$T"/whole/data/*.jsonl "$D/data" && cp "$T/whole/tokenizer.bin" "$T/whole/base.bin" "$T/whole/helpful.bin" "$D"
+    head -n 20 "$T/whole/data/human_prefs.jsonl" >"$D/data/human_prefs.jsonl"
+}
+begin; there=$(given)
+$RUN --out "$D" --from revise >"$T/out" 2>"$T/err"
+is "own files, --from revise, not stopped" "$? $(cat "$T/err")" "0 "
+own=$(sums "$D")
+for loop in sl pm rl; do
+    begin; stop_in $loop $RUN --out "$D" --from revise --save-every 0
+    is "own files, stopped in $loop: the command that goes on is named" "$(advice)" "$RUN --out '$T/own it'\''s' --save-every 0"
+    eval "$(advice)" >"$T/out" 2>"$T/err"
+    is "own files, stopped in $loop: it goes on to the same bytes" "$? $(cat "$T/err") $(sums "$D")" "0  $own"
+    is "own files, stopped in $loop: they are as they were" "$(given)" "$there"
+done
+begin; $RUN --out "$D" --from revise --save-every 0 >"$T/out" 2>"$T/err" & pid=$!
+while [ ! -e "$D/sl_cai.bin" ] && kill -0 $pid 2>/dev/null; do :; done
+kill -KILL $pid; wait $pid 2>/dev/null
+$RUN --out "$D" >"$T/out" 2>"$T/err"
+is "own files, killed: cai run goes on after them, to the same bytes" "$? $(cat "$T/err") $(sums "$D")" "0  $own"
+is "own files, killed: they are as they were" "$(given)" "$there"
+rm "$D/data/redteam.jsonl"
+refused "an own file is gone: nobody makes another in its place" 3 "data/redteam.jsonl: is not there" $RUN --out "$D" --from revise
+cp "$T/whole/data/redteam.jsonl" "$D/data"
+
+D=$T/stage; cp -r "$T/whole" "$D"
+stop_in sl ./cai sl --out "$D" --save-every 0
+is "a stage stopped: the command that goes on is named" "$(advice)" "./cai sl --out $D --save-every 0"
+is "a stage stopped: its state stays" "$([ -s "$D/sl.state" ] && echo yes)" yes
+eval "$(advice)" >"$T/out" 2>"$T/err"
+has "a stage stopped: it takes up its state" "$(cat "$T/err")" "sl        goes on after step"
+is "a stage stopped: same bytes" "$(sums "$D")" "$whole"
 
 # ------------------------------------------------------------------------------------
 # a finished run started again; parts of it made again
@@ -111,11 +159,11 @@ PY
 }
 if have python3 "flipped bits"; then
     flips=0 caught=0
-    for f in $(cd "$T/whole" && find . -type f -size +0 ! -name metrics.tsv ! -name files.txt | sort); do
+    for f in $(cd "$T/whole" && find . -type f -size +0 ! -name kernels.txt ! -name files.txt | sort); do
         cp "$T/whole/$f" "$T/keep"; flip "$T/whole/$f"; flips=$((flips + 1))
         $RUN --out "$T/whole" >"$T/out" 2>"$T/err"; status=$?
         case "$status $(cat "$T/err")" in
-            "3 cai: $T/whole/${f#./}: is not as the stage"* | "3 cai: $T/whole/flags.txt: has changed"* | "2 cai: "*"choose another --out"*) caught=$((caught + 1)) ;;
+            "3 cai: $T/whole/${f#./}: is not as "* | "3 cai: $T/whole/flags.txt: has changed"* | "2 cai: "*"choose another --out"*) caught=$((caught + 1)) ;;
             *) bad "a flipped bit in $f" "$status $(cat "$T/err")" ;;
         esac
         cp "$T/keep" "$T/whole/$f"

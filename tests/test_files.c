@@ -349,6 +349,8 @@ static void broken_lines(void **state)
         { "{\"x\": [1}}", "expected , or ]" },
         { "{\"x\": {\"a\": 1]}", "expected , or }" },
         { "{\"x\": [1, ]}", "expected a value" },
+        { "{\"x\": [1, ", "bracket without its end" },
+        { "{\"x\": {\"a\": ", "bracket without its end" },
         { "{\"x\": {\"a\" 1}}", "expected :" },
         { "{\"x\": [,1]}", "expected a value" },
         { "{\"x\": [nonsense]}", "expected a value" },

@@ -1,10 +1,8 @@
 /* tests/test_gemm.c -- matrix products against three plain loops; which kernels are chosen, for
  * processors and libraries that this machine does not have; workers, and how many there may be.
  *
- * The products are compared in two ways: near the exact sum, and to the byte where lib/gemm.c promises
- * it (any cut of the result, any number of workers).
- * SPDX-License-Identifier: MIT
- */
+ * The products are compared in two ways: near the exact sum, and to the byte where lib/gemm.c
+ * promises it (any cut of the result, any number of workers). SPDX-License-Identifier: MIT */
 #define _DEFAULT_SOURCE
 #include "../lib/gemm.h"
 #include "../lib/kernels.h"
@@ -27,7 +25,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#ifdef CAI_DOUBLE           /* this file is built in double too, where vectors are half as long */
+#ifdef CAI_DOUBLE /* this file is built in double too, where vectors are half as long */
 #define EPSILON DBL_EPSILON
 #else
 #define EPSILON FLT_EPSILON
@@ -48,7 +46,7 @@ static real *numbers(size_t n)
     return x;
 }
 
-typedef struct {            /* c (m, n) (+)= op(a) op(b), with the arrays' true widths */
+typedef struct { /* c (m, n) (+)= op(a) op(b), with the arrays' true widths */
     int ta, tb, m, n, k, lda, ldb, ldc, add;
     real *a, *b, *c;
 } Case;
@@ -65,8 +63,14 @@ static Case random_case(int m, int n, int k)
 
 static void case_free(Case *q) { free(q->a), free(q->b), free(q->c); }
 
-static real *a_at(const Case *q, int i, int p) { return &q->a[q->ta ? p * q->lda + i : i * q->lda + p]; }
-static real *b_at(const Case *q, int p, int j) { return &q->b[q->tb ? j * q->ldb + p : p * q->ldb + j]; }
+static real *a_at(const Case *q, int i, int p)
+{
+    return &q->a[q->ta ? p * q->lda + i : i * q->lda + p];
+}
+static real *b_at(const Case *q, int p, int j)
+{
+    return &q->b[q->tb ? j * q->ldb + p : p * q->ldb + j];
+}
 
 /* Each element within k + 2 roundings of the exact sum of its absolute terms. */
 static void check_product(const Case *q, const real *before, Shape shape)
@@ -80,14 +84,16 @@ static void check_product(const Case *q, const real *before, Shape shape)
                 sum += term, size += fabs(term);
             }
             if (!(fabs(q->c[i * q->ldc + j] - sum) <= (q->k + 2) * EPSILON * size))
-                fail_msg("m %d n %d k %d ta %d tb %d add %d shape %d: (%d, %d) is %g, wanted %g", q->m, q->n,
-                         q->k, q->ta, q->tb, q->add, shape, i, j, (double)q->c[i * q->ldc + j], sum);
+                fail_msg("m %d n %d k %d ta %d tb %d add %d shape %d: (%d, %d) is %g, wanted %g",
+                         q->m, q->n, q->k, q->ta, q->tb, q->add, shape, i, j,
+                         (double)q->c[i * q->ldc + j], sum);
         }
 }
 
 static void run_product(Case *q, Shape shape)
 {
-    product(shape, q->ta, q->tb, q->m, q->n, q->k, q->a, q->lda, q->b, q->ldb, q->add, q->c, q->ldc);
+    product(shape, q->ta, q->tb, q->m, q->n, q->k, q->a, q->lda, q->b, q->ldb, q->add, q->c,
+            q->ldc);
 }
 
 static real *copy(const real *x, size_t n)
@@ -98,24 +104,27 @@ static real *copy(const real *x, size_t n)
     return y;
 }
 
-/* Every size of a tile's remainder, and inner dimensions beyond a block. What lies between the rows of
- * c stays as it was. */
+/* Every size of a tile's remainder, and inner dimensions beyond a block. What lies between the
+ * rows of c stays as it was. */
 static void products_are_right(void **state)
 {
     (void)state;
     for (int t = 0; t < 300; t++) {
-        Case q = random_case(1 + below(3 * ROWS), 1 + below(3 * COLS), 1 + below(t % 20 ? 70 : 1100));
+        Case q =
+            random_case(1 + below(3 * ROWS), 1 + below(3 * COLS), 1 + below(t % 20 ? 70 : 1100));
         real *before = copy(q.c, (size_t)q.ldc * q.m);
         run_product(&q, WHOLE);
         check_product(&q, before, WHOLE);
         for (int i = 0; i < q.m; i++)
-            for (int j = q.n; j < q.ldc; j++) assert_true(q.c[i * q.ldc + j] == before[i * q.ldc + j]);
+            for (int j = q.n; j < q.ldc; j++)
+                assert_true(q.c[i * q.ldc + j] == before[i * q.ldc + j]);
         free(before);
         case_free(&q);
     }
 }
 
-/* The triangles of attention: skipped tiles must be those that are zero or not wanted, no others. */
+/* The triangles of attention: skipped tiles must be those that are zero or not wanted, no
+ * others. */
 static void triangles_are_right(void **state)
 {
     (void)state;
@@ -139,7 +148,8 @@ static void a_cut_changes_no_byte(void **state)
 {
     (void)state;
     for (int t = 0; t < 60; t++) {
-        Case q = random_case(2 + below(4 * ROWS), 2 + below(3 * COLS), 1 + below(t % 6 ? 90 : 1100));
+        Case q =
+            random_case(2 + below(4 * ROWS), 2 + below(3 * COLS), 1 + below(t % 6 ? 90 : 1100));
         real *whole = copy(q.c, (size_t)q.ldc * q.m);
         product(WHOLE, q.ta, q.tb, q.m, q.n, q.k, q.a, q.lda, q.b, q.ldb, q.add, whole, q.ldc);
         for (int i = 0, h; i < q.m; i += h)
@@ -159,7 +169,8 @@ static void packed_products_are_the_same(void **state)
 {
     (void)state;
     for (int t = 0; t < 60; t++) {
-        int n = 1 + below(3 * ROWS), c_in = 1 + below(90), c_out = 1 + below(3 * COLS), add = below(2);
+        int n = 1 + below(3 * ROWS), c_in = 1 + below(90), c_out = 1 + below(3 * COLS),
+            add = below(2);
         real *x = numbers((size_t)n * c_in), *w = numbers((size_t)c_out * c_in);
         real *y = numbers((size_t)n * c_out), *z = copy(y, (size_t)n * c_out);
         real *panel = numbers((size_t)whole_panels(c_out) * c_in);
@@ -175,8 +186,10 @@ static void packed_products_are_the_same(void **state)
 // workers
 
 enum { OUTER = 3, INNER = 40 };
-static struct { pthread_mutex_t lock; int done[OUTER][INNER], depth_3; } count = {
-    .lock = PTHREAD_MUTEX_INITIALIZER };
+static struct {
+    pthread_mutex_t lock;
+    int done[OUTER][INNER], depth_3;
+} count = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void third_job(void *context, int i)
 {
@@ -199,7 +212,7 @@ static void outer_job(void *context, int i)
 {
     (void)context;
     parallel(INNER, inner_job, &i);
-    for (int k = 0; k < INNER; k++)         /* all are done when parallel returns */
+    for (int k = 0; k < INNER; k++) /* all are done when parallel returns */
         if (count.done[i][k] != 1) count.depth_3 = -1000;
 }
 
@@ -218,10 +231,13 @@ static void jobs_within_jobs_run_once(void **state)
     n_workers = 1;
 }
 
-/* Two jobs that wait for each other: they end only if two threads run them, one of them a worker that
- * joined a loop opened by another's job. */
-static struct { pthread_mutex_t lock; pthread_cond_t both; int here, alone; } meeting = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .both = PTHREAD_COND_INITIALIZER };
+/* Two jobs that wait for each other: they end only if two threads run them, one of them a worker
+ * that joined a loop opened by another's job. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t both;
+    int here, alone;
+} meeting = { .lock = PTHREAD_MUTEX_INITIALIZER, .both = PTHREAD_COND_INITIALIZER };
 
 static void meet(void *context, int i)
 {
@@ -240,7 +256,7 @@ static void meet(void *context, int i)
 static void one_long_job(void *context, int i)
 {
     (void)context;
-    while (i == 1 && helpers() == 0) usleep(1000);      /* until the other job is done */
+    while (i == 1 && helpers() == 0) usleep(1000); /* until the other job is done */
     if (i == 1) parallel(2, meet, NULL);
 }
 
@@ -254,7 +270,10 @@ static void idle_workers_help(void **state)
     n_workers = 1;
 }
 
-typedef struct { real *y, *x, *w; int n, c_in, c_out; } Layer;
+typedef struct {
+    real *y, *x, *w;
+    int n, c_in, c_out;
+} Layer;
 
 static void layer_job(void *context, int i)
 {
@@ -293,13 +312,13 @@ static void shared_products_are_the_same(void **state)
     n_workers = 1;
 }
 
-static void nothing(void *context, int i) { ((int *)context)[i]++; }
+static void count_up(void *context, int i) { ((int *)context)[i]++; }
 
 /* In a child whose memory ends before a worker's stack: all jobs are done, by the caller. */
 static void refused_threads_cost_time_only(void **state)
 {
-    (void)state;
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)     /* these map terabytes */
+    (void)state, (void)count_up;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* these map terabytes */
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -307,7 +326,7 @@ static void refused_threads_cost_time_only(void **state)
         struct rlimit all = { 4 << 20, 4 << 20 };
         if (setrlimit(RLIMIT_AS, &all)) _exit(2);
         n_workers = 64;
-        parallel(100, nothing, done);
+        parallel(100, count_up, done);
         for (int i = 0; i < 100; i++) right &= done[i] == 1;
         _exit(!right);
     }
@@ -347,15 +366,15 @@ static void cores_are_those_granted(void **state)
 {
     (void)state;
     assert_non_null(mkdtemp(folder));
-    assert_int_equal(cores_of("0::/\n"), 0);                    /* no such file: no limit */
+    assert_int_equal(cores_of("0::/\n"), 0); /* no such file: no limit */
     assert_int_equal(cgroup_cores("/nowhere", folder), 0);
     put("cpu.max", "max 100000\n");
     assert_int_equal(cores_of("0::/\n"), 0);
     put("cpu.max", "200000 100000\n");
     assert_int_equal(cores_of("0::/\n"), 2);
-    assert_int_equal(cores_of("0::/a/b\n"), 2);                 /* a group lies in those above it */
+    assert_int_equal(cores_of("0::/a/b\n"), 2); /* a group lies in those above it */
     put("a/b/cpu.max", "50000 100000\n");
-    assert_int_equal(cores_of("0::/a/b\n"), 1);                 /* half a core is one worker */
+    assert_int_equal(cores_of("0::/a/b\n"), 1); /* half a core is one worker */
     put("a/b/cpu.max", "150000 100000\n");
     put("a/cpu.max", "max 100000\n");
     put("cpu.max", "300000 100000\n");
@@ -363,7 +382,7 @@ static void cores_are_those_granted(void **state)
     assert_int_equal(cores_of("0::/a\n"), 3);
     put("cpu.max", "rubbish\n");
     assert_int_equal(cores_of("0::/\n"), 0);
-    put("cpu/docker/x/cpu.cfs_quota_us", "400000\n");           /* version 1 */
+    put("cpu/docker/x/cpu.cfs_quota_us", "400000\n"); /* version 1 */
     put("cpu/docker/x/cpu.cfs_period_us", "100000\n");
     assert_int_equal(cores_of("4:memory:/docker/x\n1:cpu:/docker/x\n"), 4);
     assert_int_equal(cores_of("4:memory:/docker/x\n1:cpuset:/docker/x\n"), 0);
@@ -387,7 +406,11 @@ static void cores_are_those_granted(void **state)
 static void vectors_need_all_their_parts(void **state)
 {
     (void)state;
-    static const struct { int has[7]; Width width; } T[] = {    /* avx avx2 fma f bw dq vl */
+    static const struct {
+        int has[7];
+        Width width;
+    } T[] = {
+        /* avx avx2 fma f bw dq vl */
         { { 0, 0, 0, 0, 0, 0, 0 }, NARROW }, { { 1, 0, 0, 0, 0, 0, 0 }, AVX },
         { { 1, 0, 1, 0, 0, 0, 0 }, AVX },    { { 1, 1, 0, 0, 0, 0, 0 }, AVX },
         { { 1, 1, 1, 0, 0, 0, 0 }, AVX2 },   { { 1, 1, 1, 1, 0, 0, 0 }, AVX2 },
@@ -404,8 +427,9 @@ static void vectors_need_all_their_parts(void **state)
 #define INTEL "GenuineIntel"
 #define AMD "AuthenticAMD"
 
-/* What is taken ("own", or the name that the library is asked for, "" as it likes), and a piece of the
- * reason. Cores by themselves: what OpenBLAS of that version takes for the processor. */
+/* What is taken ("own", or the name that the library is asked for, "" as it likes), and a piece
+ * of the reason. Cores by themselves: what OpenBLAS of that version takes for the processor. */
+// clang-format off
 static const struct {
     const char *what, *vendor;
     int family, model;
@@ -415,41 +439,89 @@ static const struct {
     const char *named, *want, *reason;
 } CASES[] = {
     /* a program built for any processor (make ARCH=), so that the library has the wider vectors */
-    { "Sapphire Rapids", INTEL, 6, 143, AVX512, NARROW, "0.3.21", "SapphireRapids", 1, "", "", "own choice" },
-    { "Emerald Rapids, taken for the oldest", INTEL, 6, 207, AVX512, NARROW, "0.3.21", "Prescott", 1, "", "SkylakeX", "Prescott on GenuineIntel family 6 model 207" },
-    { "Granite Rapids, taken for the oldest", INTEL, 6, 173, AVX512, NARROW, "0.3.21", "Prescott", 1, "", "SkylakeX", "AVX-512" },
-    { "Skylake server", INTEL, 6, 85, AVX512, NARROW, "0.3.21", "SkylakeX", 1, "", "", "own choice" },
-    { "Cooper Lake: its kernels are the slower", INTEL, 6, 85, AVX512, NARROW, "0.3.21", "Cooperlake", 1, "", "SkylakeX", "Cooperlake" },
-    { "Knights Landing: AVX-512 in part", INTEL, 6, 87, AVX2, NARROW, "0.3.21", "Haswell", 1, "", "", "own choice" },
-    { "Haswell", INTEL, 6, 60, AVX2, NARROW, "0.3.21", "Haswell", 1, "", "", "own choice" },
-    { "Meteor Lake, unknown to 0.3.21", INTEL, 6, 170, AVX2, NARROW, "0.3.21", "Prescott", 1, "", "Haswell", "AVX2" },
-    { "Alder Lake, known to 0.3.21", INTEL, 6, 151, AVX2, NARROW, "0.3.21", "Haswell", 1, "", "", "own choice" },
-    { "Sandy Bridge", INTEL, 6, 42, AVX, NARROW, "0.3.21", "Sandybridge", 1, "", "", "own choice" },
-    { "Ivy Bridge, taken for Nehalem", INTEL, 6, 58, AVX, NARROW, "0.2.20", "Nehalem", 1, "", "Sandybridge", "Nehalem" },
-    { "Atom without AVX", INTEL, 6, 92, NARROW, NARROW, "0.3.21", "Nehalem", 1, "", "", "own choice" },
-    { "Core 2", INTEL, 6, 23, NARROW, NARROW, "0.3.21", "Penryn", 1, "", "", "own choice" },
-    { "Zen", AMD, 23, 1, AVX2, NARROW, "0.3.21", "Zen", 1, "", "", "own choice" },
-    { "Zen 2", AMD, 23, 49, AVX2, NARROW, "0.3.21", "Zen", 1, "", "", "own choice" },
-    { "Zen 3", AMD, 25, 33, AVX2, NARROW, "0.3.21", "Zen", 1, "", "", "own choice" },
-    { "Zen 3, unknown to an old one", AMD, 25, 33, AVX2, NARROW, "0.3.5", "Barcelona", 1, "", "Haswell", "family 25" },
-    { "Zen 4, AVX2 kernels taken", AMD, 25, 17, AVX512, NARROW, "0.3.20", "Zen", 1, "", "SkylakeX", "Zen on AuthenticAMD" },
-    { "Zen 5", AMD, 26, 2, AVX512, NARROW, "0.3.21", "Cooperlake", 1, "", "SkylakeX", "family 26" },
-    { "Piledriver", AMD, 21, 2, AVX, NARROW, "0.3.21", "Piledriver", 1, "", "", "own choice" },
-    { "K10", AMD, 16, 4, NARROW, NARROW, "0.3.21", "Barcelona", 1, "", "", "own choice" },
-    { "Hygon", "HygonGenuine", 24, 0, AVX2, NARROW, "0.3.21", "Zen", 1, "", "", "own choice" },
-    { "Zhaoxin", "CentaurHauls", 7, 27, AVX2, NARROW, "0.3.21", "Nehalem", 1, "", "Haswell", "CentaurHauls" },
-    { "virtual machine of an unknown vendor", "VirtualApple", 6, 44, AVX512, NARROW, "0.3.21", "Prescott", 1, "", "SkylakeX", "VirtualApple" },
-    { "virtual machine that hides AVX", INTEL, 6, 207, NARROW, NARROW, "0.3.21", "Prescott", 1, "", "", "own choice" },
-    { "no x86", "", 0, 0, NARROW, NARROW, "0.3.21", "neoversen1", 1, "", "", "own choice" },
+    { "Sapphire Rapids", INTEL, 6, 143, AVX512, NARROW,
+      "0.3.21", "SapphireRapids", 1, "", "", "own choice" },
+    { "Emerald Rapids, taken for the oldest", INTEL, 6, 207, AVX512, NARROW,
+      "0.3.21", "Prescott", 1, "", "SkylakeX", "Prescott on GenuineIntel family 6 model 207" },
+    { "Granite Rapids, taken for the oldest", INTEL, 6, 173, AVX512, NARROW,
+      "0.3.21", "Prescott", 1, "", "SkylakeX", "AVX-512" },
+    { "Skylake server", INTEL, 6, 85, AVX512, NARROW,
+      "0.3.21", "SkylakeX", 1, "", "", "own choice" },
+    { "Cooper Lake: its kernels are the slower", INTEL, 6, 85, AVX512, NARROW,
+      "0.3.21", "Cooperlake", 1, "", "SkylakeX", "Cooperlake" },
+    { "Knights Landing: AVX-512 in part", INTEL, 6, 87, AVX2, NARROW,
+      "0.3.21", "Haswell", 1, "", "", "own choice" },
+    { "Haswell", INTEL, 6, 60, AVX2, NARROW,
+      "0.3.21", "Haswell", 1, "", "", "own choice" },
+    { "Meteor Lake, unknown to 0.3.21", INTEL, 6, 170, AVX2, NARROW,
+      "0.3.21", "Prescott", 1, "", "Haswell", "AVX2" },
+    { "Alder Lake, known to 0.3.21", INTEL, 6, 151, AVX2, NARROW,
+      "0.3.21", "Haswell", 1, "", "", "own choice" },
+    { "Sandy Bridge", INTEL, 6, 42, AVX, NARROW,
+      "0.3.21", "Sandybridge", 1, "", "", "own choice" },
+    { "Ivy Bridge, taken for Nehalem", INTEL, 6, 58, AVX, NARROW,
+      "0.2.20", "Nehalem", 1, "", "Sandybridge", "Nehalem" },
+    { "Atom without AVX", INTEL, 6, 92, NARROW, NARROW,
+      "0.3.21", "Nehalem", 1, "", "", "own choice" },
+    { "Core 2", INTEL, 6, 23, NARROW, NARROW,
+      "0.3.21", "Penryn", 1, "", "", "own choice" },
+    { "Zen", AMD, 23, 1, AVX2, NARROW,
+      "0.3.21", "Zen", 1, "", "", "own choice" },
+    { "Zen 2", AMD, 23, 49, AVX2, NARROW,
+      "0.3.21", "Zen", 1, "", "", "own choice" },
+    { "Zen 3", AMD, 25, 33, AVX2, NARROW,
+      "0.3.21", "Zen", 1, "", "", "own choice" },
+    { "Zen 3, unknown to an old one", AMD, 25, 33, AVX2, NARROW,
+      "0.3.5", "Barcelona", 1, "", "Haswell", "family 25" },
+    { "Zen 4, AVX2 kernels taken", AMD, 25, 17, AVX512, NARROW,
+      "0.3.20", "Zen", 1, "", "SkylakeX", "Zen on AuthenticAMD" },
+    { "Zen 5", AMD, 26, 2, AVX512, NARROW,
+      "0.3.21", "Cooperlake", 1, "", "SkylakeX", "family 26" },
+    { "Piledriver", AMD, 21, 2, AVX, NARROW,
+      "0.3.21", "Piledriver", 1, "", "", "own choice" },
+    { "K10", AMD, 16, 4, NARROW, NARROW,
+      "0.3.21", "Barcelona", 1, "", "", "own choice" },
+    { "Hygon", "HygonGenuine", 24, 0, AVX2, NARROW,
+      "0.3.21", "Zen", 1, "", "", "own choice" },
+    { "Zhaoxin", "CentaurHauls", 7, 27, AVX2, NARROW,
+      "0.3.21", "Nehalem", 1, "", "Haswell", "CentaurHauls" },
+    { "virtual machine of an unknown vendor", "VirtualApple", 6, 44, AVX512, NARROW,
+      "0.3.21", "Prescott", 1, "", "SkylakeX", "VirtualApple" },
+    { "virtual machine that hides AVX", INTEL, 6, 207, NARROW, NARROW,
+      "0.3.21", "Prescott", 1, "", "", "own choice" },
+    { "no x86", "", 0, 0, NARROW, NARROW,
+      "0.3.21", "neoversen1", 1, "", "", "own choice" },
+    /* a program built for its processor: our own tiles, unless the user wants others */
+    { "own tiles, AVX-512, Intel", INTEL, 6, 207, AVX512, AVX512,
+      "0.3.21", "Prescott", 1, "", "own", "as wide as" },
+    { "own tiles, AVX-512, AMD", AMD, 26, 2, AVX512, AVX512,
+      "0.3.21", "Cooperlake", 1, "", "own", "as wide as" },
+    { "own tiles, AVX2", AMD, 23, 49, AVX2, AVX2, "0.3.21", "Zen", 1, "", "own", "as wide as" },
+    { "own tiles, no library", INTEL, 6, 60, AVX2, AVX2, "", "", 0, "", "own", "as wide as" },
+    { "AVX2 tiles on a processor with AVX-512", INTEL, 6, 207, AVX512, AVX2,
+      "0.3.21", "Prescott", 1, "", "SkylakeX", "AVX-512" },
+    { "own tiles for any processor, one without AVX", INTEL, 6, 92, NARROW, NARROW,
+      "0.3.21", "Nehalem", 1, "", "", "own choice" },
+    { "own tiles, and kernels named", AMD, 26, 2, AVX512, AVX512,
+      "0.3.21", "Cooperlake", 1, "Haswell", "Haswell", "OPENBLAS_CORETYPE" },
+    { "own tiles, kernels named, no library", AMD, 26, 2, AVX512, AVX512,
+      "", "", 0, "Haswell", "own", "no OpenBLAS" },
     /* the library's side */
-    { "built for one processor", INTEL, 6, 207, AVX512, NARROW, "0.3.21", "Nehalem", 0, "", "", "no others" },
-    { "not installed", INTEL, 6, 207, AVX512, NARROW, "", "", 0, "", "own", "no OpenBLAS" },
+    { "built for one processor", INTEL, 6, 207, AVX512, NARROW,
+      "0.3.21", "Nehalem", 0, "", "", "no others" },
+    { "not installed", INTEL, 6, 207, AVX512, NARROW,
+      "", "", 0, "", "own", "no OpenBLAS" },
     /* the user's word */
-    { "named by the user", INTEL, 6, 207, AVX512, NARROW, "0.3.21", "Prescott", 1, "Haswell", "Haswell", "OPENBLAS_CORETYPE" },
-    { "named, against better knowledge", AMD, 26, 2, AVX512, NARROW, "0.3.21", "Prescott", 1, "Prescott", "Prescott", "OPENBLAS_CORETYPE" },
-    { "named, unknown to all", AMD, 26, 2, AVX512, NARROW, "0.3.21", "Cooperlake", 1, "Foo", "Foo", "OPENBLAS_CORETYPE" },
-    { "named, and no library", AMD, 26, 2, AVX512, NARROW, "", "", 0, "Haswell", "own", "no OpenBLAS" },
+    { "named by the user", INTEL, 6, 207, AVX512, NARROW,
+      "0.3.21", "Prescott", 1, "Haswell", "Haswell", "OPENBLAS_CORETYPE" },
+    { "named, against better knowledge", AMD, 26, 2, AVX512, NARROW,
+      "0.3.21", "Prescott", 1, "Prescott", "Prescott", "OPENBLAS_CORETYPE" },
+    { "named, unknown to all", AMD, 26, 2, AVX512, NARROW,
+      "0.3.21", "Cooperlake", 1, "Foo", "Foo", "OPENBLAS_CORETYPE" },
+    { "named, and no library", AMD, 26, 2, AVX512, NARROW,
+      "", "", 0, "Haswell", "own", "no OpenBLAS" },
 };
+// clang-format on
 
 static void kernels_suit_processor_and_library(void **state)
 {
@@ -491,7 +563,7 @@ int main(void)
         cmocka_unit_test(triangles_are_right),
         cmocka_unit_test(a_cut_changes_no_byte),
         cmocka_unit_test(packed_products_are_the_same),
-        cmocka_unit_test(refused_threads_cost_time_only),       /* before workers are started */
+        cmocka_unit_test(refused_threads_cost_time_only), /* before workers are started */
         cmocka_unit_test(jobs_within_jobs_run_once),
         cmocka_unit_test(idle_workers_help),
         cmocka_unit_test(shared_products_are_the_same),

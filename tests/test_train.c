@@ -546,22 +546,38 @@ static void schedule(void **state)
     close_to(lr_schedule(LR_CONSTANT, 9, 4, 10), 1, 0);
     close_to(lr_schedule(LR_LINEAR, 7, 4, 10), 0.5, 1e-15);
     close_to(lr_schedule(LR_COSINE, 7, 4, 10), 0.5, 1e-15);
-    close_to(lr_schedule(LR_COSINE, 6, 4, 10), 0.75, 1e-15);    /* (1 + cos 60 degrees) / 2 */
+    close_to(lr_schedule(LR_COSINE, 6, 4, 10), 0.75, 1e-15); /* (1 + cos 60 degrees) / 2 */
     close_to(lr_schedule(LR_LINEAR, 99, 0, 10), 0, 0);
+    /* D23: "linear to 0" is 0 one step after the last; the last of 20 with 5 to warm up has 1/15 */
+    close_to(lr_schedule(LR_LINEAR, 19, 5, 20), 1.0 / 15, 1e-15);
+    close_to(lr_schedule(LR_LINEAR, 20, 5, 20), 0, 0);
+    close_to(lr_schedule(LR_COSINE, 20, 5, 20), 0, 1e-15);
+    /* PPO's iterations: N of them end at 3/N */
+    close_to(lr_schedule(LR_LINEAR, 19, 2, 22), 0.15, 1e-15);
+    close_to(lr_schedule(LR_LINEAR, 8, 2, 11), 1.0 / 3, 1e-15);
+    close_to(lr_schedule(LR_LINEAR, 4, 5, 20), 1, 0); /* warm at the last of 5 steps */
+    close_to(lr_schedule(LR_LINEAR, 5, 5, 20), 1, 0);
 }
 
 // ------------------------------------------------------------------------------------
 // A tiny model and its data
 
-static const Config TINY = { .dim = 8, .hidden_dim = 12, .n_layers = 2, .n_heads = 2, .n_kv_heads = 1,
-                             .vocab_size = 11, .seq_len = 24, .tied = 0 };
+static const Config TINY = { .dim = 8,
+                             .hidden_dim = 12,
+                             .n_layers = 2,
+                             .n_heads = 2,
+                             .n_kv_heads = 1,
+                             .vocab_size = 11,
+                             .seq_len = 24,
+                             .tied = 0 };
 
 /* With a score head too, and weights large enough that every path carries gradient. */
 static Model *tiny_model(uint64_t seed)
 {
     Model *m = model_new(TINY);
     model_init(m, seed);
-    for (size_t i = 0; i < m->n_param; i++) m->w[i] += (real)(0.2 * rng_normal(rng_key(seed, 9, 0), i));
+    for (size_t i = 0; i < m->n_param; i++)
+        m->w[i] += (real)(0.2 * rng_normal(rng_key(seed, 9, 0), i));
     return m;
 }
 
@@ -576,8 +592,10 @@ static Seqs random_seqs(int n, int shortest, int longest, uint64_t seed)
     return s;
 }
 
-static const AdamW GRADIENT_ONLY = { .beta1 = 0, .beta2 = 0.99, .eps = 1e-8 };   /* see the header */
-static const AdamW NORMAL = { .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .max_norm = 1 };
+static const AdamW GRADIENT_ONLY = { .beta1 = 0, .beta2 = 0.99, .eps = 1e-8 }; /* see the header */
+static const AdamW NORMAL = {
+    .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .max_norm = 1
+};
 
 /* Loss of some training step with lr 0: a function of the weights of t->m. */
 typedef double (*LossOf)(Trainer *t, const void *data);
@@ -585,13 +603,14 @@ typedef double (*LossOf)(Trainer *t, const void *data);
 /* The gradient a step leaves in t->mean against central differences of the loss it returns. */
 static void check_step_gradient(Trainer *t, LossOf loss_of, const void *data)
 {
-    if (!EXACT_BUILD) return;                     /* a float's rounding drowns the differences */
+    if (!EXACT_BUILD) return; /* a float's rounding drowns the differences */
     loss_of(t, data);
     size_t n = t->m->n_param;
     real *g = xcalloc(n, sizeof *g);
     memcpy(g, t->mean, n * sizeof *g);
     double worst = 0, largest = 0, h = 1e-5;
-    for (size_t i = 0; i < n; i += i < n - 20 ? 31 : 1) {         /* some of every tensor, all of the score head */
+    for (size_t i = 0; i < n;
+         i += i < n - 20 ? 31 : 1) { /* some of every tensor, all of the score head */
         real w = t->m->w[i];
         t->m->w[i] = (real)(w + h);
         double up = loss_of(t, data);
@@ -602,7 +621,7 @@ static void check_step_gradient(Trainer *t, LossOf loss_of, const void *data)
         largest = fmax(largest, fabs(g[i]));
     }
     free(g);
-    assert_true(largest > 0.01);                                  /* there was something to check */
+    assert_true(largest > 0.01); /* there was something to check */
     close_to(worst, 0, 1e-7 * largest);
 }
 
@@ -620,16 +639,17 @@ static void adamw_two_steps(void **state)
     Trainer *t = trainer_new(m, opt);
     Seqs none = { 0 };
     size_t vec = (size_t)(m->rms_final - m->w), mat = (size_t)(m->wq - m->w);
-    /* step 1: g = 3 = 1 + 2 from two shards; m_hat = 3, v_hat = 9: the step is lr (1 [+ 0.1 * 2]) */
+    /* step 1: g = 3 = 1 + 2 from two shards; m_hat = 3, v_hat = 9: the step is lr (1 [+ 0.1 *
+     * 2]) */
     t->grad[0]->w[vec] = t->grad[1]->w[mat] = 1;
     t->grad[SHARDS - 1]->w[vec] = t->grad[2]->w[mat] = 2;
     pm_step(t, &none, NULL, NULL, 0, 0.01);
     close_to(m->w[vec], 1.99, loose(1e-9));
     close_to(m->w[mat], 1.988, loose(1e-9));
-    close_to(m->w[vec + 1], 2, 0);                                /* a vector: no decay */
-    close_to(m->w[mat + 1], 1.998, loose(1e-12));                 /* 2 (1 - 0.01 * 0.1) */
+    close_to(m->w[vec + 1], 2, 0);                /* a vector: no decay */
+    close_to(m->w[mat + 1], 1.998, loose(1e-12)); /* 2 (1 - 0.01 * 0.1) */
     close_to(t->grad_norm, sqrt(18), loose(1e-12));
-    for (int i = 0; i < SHARDS; i++) close_to(t->grad[i]->w[vec], 0, 0);      /* left zero */
+    for (int i = 0; i < SHARDS; i++) close_to(t->grad[i]->w[vec], 0, 0); /* left zero */
     /* step 2: g = -1. m = 0.27 - 0.1 = 0.17, m_hat = 0.17/0.19; v = 0.0891 + 0.01 = 0.0991,
      * v_hat = 0.0991/0.0199 = 4.97989950; step 0.01 * 0.89473684 / 2.23156884 = 0.00400945 */
     t->grad[2]->w[vec] = -1;
@@ -640,8 +660,9 @@ static void adamw_two_steps(void **state)
     model_free(m);
 }
 
-/* eps stands beside the root, not under it: with g = 0.3 and eps = 0.1 the step is 0.3 / (0.3 + 0.1), under the root
- * it would be 0.3 / sqrt(0.09 + 0.1). Programs differ, and with the usual 1e-8 nobody notices. */
+/* eps stands beside the root, not under it: with g = 0.3 and eps = 0.1 the step is 0.3 / (0.3 +
+ * 0.1), under the root it would be 0.3 / sqrt(0.09 + 0.1). Programs differ, and with the usual
+ * 1e-8 nobody notices. */
 static void adamw_place_of_eps(void **state)
 {
     (void)state;
@@ -655,9 +676,9 @@ static void adamw_place_of_eps(void **state)
     model_free(m);
 }
 
-/* g (rows, cols) -> g V diag(f(s) / s) V^T, V and s^2 the eigenvectors and eigenvalues of g^T g by Jacobi's
- * rotations, f Muon's three polynomials applied to a NUMBER: what three matrix steps must come to; 0.01 to 1 must
- * come near 1. */
+/* g (rows, cols) -> g V diag(f(s) / s) V^T, V and s^2 the eigenvectors and eigenvalues of g^T g
+ * by Jacobi's rotations, f Muon's three polynomials applied to a NUMBER: what three matrix steps
+ * must come to; 0.01 to 1 must come near 1. */
 enum { SIDE = 16 };
 static void orthogonalised(int rows, int cols, const double *g, double *out)
 {
@@ -669,7 +690,8 @@ static void orthogonalised(int rows, int cols, const double *g, double *out)
     for (int sweep = 0; sweep < 60; sweep++)
         for (int p = 0; p < cols; p++)
             for (int q = p + 1; q < cols; q++) {
-                double angle = 0.5 * atan2(2 * S[p][q], S[q][q] - S[p][p]), c = cos(angle), z = sin(angle);
+                double angle = 0.5 * atan2(2 * S[p][q], S[q][q] - S[p][p]), c = cos(angle),
+                       z = sin(angle);
                 for (int k = 0; k < cols; k++) {
                     double a = S[k][p], b = S[k][q];
                     S[k][p] = c * a - z * b, S[k][q] = z * a + c * b;
@@ -684,9 +706,12 @@ static void orthogonalised(int rows, int cols, const double *g, double *out)
     memset(out, 0, (size_t)(rows * cols) * sizeof *out);
     for (int e = 0; e < cols; e++) {
         double s = sqrt(fmax(S[e][e], 0)), x = s / sqrt(trace);
-        if (x < 1e-7) continue;                                   /* more columns than rows: no such direction */
-        double y = x, abc[3][3] = { { 8.0932, -23.6195, 17.4453 }, { 3.6366, -2.7220, 0.5366 }, { 2.6614, -1.9773, 0.4526 } };
-        for (int k = 0; k < 3; k++) x = abc[k][0] * x + abc[k][1] * pow(x, 3) + abc[k][2] * pow(x, 5);
+        if (x < 1e-7) continue; /* more columns than rows: no such direction */
+        double y = x, abc[3][3] = { { 8.0932, -23.6195, 17.4453 },
+                                    { 3.6366, -2.7220, 0.5366 },
+                                    { 2.6614, -1.9773, 0.4526 } };
+        for (int k = 0; k < 3; k++)
+            x = abc[k][0] * x + abc[k][1] * pow(x, 3) + abc[k][2] * pow(x, 5);
         if (y > 0.01) assert_true(x > 0.728 && x < 1.272);
         for (int i = 0; i < rows; i++) {
             double gv = 0;
@@ -696,14 +721,16 @@ static void orthogonalised(int rows, int cols, const double *g, double *out)
     }
 }
 
-/* One step of Muon on planted gradients, tall, wide and square; momentum 0.9: X = 0.1 g + 0.9 * 0.1 g, whose
- * direction is g's. wq, wk, wv head by head. What is no matrix of a layer moves as under AdamW. */
+/* One step of Muon on planted gradients, tall, wide and square; momentum 0.9: X = 0.1 g + 0.9 *
+ * 0.1 g, whose direction is g's. wq, wk, wv head by head. What is no matrix of a layer moves as
+ * under AdamW. */
 static void muon_one_step(void **state)
 {
     (void)state;
     Model *m = model_new(TINY);
     for (size_t i = 0; i < m->n_param; i++) m->w[i] = 2;
-    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .muon = 0.9 });
+    Trainer *t = trainer_new(
+        m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .muon = 0.9 });
     Seqs none = { 0 };
     Tensor table[MAX_TENSORS];
     int n = model_tensors(&TINY, table);
@@ -719,17 +746,190 @@ static void muon_one_step(void **state)
             continue;
         }
         assert_true(rows <= SIDE && cols <= SIDE);
-        int heads = strcmp(table[k].name, "wq") == 0 ? TINY.n_heads : strpbrk(table[k].name, "kv") ? TINY.n_kv_heads : 1;
+        int heads = strcmp(table[k].name, "wq") == 0 ? TINY.n_heads
+                    : strpbrk(table[k].name, "kv")   ? TINY.n_kv_heads
+                                                     : 1;
         for (int h = 0; h < heads; h++, at += (size_t)(rows / heads * cols)) {
             int R = rows / heads;
             for (int i = 0; i < R * cols; i++) g[i] = rng_normal(9, at + (size_t)i);
             orthogonalised(R, cols, g, orth);
             for (int i = 0; i < R * cols; i++)
-                close_to(m->w[at + (size_t)i], 2 * (1 - 0.01 * 0.1) - 0.01 * 0.2 * sqrt(R > cols ? R : cols) * orth[i], loose(1e-9));
+                close_to(m->w[at + (size_t)i],
+                         2 * (1 - 0.01 * 0.1) - 0.01 * 0.2 * sqrt(R > cols ? R : cols) * orth[i],
+                         loose(1e-9));
         }
     }
     trainer_free(t);
     model_free(m);
+}
+
+/* Muon's averages, which one step cannot show: in the second step m = 0.9 m + 0.1 g and X = 0.1 g +
+ * 0.9 m (Nesterov). With g1 and g2 planted: m = 0.09 g1 + 0.1 g2, X = 0.081 g1 + 0.19 g2. */
+static void muon_two_steps(void **state)
+{
+    (void)state;
+    Model *m = model_new(TINY);
+    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .muon = 0.9 });
+    Seqs none = { 0 };
+    int rows = TINY.dim, cols = TINY.hidden_dim; /* w2 of layer 0 */
+    size_t at = (size_t)(m->w2 - m->w);
+    double first[SIDE * SIDE], X[SIDE * SIDE], orth[SIDE * SIDE];
+    for (int step = 0; step < 2; step++) {
+        for (int i = 0; i < rows * cols; i++)
+            t->grad[step]->w[at + (size_t)i] = (real)rng_normal(30 + step, i);
+        pm_step(t, &none, NULL, NULL, 0, step ? 0.01 : 0);
+        for (int i = 0; i < rows * cols; i++) {
+            first[i] = rng_normal(30, i);
+            X[i] = 0.081 * first[i] + 0.19 * rng_normal(31, i);
+            if (!step) close_to(t->mean[at + (size_t)i], 0.1 * first[i], loose(1e-15));
+        }
+    }
+    orthogonalised(rows, cols, X, orth);
+    for (int i = 0; i < rows * cols; i++)
+        close_to(m->w[at + (size_t)i], -0.01 * 0.2 * sqrt(cols) * orth[i], loose(1e-9));
+    trainer_free(t);
+    model_free(m);
+}
+
+/* D7: the score head, vector and bias, learns head_lr times faster, and nothing else does. */
+static void score_head_learns_faster(void **state)
+{
+    (void)state;
+    Model *m = model_new(TINY);
+    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .head_lr = 10 });
+    Seqs none = { 0 };
+    for (size_t i = 0; i < m->n_param; i++) t->grad[0]->w[i] = 1; /* a step of -lr everywhere */
+    pm_step(t, &none, NULL, NULL, 0, 0.01);
+    size_t head = (size_t)(m->score_w - m->w);
+    for (size_t i = 0; i < m->n_param; i++) close_to(m->w[i], i < head ? -0.01 : -0.1, loose(1e-8));
+    trainer_free(t);
+    model_free(m);
+}
+
+/* Every gradient of every shard is 0 after a step, Muon's matrices too: a second step without a new
+ * gradient only goes on with the averages. */
+static void gradients_are_zero_after_a_step(void **state)
+{
+    (void)state;
+    for (int muon = 0; muon < 2; muon++) {
+        Model *m = model_new(TINY);
+        Trainer *t = trainer_new(
+            m, (AdamW){ .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .muon = muon ? 0.9 : 0 });
+        Seqs none = { 0 };
+        for (int k = 0; k < SHARDS; k++)
+            for (size_t i = 0; i < m->n_param; i++) t->grad[k]->w[i] = (real)rng_normal(k, i);
+        pm_step(t, &none, NULL, NULL, 0, 0.01);
+        for (int k = 0; k < SHARDS; k++)
+            for (size_t i = 0; i < m->n_param; i++) assert_true(t->grad[k]->w[i] == 0);
+        trainer_free(t);
+        model_free(m);
+    }
+}
+
+// ------------------------------------------------------------------------------------
+// What stops a training: status 4, the step, the tensor, what to do
+
+static Trainer *doomed_trainer(void)
+{
+    Model *m = model_new(TINY);
+    model_init(m, 3);
+    return trainer_new(m, NORMAL);
+}
+
+static void loss_that_is_no_number(const char *unused)
+{
+    (void)unused;
+    Trainer *t = doomed_trainer();
+    t->m->wk[3] = 77, t->step = 12;
+    check_loss(t, "some", NAN, 10);
+}
+
+static void loss_far_above_blind(const char *unused)
+{
+    (void)unused;
+    Trainer *t = doomed_trainer();
+    t->m->rms_ffn[2] = -88;
+    check_loss(t, "some", 10.5, 10);
+}
+
+static void gradient_that_is_no_number(const char *unused)
+{
+    (void)unused;
+    Trainer *t = doomed_trainer();
+    Seqs none = { 0 };
+    t->grad[SHARDS - 1]->wv[1] = NAN;
+    pm_step(t, &none, NULL, NULL, 0, 0.1);
+}
+
+static void losses_that_stop(void **state)
+{
+    (void)state;
+    expect_death(loss_that_is_no_number, "", EXIT_NUMERICS,
+                 "step 12: the some loss is not finite|77, is in wk|lower the learning rate");
+    expect_death(loss_far_above_blind, "", EXIT_NUMERICS,
+                 "step 0: the some loss has exploded to 10.5|88, is in rms_ffn");
+    expect_death(gradient_that_is_no_number, "", EXIT_NUMERICS,
+                 "step 0: the gradient of wv is not finite|lower the learning rate");
+    Trainer *t = doomed_trainer(); /* and these do not */
+    check_loss(t, "some", 10, 10);
+    check_loss(t, "some", -1e30, 10);
+    model_free(t->m);
+    trainer_free(t);
+}
+
+/* Weights so large that every norm's sum of squares overflows: all states are 0, each token has
+ * probability 1/V, the loss is log V (pairs: log 2) and the gradient exactly 0. Nothing in that is
+ * not finite or exploded, and no step would ever change it. */
+static Trainer *dead_trainer(void)
+{
+    Trainer *t = doomed_trainer();
+    for (size_t i = 0; i < t->m->n_param; i++) t->m->w[i] = (real)(EXACT_BUILD ? 1e200 : 1e30);
+    *t->m->score_b = 0;
+    return t;
+}
+
+static void dead_model_learns(const char *loss)
+{
+    Trainer *t = dead_trainer();
+    Seqs s = random_seqs(8, 4, 9, 5), prompts = random_seqs(4, 2, 4, 6);
+    int which[4] = { 0, 1, 2, 3 }, prompt_len[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    double p[4] = { 1, 1, 0, 1 };
+    if (*loss == 's') sft_step(t, &s, which, 4, NULL, 0.01);
+    if (*loss == 'p') pm_step(t, &s, p, which, 4, 0.01);
+    Model *ref = tiny_model(3);
+    if (*loss == 'd') dpo_step(t, ref, &s, prompt_len, p, which, 4, 0.1, 0.01);
+    Ppo how = { .lambda_kl = 0.1,
+                .eps_clip = 0.2,
+                .c_v = 0.5,
+                .gamma = 1,
+                .lambda_gae = 1,
+                .epochs = 1,
+                .minibatches = 1,
+                .max_new = 4,
+                .stop = { -1, -1, -1 } };
+    Rollout ro = { 0 };
+    ppo_rollout(ref, ref, ref, &prompts, 1, &how, &ro); /* alive when it sampled */
+    if (*loss == 'r') ppo_update(t, &ro, 1, &how, 0.01);
+}
+
+static void dead_model_is_read(const char *unused)
+{
+    (void)unused;
+    Seqs s = random_seqs(8, 4, 9, 5);
+    double score[8];
+    pm_scores(dead_trainer()->m, &s, score);
+}
+
+static void a_dead_model_is_told(void **state)
+{
+    (void)state;
+    static const char *const loss[] = { "sft", "pm", "dpo", "rl" };
+    for (int i = 0; i < 4; i++)
+        expect_death(
+            dead_model_learns, loss[i], EXIT_NUMERICS,
+            "step 0: the model is dead|the largest weight, 1e+|tok_emb|lower the learning rate");
+    expect_death(dead_model_is_read, "", EXIT_NUMERICS,
+                 "a model's output|does not depend on its input");
 }
 
 /* D13: a frozen embedding stays bit for bit; everything else learns as without. */
@@ -748,7 +948,8 @@ static void frozen_embedding(void **state)
     int which[] = { 0, 1, 2, 3 };
     sft_step(t, &s, which, 4, NULL, 0.01);
     sft_step(free_t, &s, which, 4, NULL, 0.01);
-    size_t after = (size_t)(m->rms_att - m->w), end = TINY.tied ? m->n_param : (size_t)(m->head - m->w);
+    size_t after = (size_t)(m->rms_att - m->w),
+           end = TINY.tied ? m->n_param : (size_t)(m->head - m->w);
     for (size_t i = 0; i < after; i++) assert_true(m->w[i] == before->w[i]);
     for (size_t i = end; i < m->n_param && !TINY.tied; i++)
         if (i < (size_t)(m->score_w - m->w)) assert_true(m->w[i] == before->w[i]);
@@ -765,12 +966,13 @@ static void clipping_by_global_norm(void **state)
     AdamW opt = { .beta1 = 0, .beta2 = 0.99, .eps = 1e-8, .max_norm = 1 };
     Trainer *t = trainer_new(m, opt);
     Seqs none = { 0 };
-    t->grad[0]->w[0] = 3, t->grad[SHARDS - 1]->w[m->n_param - 1] = -4;    /* norm 5: factor 1/5 on both */
+    t->grad[0]->w[0] = 3,
+    t->grad[SHARDS - 1]->w[m->n_param - 1] = -4; /* norm 5: factor 1/5 on both */
     pm_step(t, &none, NULL, NULL, 0, 0);
     close_to(t->grad_norm, 5, loose(1e-12));
     close_to(t->mean[0], 0.6, loose(1e-12));
     close_to(t->mean[m->n_param - 1], -0.8, loose(1e-12));
-    t->grad[0]->w[0] = 0.5;                                       /* below the bound: untouched */
+    t->grad[0]->w[0] = 0.5; /* below the bound: untouched */
     pm_step(t, &none, NULL, NULL, 0, 0);
     close_to(t->mean[0], 0.5, loose(1e-12));
     trainer_free(t);
@@ -787,8 +989,8 @@ static void load_into_another_model(const char *unused)
     trainer_load(trainer_new(model_new(other), (AdamW){ 0 }), state_path, 7, &notes);
 }
 
-/* Stopped after one step of two and taken up by a new trainer: weights and moments are those of a trainer that was
- * never stopped, to the bit. */
+/* Stopped after one step of two and taken up by a new trainer: weights and moments are those of
+ * a trainer that was never stopped, to the bit. */
 static void a_state_goes_on_to_the_bit(void **state)
 {
     (void)state;
@@ -799,16 +1001,18 @@ static void a_state_goes_on_to_the_bit(void **state)
     Trainer *t = trainer_new(m, opt), *w = trainer_new(whole, opt), *u = trainer_new(taken, opt);
     Seqs none = { 0 };
     state_path = in_scratch("some.state");
-    assert_int_equal(trainer_load(u, state_path, 7, &notes), -1);         /* no file */
+    assert_int_equal(trainer_load(u, state_path, 7, &notes), -1); /* no file */
     for (int step = 0; step < 2; step++) {
         Trainer *both[] = { w, step ? u : t };
         for (int i = 0; i < 2; i++) {
-            for (size_t j = 0; j < m->n_param; j++) both[i]->grad[0]->w[j] = (real)(rng_uniform(step, j) - 0.5);
+            for (size_t j = 0; j < m->n_param; j++)
+                both[i]->grad[0]->w[j] = (real)(rng_uniform(step, j) - 0.5);
             pm_step(both[i], &none, NULL, NULL, 0, 0.01);
         }
         if (step) break;
         trainer_save(t, state_path, 7, 41, "a\tb\n");
-        assert_int_equal(trainer_load(u, state_path, 8, &notes), -1);     /* it belongs to something else */
+        assert_int_equal(trainer_load(u, state_path, 8, &notes),
+                         -1); /* it belongs to something else */
         assert_null(notes);
         assert_true(taken->w[0] == 0);
         assert_int_equal(trainer_load(u, state_path, 7, &notes), 41);
@@ -819,9 +1023,11 @@ static void a_state_goes_on_to_the_bit(void **state)
     assert_memory_equal(taken->w, whole->w, m->n_param * sizeof(real));
     assert_memory_equal(u->mean, w->mean, m->n_param * sizeof(real));
     assert_memory_equal(u->var, w->var, m->n_param * sizeof(real));
-    expect_death(load_into_another_model, "", EXIT_INPUT, "some.state: belongs to a model of other sizes|remove it");
+    expect_death(load_into_another_model, "", EXIT_INPUT,
+                 "some.state: belongs to a model of other sizes|remove it");
     write_bytes(state_path, "CAIt", 4);
-    expect_death(load_into_another_model, "", EXIT_INPUT, "some.state: is no training state of version 1|remove it");
+    expect_death(load_into_another_model, "", EXIT_INPUT,
+                 "some.state: is no training state of version 1|remove it");
     trainer_free(t), trainer_free(w), trainer_free(u);
     model_free(m), model_free(whole), model_free(taken);
 }
@@ -829,7 +1035,11 @@ static void a_state_goes_on_to_the_bit(void **state)
 // ------------------------------------------------------------------------------------
 // SFT
 
-typedef struct { Seqs s; unsigned char *mask; int n, which[16]; } SftData;
+typedef struct {
+    Seqs s;
+    unsigned char *mask;
+    int n, which[16];
+} SftData;
 
 static double sft_loss_of(Trainer *t, const void *data)
 {
@@ -839,7 +1049,9 @@ static double sft_loss_of(Trainer *t, const void *data)
 
 static SftData sft_data(int masked)
 {
-    SftData q = { .s = random_seqs(16, 2, 20, 5), .n = 11, .which = { 3, 0, 14, 7, 2, 9, 15, 1, 12, 5, 8 } };
+    SftData q = { .s = random_seqs(16, 2, 20, 5),
+                  .n = 11,
+                  .which = { 3, 0, 14, 7, 2, 9, 15, 1, 12, 5, 8 } };
     if (masked) {
         q.mask = xcalloc(q.s.start[16], 1);
         for (int i = 0; i < q.s.start[16]; i++) q.mask[i] = i % 3 == 0;
@@ -894,7 +1106,11 @@ static void sft_permuted_batch(void **state)
     double loss = sft_loss_of(t, &q), worst = 0;
     real *g = xcalloc(m->n_param, sizeof *g);
     memcpy(g, t->mean, m->n_param * sizeof *g);
-    for (int i = 0, j = q.n - 1; i < j; i++, j--) { int w = q.which[i]; q.which[i] = q.which[j]; q.which[j] = w; }
+    for (int i = 0, j = q.n - 1; i < j; i++, j--) {
+        int w = q.which[i];
+        q.which[i] = q.which[j];
+        q.which[j] = w;
+    }
     close_to(sft_loss_of(t, &q), loss, loose(1e-12));
     for (size_t i = 0; i < m->n_param; i++) worst = fmax(worst, fabs(t->mean[i] - g[i]));
     close_to(worst, 0, loose(1e-12));
@@ -916,7 +1132,7 @@ static void sft_odd_batches(void **state)
     seqs_push(&s, one, 1);
     seqs_push(&s, two, 2);
     unsigned char nothing[3] = { 1, 1, 0 };
-    close_to(sft_step(t, &s, which, 3, nothing, 0.1), 0, 0);      /* first tokens are no targets */
+    close_to(sft_step(t, &s, which, 3, nothing, 0.1), 0, 0); /* first tokens are no targets */
     assert_int_equal(t->step, 0);
     Acts *a = acts_new();
     real logp;
@@ -933,12 +1149,19 @@ static void sft_odd_batches(void **state)
 // ------------------------------------------------------------------------------------
 // PM
 
-typedef struct { Seqs s; double p[12]; int n, which[12], *prompt_len; const Model *ref; } PairData;
+typedef struct {
+    Seqs s;
+    double p[12];
+    int n, which[12], *prompt_len;
+    const Model *ref;
+} PairData;
 
 static PairData pair_data(void)
 {
-    PairData q = { .s = random_seqs(24, 4, 20, 6), .p = { 1, 0, 0.6, 0.4, 0.5, 0.9, 0.2, 0.5, 1, 0.7, 0.45, 0 },
-                   .n = 9, .which = { 4, 2, 11, 0, 6, 7, 9, 3, 1 } };
+    PairData q = { .s = random_seqs(24, 4, 20, 6),
+                   .p = { 1, 0, 0.6, 0.4, 0.5, 0.9, 0.2, 0.5, 1, 0.7, 0.45, 0 },
+                   .n = 9,
+                   .which = { 4, 2, 11, 0, 6, 7, 9, 3, 1 } };
     q.prompt_len = xcalloc(24, sizeof(int));
     for (int b = 0; b < 24; b++) q.prompt_len[b] = 1 + b % 3;
     return q;
@@ -999,7 +1222,7 @@ static void pm_value_statistics_gradient(void **state)
     close_to(mean, 0, loose(1e-13));
     shift = centred[0] - score[0];
     for (int b = 0; b < 24; b++) close_to(centred[b] - score[b], shift, loose(1e-13));
-    close_to(pm_loss_of(t, &q), st.loss, loose(1e-12));           /* shift-invariant */
+    close_to(pm_loss_of(t, &q), st.loss, loose(1e-12)); /* shift-invariant */
     pair_free(&q);
     trainer_free(t);
     model_free(m);
@@ -1051,7 +1274,7 @@ static void dpo_value_and_gradient(void **state)
     Trainer *t = trainer_new(m, GRADIENT_ONLY);
     PairData q = pair_data();
     q.ref = ref;
-    close_to(dpo_loss_of(t, &q), 0.6931471805599453, 1e-15);      /* pi = pi_0: log 2 in both builds */
+    close_to(dpo_loss_of(t, &q), 0.6931471805599453, 1e-15); /* pi = pi_0: log 2 in both builds */
     q.ref = other;
     double pi[24], pi_0[24], loss = 0;
     completion_logprobs(m, &q.s, q.prompt_len, pi, NULL);
@@ -1071,14 +1294,31 @@ static void dpo_value_and_gradient(void **state)
 // ------------------------------------------------------------------------------------
 // PPO
 
-static const Ppo PPO = { .lambda_kl = 0.1, .eps_clip = 0.2, .eps_value = 0.2, .c_v = 0.5, .gamma = 1, .lambda_gae = 0.95,
-                         .epochs = 1, .minibatches = 1, .max_new = 8, .stop = { 2, -1, -1 }, .missing_stop_penalty = 1.5 };
+static const Ppo PPO = { .lambda_kl = 0.1,
+                         .eps_clip = 0.2,
+                         .eps_value = 0.2,
+                         .c_v = 0.5,
+                         .gamma = 1,
+                         .lambda_gae = 0.95,
+                         .epochs = 1,
+                         .minibatches = 1,
+                         .max_new = 8,
+                         .stop = { 2, -1, -1 },
+                         .missing_stop_penalty = 1.5 };
 
-typedef struct { Model *pi, *pi_0, *pm; Trainer *t; Seqs prompts; Rollout ro; Ppo how; } World;
+typedef struct {
+    Model *pi, *pi_0, *pm;
+    Trainer *t;
+    Seqs prompts;
+    Rollout ro;
+    Ppo how;
+} World;
 
 static World world(AdamW opt, uint64_t reference)
 {
-    World w = { .pi = tiny_model(7), .pm = tiny_model(8), .prompts = random_seqs(21, 1, 9, 11), .how = PPO };
+    World w = {
+        .pi = tiny_model(7), .pm = tiny_model(8), .prompts = random_seqs(21, 1, 9, 11), .how = PPO
+    };
     w.pi_0 = reference ? tiny_model(reference) : model_clone(w.pi);
     w.t = trainer_new(w.pi, opt);
     return w;
@@ -1096,14 +1336,15 @@ static void ppo_first_pass_is_exact(void **state)
 {
     (void)state;
     World w = world(NORMAL, 0);
-    const int form[3][2] = { { 1, 1 }, { 3, 4 }, { 2, 2 } };      /* epochs, minibatches */
+    const int form[3][2] = { { 1, 1 }, { 3, 4 }, { 2, 2 } }; /* epochs, minibatches */
     for (int i = 0; i < 3; i++) {
         w.how.epochs = form[i][0], w.how.minibatches = form[i][1];
         ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 77 + i, &w.how, &w.ro);
-        PpoStats st = ppo_update(w.t, &w.ro, 77 + i, &w.how, 0);  /* lr 0: every pass is a first pass */
+        PpoStats st =
+            ppo_update(w.t, &w.ro, 77 + i, &w.how, 0); /* lr 0: every pass is a first pass */
         assert_true(st.ratio == 1 && st.ratio_var == 0 && st.approxkl == 0 && st.clipfrac == 0);
         assert_true(st.kl == 0 && st.k3 == 0 && st.non_score_reward == 0);
-        close_to(st.policy_loss, 0, loose(1e-12));                /* mean of whitened advantages */
+        close_to(st.policy_loss, 0, loose(1e-12)); /* mean of whitened advantages */
     }
     /* and it moves when lr is not 0: the test above can fail */
     PpoStats st = ppo_update(w.t, &w.ro, 5, &w.how, 0.01);
@@ -1120,23 +1361,26 @@ static void ppo_rollout_contents(void **state)
     World w = world(NORMAL, 9);
     w.how.stop[2] = 3;
     ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 1, &w.how, &w.ro);
-    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);   /* a used one may be used again */
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how,
+                &w.ro); /* a used one may be used again */
     Acts *a = acts_new();
     int ended[2] = { 0, 0 }, cut = 0;
     assert_int_equal(w.ro.seq.n, 21);
     for (int b = 0; b < 21; b++) {
         const int *token = seq_tok(&w.ro.seq, b);
-        int T = seq_len(&w.ro.seq, b), P = w.ro.prompt_len[b], end = token[T - 1], stop = end == 2 || end == 3;
+        int T = seq_len(&w.ro.seq, b), P = w.ro.prompt_len[b], end = token[T - 1],
+            stop = end == 2 || end == 3;
         assert_int_equal(P, seq_len(&w.prompts, b));
         assert_memory_equal(token, seq_tok(&w.prompts, b), P * sizeof *token);
         assert_true(stop || T - P == 8);
-        if (stop) ended[end - 2]++; else cut++;
-        Seqs read = { 0 };                        /* the PM meets one end only, whichever of the two was sampled */
+        if (stop) ended[end - 2]++;
+        else cut++;
+        Seqs read = { 0 }; /* the PM meets one end only, whichever of the two was sampled */
         seqs_push(&read, token, T);
         if (stop) seq_tok(&read, 0)[T - 1] = 2;
         close_to(w.ro.score[b], score_of(w.pm, &read, 0) - (stop ? 0 : 1.5), loose(1e-12));
         seqs_free(&read);
-        for (int t = P; t < T; t++) {             /* each from the prefix alone: nothing looks ahead */
+        for (int t = P; t < T; t++) { /* each from the prefix alone: nothing looks ahead */
             Seqs prefix = { 0 };
             int row = t - 1, i = w.ro.seq.start[b] + t;
             real logp, entropy, value, ref;
@@ -1157,7 +1401,7 @@ static void ppo_rollout_contents(void **state)
             assert_true(w.ro.logp_old[i] == 0 && w.ro.logp_ref[i] == 0 && w.ro.value[i] == 0);
         }
     }
-    assert_true(ended[0] > 0 && ended[1] > 0 && cut > 0);               /* all three kinds were seen */
+    assert_true(ended[0] > 0 && ended[1] > 0 && cut > 0); /* all three kinds were seen */
     acts_free(a);
     world_free(&w);
 }
@@ -1168,22 +1412,23 @@ static void ppo_rewards_returns_statistics(void **state)
     World w = world(NORMAL, 9);
     ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
     PpoStats st = ppo_update(w.t, &w.ro, 123, &w.how, 0);
-    double kl = 0, k3 = 0, entropy = 0, score = 0, length = 0, penalty = 0, n = 0, mean = 0, var = 0, L_V = 0;
+    double kl = 0, k3 = 0, entropy = 0, score = 0, length = 0, penalty = 0, n = 0, mean = 0,
+           var = 0, L_V = 0;
     double factor = 0, offset = 0, raw[8], G[8];
     int num_eos = 0;
     for (int b = 0; b < 21; b++) {
         int from = w.ro.seq.start[b] + w.ro.prompt_len[b], to = w.ro.seq.start[b + 1];
-        double sum_lr = 0, sum_r = 0;
+        double sum_logr = 0, sum_r = 0;
         for (int i = from; i < to; i++) {
-            double lr = w.ro.logp_old[i] - w.ro.logp_ref[i];
-            sum_lr += lr, sum_r += w.ro.reward[i];
-            k3 += (exp(-lr) - 1 + lr) / 21, entropy += w.ro.entropy[i] / 21;
-            if (i < to - 1) close_to(w.ro.reward[i], -0.1 * lr, 1e-13);   /* the score comes last */
+            double logr = w.ro.logp_old[i] - w.ro.logp_ref[i];
+            sum_logr += logr, sum_r += w.ro.reward[i];
+            k3 += (exp(-logr) - 1 + logr) / 21, entropy += w.ro.entropy[i] / 21;
+            if (i < to - 1) close_to(w.ro.reward[i], -0.1 * logr, 1e-13); /* the score comes last */
             mean += w.ro.adv[i], var += w.ro.adv[i] * w.ro.adv[i], n++;
             L_V += 0.5 * pow(w.ro.value[i] - w.ro.ret[i], 2);
         }
-        close_to(sum_r, w.ro.score[b] - 0.1 * sum_lr, 1e-12);             /* HH eq. 4.1 */
-        kl += sum_lr / 21, penalty -= 0.1 * sum_lr / 21, score += w.ro.score[b] / 21;
+        close_to(sum_r, w.ro.score[b] - 0.1 * sum_logr, 1e-12); /* HH eq. 4.1 */
+        kl += sum_logr / 21, penalty -= 0.1 * sum_logr / 21, score += w.ro.score[b] / 21;
         length += (to - from) / 21.0, num_eos += w.ro.seq.token[to - 1] == 2;
         /* A before whitening, by the definition: sum over k of (0.95)^k delta_{t+k} */
         for (int t = 0; t < to - from; t++) {
@@ -1195,12 +1440,13 @@ static void ppo_rewards_returns_statistics(void **state)
             G[t] = raw[t] + w.ro.value[from + t];
             close_to(w.ro.ret[from + t], G[t], 1e-12);
         }
-        if (b == 0) {                             /* whitening is one affine map for all tokens */
+        if (b == 0) { /* whitening is one affine map for all tokens */
             assert_true(to - from > 1);
             factor = (w.ro.adv[from] - w.ro.adv[from + 1]) / (raw[0] - raw[1]);
             offset = w.ro.adv[from] - factor * raw[0];
         }
-        for (int t = 0; t < to - from; t++) close_to(w.ro.adv[from + t], factor * raw[t] + offset, 1e-9);
+        for (int t = 0; t < to - from; t++)
+            close_to(w.ro.adv[from + t], factor * raw[t] + offset, 1e-9);
     }
     close_to(mean / n, 0, 1e-13);
     close_to(var / n, 1, 1e-7);
@@ -1234,7 +1480,9 @@ static double ppo_loss_of(Trainer *t, const void *data)
             gae(to - from, w->ro.reward + from, w->ro.value + from, 1, 0.95, A, G);
             for (int i = from; i < to; i++) {
                 double logr = logp[i] - w->ro.logp_ref[i];
-                kl += form[1] == '2' ? logr * logr / 2 : form[1] == '1' ? logr : exp(-logr) - 1 + logr;
+                kl += form[1] == '2'   ? logr * logr / 2
+                      : form[1] == '1' ? logr
+                                       : exp(-logr) - 1 + logr;
                 mean += A[i - from], var += A[i - from] * A[i - from], n++;
             }
         }
@@ -1245,8 +1493,8 @@ static double ppo_loss_of(Trainer *t, const void *data)
     return loss;
 }
 
-/* Policy loss and mean ratio, worked out from the log-probabilities and E5 token by token: the ratio is to the
- * policy that sampled, not to the reference. */
+/* Policy loss and mean ratio, worked out from the log-probabilities and E5 token by token: the
+ * ratio is to the policy that sampled, not to the reference. */
 static void slow_ppo(World *w, double *policy_loss, double *ratio)
 {
     int N = w->ro.seq.start[w->ro.seq.n];
@@ -1273,14 +1521,151 @@ static void ppo_gradient(void **state)
         ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
         for (size_t j = 0; j < w.pi->n_param; j++) w.pi->w[j] += (real)(0.03 * rng_normal(4, j));
         PpoStats st = ppo_update(w.t, &w.ro, 3, &w.how, 0);
-        assert_true(st.clipfrac > 0.02 && st.clipfrac < 0.9 && st.value_clipfrac > 0.02 && st.value_clipfrac < 0.98);
+        assert_true(st.clipfrac > 0.02 && st.clipfrac < 0.9 && st.value_clipfrac > 0.02
+                    && st.value_clipfrac < 0.98);
         double policy_loss, ratio;
         slow_ppo(&w, &policy_loss, &ratio);
         close_to(st.policy_loss, policy_loss, loose(1e-12));
         close_to(st.ratio, ratio, loose(1e-12));
+        if (strstr(form[i], "-loss")) { /* penalised once, not twice */
+            close_to(st.non_score_reward, 0, 0);
+            close_to(st.rlhf_reward, st.scores, 0);
+        }
         check_step_gradient(w.t, ppo_loss_of, &w);
         world_free(&w);
     }
+}
+
+/* The forms whose penalty is another estimate in the reward, token by token: k3 = e^-logr - 1 +
+ * logr, and |logr|. The loss then has none. */
+static void ppo_other_rewards(void **state)
+{
+    (void)state;
+    static const char *const form[2] = { "k3-reward", "abs-reward" };
+    for (int k = 0; k < 2; k++) {
+        World w = world(NORMAL, 9);
+        w.how.kl_form = kl_form_index(form[k]);
+        ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+        ppo_update(w.t, &w.ro, 123, &w.how, 0);
+        for (int b = 0; b < 21; b++) {
+            int from = w.ro.seq.start[b] + w.ro.prompt_len[b], to = w.ro.seq.start[b + 1];
+            for (int i = from; i < to; i++) {
+                double logr = w.ro.logp_old[i] - w.ro.logp_ref[i];
+                double kl = k ? fabs(logr) : exp(-logr) - 1 + logr;
+                close_to(w.ro.reward[i], (i == to - 1 ? w.ro.score[b] : 0) - 0.1 * kl, 1e-12);
+            }
+        }
+        world_free(&w);
+    }
+}
+
+/* Each prompt, each iteration draws for itself: equal prompts get different answers, another key
+ * other ones, the same key the same ones. */
+static void ppo_draws_are_new(void **state)
+{
+    (void)state;
+    World w = world(NORMAL, 0);
+    Rollout again = { 0 }, other = { 0 };
+    seqs_clear(&w.prompts);
+    for (int b = 0; b < 16; b++) seqs_push(&w.prompts, (int[]){ 4, 5 }, 2);
+    w.how.stop[0] = -1; /* all of them 8 tokens long */
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 1, &w.how, &w.ro);
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 1, &w.how, &again);
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 2, &w.how, &other);
+    int same_answer = 0, same_key = 0;
+    for (int b = 0; b < 16; b++) {
+        const int *token = seq_tok(&w.ro.seq, b);
+        assert_memory_equal(token, seq_tok(&again.seq, b), 10 * sizeof *token);
+        same_key += memcmp(token, seq_tok(&other.seq, b), 10 * sizeof *token) == 0;
+        if (b) same_answer += memcmp(token, seq_tok(&w.ro.seq, 0), 10 * sizeof *token) == 0;
+    }
+    assert_true(same_key <= 1 && same_answer <= 1); /* 8 tokens of 11: chance is small */
+    rollout_free(&again), rollout_free(&other);
+    world_free(&w);
+}
+
+/* An epoch passes every answer token once, in however many minibatches: while nothing is learned
+ * (lr 0) all means over the passes are those of one pass. */
+static void ppo_passes_every_token_once(void **state)
+{
+    (void)state;
+    World w = world(NORMAL, 9);
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+    for (size_t j = 0; j < w.pi->n_param; j++) w.pi->w[j] += (real)(0.03 * rng_normal(4, j));
+    PpoStats one = ppo_update(w.t, &w.ro, 3, &w.how, 0);
+    const int form[3][2] = { { 2, 1 }, { 1, 3 }, { 3, 4 } }; /* epochs, minibatches */
+    for (int i = 0; i < 3; i++) {
+        w.how.epochs = form[i][0], w.how.minibatches = form[i][1];
+        PpoStats st = ppo_update(w.t, &w.ro, 3, &w.how, 0);
+        close_to(st.policy_loss, one.policy_loss, loose(1e-12));
+        close_to(st.value_loss, one.value_loss, loose(1e-12));
+        close_to(st.ratio, one.ratio, loose(1e-12));
+        close_to(st.ratio_var, one.ratio_var, loose(1e-12));
+        close_to(st.approxkl, one.approxkl, loose(1e-12));
+        close_to(st.clipfrac, one.clipfrac, EXACT_BUILD ? 1e-15 : 0.02);
+        assert_true(st.ratio_var > 0);
+    }
+    world_free(&w);
+}
+
+/* A minibatch's gradient is the mean over ITS tokens. With beta1 = b the first moment after two
+ * minibatches is b (1 - b) g1 + (1 - b) g2, so b = 0 and b = 1/2 give g1 and g2; weighted by
+ * their shares of the tokens they make up the gradient of the whole in one batch. The shares are
+ * not known here, but they add up to 1. */
+static void ppo_minibatch_is_a_mean(void **state)
+{
+    (void)state;
+    double *g[3];
+    size_t n = 0;
+    for (int k = 0; k < 3; k++) {
+        AdamW opt = GRADIENT_ONLY;
+        opt.beta1 = k == 2 ? 0.5 : 0;
+        World w = world(opt, 9);
+        w.how.minibatches = k ? 2 : 1;
+        ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+        ppo_update(w.t, &w.ro, 3, &w.how, 0);
+        n = w.pi->n_param;
+        g[k] = xcalloc(n, sizeof(double));
+        for (size_t i = 0; i < n; i++) g[k][i] = w.t->mean[i];
+        world_free(&w);
+    }
+    double dot = 0, square = 0, worst = 0, largest = 0, *g1 = g[2], *g2 = g[1];
+    for (size_t i = 0; i < n; i++) {
+        g1[i] = 4 * (g[2][i] - 0.5 * g2[i]);
+        dot += (g[0][i] - g2[i]) * (g1[i] - g2[i]);
+        square += (g1[i] - g2[i]) * (g1[i] - g2[i]);
+    }
+    double share = dot / square; /* of the first minibatch */
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs(share * g1[i] + (1 - share) * g2[i] - g[0][i]));
+        largest = fmax(largest, fabs(g[0][i]));
+    }
+    assert_true(share > 0.3 && share < 0.7);
+    close_to(worst, 0, loose(1e-11) * largest * (EXACT_BUILD ? 1 : 10));
+    free(g[0]), free(g[1]), free(g[2]);
+}
+
+/* Each epoch, and each iteration, passes the pieces in an order of its own. The norm of the last
+ * minibatch's gradient tells which pieces were in it. */
+static void ppo_orders_are_new(void **state)
+{
+    (void)state;
+    World w = world(GRADIENT_ONLY, 9);
+    w.how.minibatches = 3;
+    ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 123, &w.how, &w.ro);
+    int by_epoch = 0, by_key = 0;
+    double first = 0;
+    for (int i = 0; i < 6; i++) {
+        w.how.epochs = 1 + i;
+        ppo_update(w.t, &w.ro, 3, &w.how, 0);
+        if (!i) first = w.t->grad_norm;
+        by_epoch += fabs(w.t->grad_norm - first) > 1e-3 * first;
+        w.how.epochs = 1;
+        ppo_update(w.t, &w.ro, 3 + (uint64_t)i, &w.how, 0);
+        by_key += fabs(w.t->grad_norm - first) > 1e-3 * first;
+    }
+    assert_true(by_epoch >= 3 && by_key >= 3);
+    world_free(&w);
 }
 
 /* Prompts as long as the context leave no room for an answer; fewer answers than shards. */
@@ -1351,12 +1736,13 @@ static void same_bytes_on_any_number_of_threads(void **state)
     assert_true(train_everything(8) == one);
 }
 
-/* The cut is by tokens, so one document's length moves others between shards; nothing may be lost. */
+/* The cut is by tokens, so one document's length moves others between shards; nothing may be
+ * lost. */
 static void long_lists_are_read_in_pieces(void **state)
 {
     (void)state;
     Model *m = tiny_model(4);
-    Seqs s = random_seqs(700, 1, 20, 21);         /* some 7000 tokens, more than one piece */
+    Seqs s = random_seqs(700, 1, 20, 21); /* some 7000 tokens, more than one piece */
     double *score = xcalloc(700, sizeof *score);
     pm_scores(m, &s, score);
     for (int b = 0; b < 700; b += 13) close_to(score[b], score_of(m, &s, b), loose(1e-12));
@@ -1376,8 +1762,13 @@ static const double PI_0[3] = { 0.2, 0.3, 0.5 }, R[3] = { 1, 0, -1 };
  * root mean square 1/2), so head[j][0] = log pi_0[j] / 2 is pi_0 after token 0. */
 static Model *table_model(int as_pm)
 {
-    Model *m = model_new((Config){ .dim = 4, .hidden_dim = 4, .n_layers = 1, .n_heads = 1, .n_kv_heads = 1,
-                                   .vocab_size = 3, .seq_len = 4 });
+    Model *m = model_new((Config){ .dim = 4,
+                                   .hidden_dim = 4,
+                                   .n_layers = 1,
+                                   .n_heads = 1,
+                                   .n_kv_heads = 1,
+                                   .vocab_size = 3,
+                                   .seq_len = 4 });
     for (int i = 0; i < 4; i++) m->rms_att[i] = m->rms_ffn[i] = m->rms_final[i] = 1;
     for (int y = 0; y < 3; y++) {
         m->tok_emb[4 * y + y] = 1;
@@ -1401,8 +1792,16 @@ static void ppo_ends(const char *name, int epochs, double *pi)
     int form = kl_form_index(name);
     Model *m = table_model(0), *pi_0 = table_model(0), *pm = table_model(1);
     Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 });
-    Ppo how = { .lambda_kl = 1, .eps_clip = 0.2, .c_v = 0.5, .gamma = 1, .lambda_gae = 0.95, .epochs = epochs,
-                .minibatches = epochs, .max_new = 1, .stop = { -1, -1, -1 }, .kl_form = form };
+    Ppo how = { .lambda_kl = 1,
+                .eps_clip = 0.2,
+                .c_v = 0.5,
+                .gamma = 1,
+                .lambda_gae = 0.95,
+                .epochs = epochs,
+                .minibatches = epochs,
+                .max_new = 1,
+                .stop = { -1, -1, -1 },
+                .kl_form = form };
     Seqs prompts = { 0 };
     Rollout ro = { 0 };
     for (int b = 0; b < 256; b++) seqs_push(&prompts, (int[]){ 0 }, 1);
@@ -1424,34 +1823,50 @@ static void ends_near(const double *pi, double a, double b, double c, double tol
     close_to(pi[2], c, tolerance);
 }
 
+/* What the program prints of a form: its name says estimator and place, and it is right if and
+ * only if PPO ends at E11's optimum. */
+static void kl_table(void **state)
+{
+    (void)state;
+    double best[3];
+    char optimum[64];
+    int right = 0;
+    gibbs_optimum(3, PI_0, R, 1, best);
+    snprintf(optimum, sizeof optimum, "(%.3f, %.3f, %.3f)", best[0], best[1], best[2]);
+    for (int k = 0; k < N_KL_FORMS; k++) {
+        const KlForm *f = &kl_forms[k];
+        double end[3];
+        char name[32], ends[64];
+        static const char *const estimator[] = { "k1", "k2", "k3", "abs" };
+        snprintf(name, sizeof name, "%s-%s", estimator[f->estimator],
+                 f->place == KL_IN_REWARD ? "reward" : "loss");
+        assert_string_equal(f->name, name);
+        assert_int_equal(kl_form_index(name), k);
+        assert_int_equal(sscanf(f->ends, "(%lf, %lf, %lf)", &end[0], &end[1], &end[2]), 3);
+        snprintf(ends, sizeof ends, "(%.3f, %.3f, %.3f)", end[0], end[1], end[2]);
+        assert_int_equal(f->right, strcmp(ends, optimum) == 0);
+        right += f->right;
+        ppo_ends(f->name, 1, best);
+        ends_near(best, end[0], end[1], end[2], end[0] == 1 ? 0.1 : 0.04);
+    }
+    assert_int_equal(right, 2); /* k1 in the reward, k2 in the loss */
+    assert_int_equal(kl_form_index("k9"), -1);
+}
+
 /* Where each placement of the KL penalty ends up, from exact expected gradients (peers' table):
  * only k1 in the reward and k2 in the loss reach the optimum. */
 static void ppo_reaches_the_optimum(void **state)
 {
     (void)state;
     double pi[3], best[3];
-    gibbs_optimum(3, PI_0, R, 1, best);           /* .2 e, .3, .5/e over 1.02759609 */
+    gibbs_optimum(3, PI_0, R, 1, best); /* .2 e, .3, .5/e over 1.02759609 */
     ends_near(best, 0.529056, 0.291944, 0.179000, 2e-6);
     ppo_ends("k1-reward", 1, pi);
     ends_near(pi, best[0], best[1], best[2], 0.03);
-    ppo_ends("k1-reward", 2, pi);                /* several epochs and minibatches: the same place */
+    ppo_ends("k1-reward", 2, pi); /* several epochs and minibatches: the same place */
     ends_near(pi, best[0], best[1], best[2], 0.03);
     ppo_ends("k2-loss", 1, pi);
     ends_near(pi, best[0], best[1], best[2], 0.03);
-}
-
-static void ppo_other_placements_do_not(void **state)
-{
-    (void)state;
-    double pi[3];
-    ppo_ends("k3-loss", 1, pi);
-    ends_near(pi, 0.566, 0.222, 0.213, 0.03);     /* another optimum */
-    ppo_ends("k1-loss", 1, pi);
-    assert_true(pi[0] > 0.9);                     /* no restraint */
-    ppo_ends("k3-reward", 1, pi);
-    assert_true(pi[0] > 0.9);
-    ppo_ends("abs-reward", 1, pi);
-    ends_near(pi, 0.645, 0.355, 0.000, 0.04);
 }
 
 /* All pairs of answers with Bradley-Terry labels s(r_A - r_B): the PM learns the rewards up to a
@@ -1473,13 +1888,14 @@ static void pm_and_dpo_recover_the_rewards(void **state)
     Trainer *t = trainer_new(m, opt), *u = trainer_new(pm, opt);
     PmStats st = { 0 };
     for (int i = 0; i < 1500; i++) {
-        dpo_step(t, ref, &pairs, prompt_len, p, which, 3, 1, 0.01 * lr_schedule(LR_LINEAR, i, 0, 1500));
+        dpo_step(t, ref, &pairs, prompt_len, p, which, 3, 1,
+                 0.01 * lr_schedule(LR_LINEAR, i, 0, 1500));
         st = pm_step(u, &pairs, p, which, 3, 0.01 * lr_schedule(LR_LINEAR, i, 0, 1500));
     }
     policy_of(m, pi);
     gibbs_optimum(3, PI_0, R, 1, best);
     ends_near(pi, best[0], best[1], best[2], 1e-3);
-    pm_scores(pm, &pairs, score);                 /* pairs (0,1), (0,2), (1,2): margins 1, 2, 1 */
+    pm_scores(pm, &pairs, score); /* pairs (0,1), (0,2), (1,2): margins 1, 2, 1 */
     close_to(score[0] - score[1], 1, 1e-2);
     close_to(score[2] - score[3], 2, 1e-2);
     close_to(score[4] - score[5], 1, 1e-2);
@@ -1490,32 +1906,169 @@ static void pm_and_dpo_recover_the_rewards(void **state)
     model_free(m), model_free(ref), model_free(pm);
 }
 
-int main(int argc, char **argv)         /* an argument: the name of the one test to run */
+// ------------------------------------------------------------------------------------
+// The training loops of the paper's acts (cai.c), on texts
+
+static Tokenizer *small_tokenizer(void)
+{
+    static const char text[] = "Human: How do I mend the boat?\n\nAssistant: With a hammer.\n\n";
+    return tokenizer_train(text, strlen(text), 280, 0);
+}
+
+static Model *small_model(const Tokenizer *tok, uint64_t seed)
+{
+    Model *m = model_new((Config){ .dim = 8,
+                                   .hidden_dim = 12,
+                                   .n_layers = 1,
+                                   .n_heads = 2,
+                                   .n_kv_heads = 1,
+                                   .vocab_size = tok->vocab_size,
+                                   .seq_len = 64,
+                                   .tied = 1 });
+    model_init(m, seed);
+    for (int i = 0; i < m->c.dim; i++) m->score_w[i] = (real)rng_normal(seed, i);
+    m->tok = tok;
+    return m;
+}
+
+static int moved(const Model *m, const Model *before, const real *tensor, size_t n)
+{
+    return memcmp(tensor, before->w + (tensor - m->w), n * sizeof(real)) != 0;
+}
+
+/* D13: SL-CAI leaves the embedding as pretrained, the preference model learns with all weights. */
+static void embedding_learns_in_the_pm_only(void **state)
+{
+    (void)state;
+    Tokenizer *tok = small_tokenizer();
+    for (int pm = 0; pm < 2; pm++) {
+        Model *m = small_model(tok, 5), *before = model_clone(m);
+        Comparisons c = { 0 };
+        Examples e = { 0 };
+        for (int i = 0; i < 4; i++) {
+            comparisons_add(&c, tok, "How do I mend", " the boat", i % 2 ? " a boat" : " With", 1);
+            examples_add(&e, tok, "How do I mend", i % 2 ? " the boat" : " a hammer", 1);
+        }
+        if (pm) train_pm(m, &c, 2, 1e-3, (Draws){ 1, S_PM, 0 }, NULL, "pm");
+        else train_sl(m, &e, 2, 1e-3, 1, NULL);
+        size_t C = (size_t)m->c.dim;
+        assert_int_equal(moved(m, before, m->tok_emb, C * (size_t)m->c.vocab_size), pm);
+        assert_int_equal(moved(m, before, m->wq, C * C), 1);
+        comparisons_free(&c), examples_free(&e);
+        model_free(m), model_free(before);
+    }
+    tokenizer_free(tok);
+}
+
+/* RL as the documents tell it, to the bit: a copy of pi_0 with a value head of 0 (D7) that learns
+ * value_lr times faster, the embedding frozen (D13); every iteration new draws, scores counted from
+ * that of the reference's most likely answer (D15), and the rate 1/2, 1, then falling by 1/N an
+ * iteration to 3/N (D23). All prompts are alike here, so their order says nothing. */
+static void rl_loop(void **state)
+{
+    (void)state;
+    enum { N = 5, BATCH = 8 };
+    static const double rate[N] = { 0.5, 1, 1, 0.8, 0.6 }; /* the last is 3/5 */
+    Tokenizer *tok = small_tokenizer();
+    Model *pi_0 = small_model(tok, 5), *pm = small_model(tok, 6), *pi = model_clone(pi_0);
+    Ppo how = PPO;
+    how.max_new = 6, how.minibatches = 2, how.epochs = 2, how.stop[0] = TOKEN_BEGIN;
+    Texts prompts = { 0 };
+    for (int i = 0; i < 4; i++) texts_add(&prompts, "How do I mend the boat?");
+    Model *got =
+        train_rl(pi_0, pm, &prompts, &how, N, BATCH, 0.01, 7, (Draws){ 3, S_RL, 0 }, NULL, "rl");
+
+    memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));
+    *pi->score_b = 0;
+    Trainer *t = trainer_new(
+        pi,
+        (AdamW){
+            .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .head_lr = 7, .frozen = 1 });
+    Seqs asked = { 0 };
+    Rollout ro = { 0 };
+    for (int b = 0; b < BATCH; b++) push_text(&asked, tok, prompts.s[0], NULL, 0);
+    double *level = prompt_levels(pi_0, pm, &prompts, how.max_new);
+    for (int it = 0; it < N; it++) {
+        uint64_t key = rng_key(3, S_RL, (uint64_t)it);
+        ppo_rollout(pi, pi_0, pm, &asked, key, &how, &ro);
+        for (int b = 0; b < BATCH; b++) ro.score[b] -= level[0];
+        ppo_update(t, &ro, key, &how, 0.01 * rate[it]);
+    }
+    for (size_t i = 0; i < pi->n_param; i++) close_to(got->w[i], pi->w[i], 1e-6);
+    assert_true(fabs((double)*pi->score_b) > 0.01);
+    free(level);
+    rollout_free(&ro);
+    seqs_free(&asked);
+    texts_free(&prompts);
+    trainer_free(t);
+    model_free(pi_0), model_free(pm), model_free(pi), model_free(got);
+    tokenizer_free(tok);
+}
+
+int main(int argc, char **argv) /* an argument: the name of the one test to run */
 {
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(e1_value), cmocka_unit_test(e1_gradient), cmocka_unit_test(e1_minimum_floor_shift_swap),
-        cmocka_unit_test(e2_labels), cmocka_unit_test(e3_elo_units), cmocka_unit_test(e3_fit_recovers_planted_strengths),
+        cmocka_unit_test(e1_value),
+        cmocka_unit_test(e1_gradient),
+        cmocka_unit_test(e1_minimum_floor_shift_swap),
+        cmocka_unit_test(e2_labels),
+        cmocka_unit_test(e3_elo_units),
+        cmocka_unit_test(e3_fit_recovers_planted_strengths),
         cmocka_unit_test(e3_ties),
-        cmocka_unit_test(e4_kl_estimators), cmocka_unit_test(e4_reward), cmocka_unit_test(e5_policy),
-        cmocka_unit_test(e5_value), cmocka_unit_test(e5_gradients), cmocka_unit_test(e6_gae),
+        cmocka_unit_test(e4_kl_estimators),
+        cmocka_unit_test(e4_reward),
+        cmocka_unit_test(e5_policy),
+        cmocka_unit_test(e5_value),
+        cmocka_unit_test(e5_gradients),
+        cmocka_unit_test(e6_gae),
         cmocka_unit_test(e4_e5_policy_gradient_is_unbiased),
-        cmocka_unit_test(e7_distances), cmocka_unit_test(e8_ece), cmocka_unit_test(e8_pairs),
-        cmocka_unit_test(e9_harm), cmocka_unit_test(e10_accuracy), cmocka_unit_test(e10_pairs),
-        cmocka_unit_test(e11_gibbs), cmocka_unit_test(e12_dpo_ipo),
-        cmocka_unit_test(e13_supervised), cmocka_unit_test(e14_scored), cmocka_unit_test(wilson_interval),
-        cmocka_unit_test(schedule), cmocka_unit_test(adamw_two_steps),
-        cmocka_unit_test(adamw_place_of_eps), cmocka_unit_test(muon_one_step),
+        cmocka_unit_test(e7_distances),
+        cmocka_unit_test(e8_ece),
+        cmocka_unit_test(e8_pairs),
+        cmocka_unit_test(e9_harm),
+        cmocka_unit_test(e10_accuracy),
+        cmocka_unit_test(e10_pairs),
+        cmocka_unit_test(e11_gibbs),
+        cmocka_unit_test(e12_dpo_ipo),
+        cmocka_unit_test(e13_supervised),
+        cmocka_unit_test(e14_scored),
+        cmocka_unit_test(wilson_interval),
+        cmocka_unit_test(schedule),
+        cmocka_unit_test(adamw_two_steps),
+        cmocka_unit_test(adamw_place_of_eps),
+        cmocka_unit_test(muon_one_step),
+        cmocka_unit_test(muon_two_steps),
+        cmocka_unit_test(score_head_learns_faster),
+        cmocka_unit_test(gradients_are_zero_after_a_step),
+        cmocka_unit_test(losses_that_stop),
+        cmocka_unit_test(a_dead_model_is_told),
         cmocka_unit_test(frozen_embedding),
-        cmocka_unit_test(clipping_by_global_norm), cmocka_unit_test(a_state_goes_on_to_the_bit),
-        cmocka_unit_test(sft_value_and_gradient), cmocka_unit_test(sft_permuted_batch), cmocka_unit_test(sft_odd_batches),
-        cmocka_unit_test(pm_value_statistics_gradient), cmocka_unit_test(completion_values),
-        cmocka_unit_test(dpo_value_and_gradient), cmocka_unit_test(ppo_first_pass_is_exact),
-        cmocka_unit_test(ppo_rollout_contents), cmocka_unit_test(ppo_rewards_returns_statistics),
-        cmocka_unit_test(ppo_gradient), cmocka_unit_test(ppo_odd_batches),
-        cmocka_unit_test(same_bytes_on_any_number_of_threads), cmocka_unit_test(long_lists_are_read_in_pieces),
-        cmocka_unit_test(ppo_reaches_the_optimum), cmocka_unit_test(ppo_other_placements_do_not),
+        cmocka_unit_test(clipping_by_global_norm),
+        cmocka_unit_test(a_state_goes_on_to_the_bit),
+        cmocka_unit_test(sft_value_and_gradient),
+        cmocka_unit_test(sft_permuted_batch),
+        cmocka_unit_test(sft_odd_batches),
+        cmocka_unit_test(pm_value_statistics_gradient),
+        cmocka_unit_test(completion_values),
+        cmocka_unit_test(dpo_value_and_gradient),
+        cmocka_unit_test(ppo_first_pass_is_exact),
+        cmocka_unit_test(ppo_rollout_contents),
+        cmocka_unit_test(ppo_rewards_returns_statistics),
+        cmocka_unit_test(ppo_gradient),
+        cmocka_unit_test(ppo_odd_batches),
+        cmocka_unit_test(ppo_other_rewards),
+        cmocka_unit_test(ppo_draws_are_new),
+        cmocka_unit_test(ppo_passes_every_token_once),
+        cmocka_unit_test(ppo_minibatch_is_a_mean),
+        cmocka_unit_test(ppo_orders_are_new),
+        cmocka_unit_test(same_bytes_on_any_number_of_threads),
+        cmocka_unit_test(long_lists_are_read_in_pieces),
+        cmocka_unit_test(ppo_reaches_the_optimum),
         cmocka_unit_test(pm_and_dpo_recover_the_rewards),
+        cmocka_unit_test(kl_table),
+        cmocka_unit_test(embedding_learns_in_the_pm_only),
+        cmocka_unit_test(rl_loop),
     };
     return cmocka_run_group_tests_name("train", tests, make_scratch, remove_scratch);
 }

@@ -1,0 +1,374 @@
+/* cli/inputs.c -- what a run is made of, looked at before its first stage.
+ *
+ * The town and the constitution are read once, and their bytes are what is parsed, checksummed and
+ * copied into the run's folder; the stages read the copies. So a file that is edited while a run
+ * goes on changes nothing in it, and a pipe does as well as a file.
+ *
+ * Reading order: sources, copies, the person's own files in the folder, principles, the whole
+ * plan.
+ * SPDX-License-Identifier: MIT
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/inputs.h"
+#include "cli/kernels.h"
+#include "data/corpus.h"
+#include "data/town.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// ------------------------------------------------------------------------------------
+// Sources
+
+/* Name of copy i: town.txt; constitution.txt, constitution.2.txt .. for the files of a list. */
+static Path copy_name(const char *base, int i)
+{
+    Path p;
+    if (i == 0) snprintf(p.s, sizeof p.s, "%s.txt", base);
+    else snprintf(p.s, sizeof p.s, "%s.%d.txt", base, i + 1);
+    return p;
+}
+
+static int is_plain_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Where to read: the flag's files. A command that does not name them may come when they are no
+ * longer there, as a pipe is not, or from another folder: then the copies. */
+static Texts source_paths(Run *run, const Source *s, const char *list, int given)
+{
+    Texts path = { 0 };
+    int gone = 0;
+    if (strcmp(s->flag, "--town") == 0) texts_add(&path, list);
+    else path = split_list(list);
+    for (int i = 0; i < path.n; i++) gone |= !is_plain_file(path.s[i]);
+    if (given || !gone || !record_of(&run->records, "run", copy_name(s->copy, 0).s)) return path;
+    texts_free(&path);
+    for (int i = 0; record_of(&run->records, "run", copy_name(s->copy, i).s); i++)
+        texts_add(&path, records_read(&run->records, copy_name(s->copy, i).s).s);
+    return path;
+}
+
+static void read_source(Run *run, Source *s, const char *list, int given)
+{
+    s->path = source_paths(run, s, list, given);
+    s->data = xcalloc((size_t)s->path.n, sizeof *s->data);
+    s->size = xcalloc((size_t)s->path.n, sizeof *s->size);
+    for (int i = 0; i < s->path.n; i++) {
+        s->data[i] = read_file(s->path.s[i], &s->size[i]);
+        uint64_t one = checksum(s->data[i], s->size[i], 0);
+        s->sum = s->path.n == 1 ? one : checksum(&one, sizeof one, s->sum);
+    }
+}
+
+/* A fresh copy of the bytes of file i: readers write into what they are given. */
+static char *bytes_of(const Source *s, int i)
+{
+    char *copy = xcalloc(s->size[i] + 1, 1);
+    memcpy(copy, s->data[i], s->size[i]);
+    return copy;
+}
+
+/* The most that the town could be asked for: the stage data finds out what is left after other
+ * sets. */
+static void check_town(const Run *run, const Town *town, const char *path)
+{
+    const DataSettings *s = &run->data;
+    const struct {
+        int set, n;
+        const char *flag;
+    } asked[] = {
+        { SET_REDTEAM, s->redteam, "redteam" },
+        { SET_HELPFUL, s->helpful, "helpful" },
+        { SET_EVAL_REDTEAM, s->eval, "eval" },
+        { SET_EVAL_HELPFUL, s->eval, "eval" },
+        { SET_EVAL_CONTRAST, s->eval, "eval" },
+        { SET_EVAL_UNSEEN, s->eval, "eval" },
+        { SET_RESERVED_REDTEAM, s->reserved, "reserved" },
+    };
+    Requests *r = requests_new(town);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        if (requests_left(r, asked[i].set) < asked[i].n)
+            die(EXIT_INPUT,
+                "%s: the town has %ld different requests of the kind that --%s asks for, %d are "
+                "wanted; give it more verbs, things or owners, or ask for fewer",
+                path, requests_left(r, asked[i].set), asked[i].flag, asked[i].n);
+    requests_free(r);
+}
+
+/* Their faults are told now, not by the stage that reads them minutes later. */
+void inputs_read(Run *run, Inputs *in, const Settings *given)
+{
+    *in = (Inputs){ { .flag = "--town", .copy = "town" },
+                    { .flag = "--constitution", .copy = "constitution" } };
+    Source *town = &in->town, *c = &in->constitution;
+    read_source(run, town, run->town, option_given(given, "town") != NULL);
+    const char *path = town->path.s[0];
+    check_town(run, town_read(text_of(bytes_of(town, 0), town->size[0], path), path), path);
+    read_source(run, c, run->constitution_files, option_given(given, "constitution") != NULL);
+    for (int i = 0; i < c->path.n; i++)
+        constitution_add(&run->constitution, bytes_of(c, i), c->size[i], c->path.s[i]);
+    constitution_check(&run->constitution, run->constitution_files);
+    Records *k = &run->records;
+    k->own[0] = (OwnFile){ "data", "--town", run->town, town->sum };
+    k->own[1] = (OwnFile){ "revise", "--constitution", run->constitution_files, c->sum };
+    k->own[2] = (OwnFile){ "feedback", "--constitution", run->constitution_files, c->sum };
+    k->n_own = 3;
+}
+
+// ------------------------------------------------------------------------------------
+// Copies in the folder
+
+static int is_copied(const Run *run, const Source *s, int i)
+{
+    Path path = run_path(run, copy_name(s->copy, i).s);
+    return access(path.s, F_OK) == 0 && sum_of_file(path.s) == checksum(s->data[i], s->size[i], 0);
+}
+
+static void keep_copies(Run *run, const Source *s)
+{
+    Records *k = &run->records;
+    for (int i = 0; i < s->path.n; i++) {
+        Path name = copy_name(s->copy, i), path = run_path(run, name.s);
+        if (!is_copied(run, s, i)) {
+            record_run_file(k, name.s, 1);
+            records_save(k); /* from here on the file may be written over */
+            FILE *f = create_file(path.s);
+            fwrite(s->data[i], 1, s->size[i], f);
+            commit_file(f, path.s);
+        }
+        record_run_file(k, name.s, 0);
+    }
+    for (int i = s->path.n; record_of(k, "run", copy_name(s->copy, i).s); i++) {
+        remove(records_read(k, copy_name(s->copy, i).s).s);
+        forget_run_file(k, copy_name(s->copy, i).s);
+    }
+}
+
+void inputs_keep(Run *run, Inputs *in)
+{
+    keep_copies(run, &in->town);
+    keep_copies(run, &in->constitution);
+    run->town = xstrdup(run_path(run, "town.txt").s); /* flags.txt has the person's name for it */
+}
+
+Constitution constitution_of_run(Run *run, const Settings *given)
+{
+    Constitution c = { 0 };
+    Records *k = &run->records;
+    if (option_given(given, "constitution") || !record_of(k, "run", "constitution.txt"))
+        return constitution_load(run->constitution_files);
+    for (int i = 0; record_of(k, "run", copy_name("constitution", i).s); i++) {
+        Path path = records_read(k, copy_name("constitution", i).s);
+        size_t size;
+        char *data = read_file(path.s, &size);
+        constitution_add(&c, data, size, path.s);
+    }
+    constitution_check(&c, run->constitution_files);
+    return c;
+}
+
+// ------------------------------------------------------------------------------------
+// The person's own files in the folder
+
+/* What the lines of a file must have. */
+// clang-format off
+static const struct { const char *file, *field[6]; } LINES[] = {
+    { "data/corpus.jsonl", { "text" } },
+    { "data/redteam.jsonl", { "prompt" } },
+    { "data/helpful.jsonl", { "prompt" } },
+    { "data/human_prefs.jsonl", { "chosen", "rejected" } },
+    { "data/eval_prefs.jsonl", { "chosen", "rejected" } },
+    { "data/eval_redteam.jsonl", { "prompt" } },
+    { "data/eval_helpful.jsonl", { "prompt" } },
+    { "data/eval_contrast.jsonl", { "prompt" } },
+    { "data/eval_unseen.jsonl", { "prompt" } },
+    { "data/reserved_redteam.jsonl", { "prompt" } },
+    { "data/reserved_helpful.jsonl", { "prompt" } },
+    { "data/reserved_contrast.jsonl", { "prompt" } },
+    { "data/judgements.jsonl", { "prompt", "principle", "a", "b", "better" } },
+    { "revisions.jsonl", { "prompt", "revision" } },
+    { "feedback.jsonl", { "chosen", "rejected" } },
+};
+// clang-format on
+
+/* An empty file teaches nothing. Comparisons by the model may be none, if none were asked for. */
+static void check_lines(const Run *run, const char *path, const char *const *field,
+                        const char *file, const char *stage)
+{
+    JsonLines *j = json_open(path);
+    int n = 0;
+    for (; json_next(j); n++)
+        for (int i = 0; i < 6 && field[i]; i++) json_str(j, field[i]);
+    json_close(j);
+    if (n || (strcmp(file, "feedback.jsonl") == 0 && !run->label.pairs)) return;
+    die(EXIT_INPUT, "%s:1: no records, and the stage %s reads it; give it some%s", path, stage,
+        strcmp(file, "feedback.jsonl") ? "" : ", or ask for none with --ai-prefs 0");
+}
+
+static int writer_of(const char *file)
+{
+    for (int k = 0; k < N_STAGES; k++)
+        for (int i = 0; STAGES[k].writes[i]; i++)
+            if (strcmp(STAGES[k].writes[i], file) == 0) return k;
+    return -1;
+}
+
+/* A model that knows the tokens and the length that stage k reads texts with. NULL: not known
+ * yet. */
+static Model *reader_of(Run *run, Plan plan, int k)
+{
+    StageFiles files = stage_files(run, k);
+    if (stage_index("tokenizer") >= plan.first) return NULL;
+    if (!run->tok) load_tokenizer(run, 0);
+    for (int i = 0; files.reads[i]; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s", files.reads[i]);
+        char *end = strstr(name, ".bin");
+        if (!end || strcmp(name, "tokenizer.bin") == 0 || writer_of(files.reads[i]) >= plan.first)
+            continue;
+        *end = 0;
+        return load_model(run, name);
+    }
+    return NULL;
+}
+
+/* By what the stage reads it with, if that is there already; else whether its lines have what they
+ * must. */
+static void check_own_file(Run *run, const char *file, const char *stage, const Model *reader)
+{
+    Path path = run_path(run, file);
+    char name[64];
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
+        const char *const *field = LINES[i].field;
+        if (strcmp(LINES[i].file, file)) continue;
+        check_lines(run, path.s, field, file, stage);
+        if (!reader) return;
+        if (strcmp(field[0], "chosen") == 0) {
+            Comparisons c = { 0 };
+            load_comparisons(&c, path.s, reader);
+            comparisons_free(&c);
+        } else if (strcmp(field[0], "prompt") == 0 && !field[1]) {
+            Texts prompts = load_prompts(path.s, reader);
+            texts_free(&prompts);
+        }
+        return;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(strrchr(file, '.') - file), file);
+    if (!reader || strcmp(name, "tokenizer") == 0) return;
+    model_free(strcmp(strrchr(file, '.'), ".head") ? load_model(run, name) : load_pm(run, name));
+}
+
+// ------------------------------------------------------------------------------------
+// Principles
+
+/* No piece of a tokenizer that was trained here holds more than three words, so a text has at
+ * least a third as many tokens. With the tokenizer they are counted. */
+static int tokens_of(const Run *run, const char *text)
+{
+    int words = 0, n;
+    if (run->tok) {
+        Seqs s = { 0 };
+        push_text(&s, run->tok, text, NULL, 0);
+        n = seq_len(&s, 0);
+        seqs_free(&s);
+        return n;
+    }
+    for (const char *c = text; *c; c++)
+        words += *c != ' ' && *c != '\n' && (c == text || c[-1] == ' ' || c[-1] == '\n');
+    return (words + 2) / 3;
+}
+
+static void check_principle(const Run *run, const Principle *p, const Text *context)
+{
+    int n = tokens_of(run, context->s);
+    if (n >= run->model.context)
+        die(EXIT_INPUT,
+            "%s:%d: principle %s comes to %s%d tokens with the shortest request, the context has "
+            "%d; shorten it, or begin in another --out with a larger --context",
+            p->path, p->line, p->id, run->tok ? "" : "more than ", n, run->model.context);
+}
+
+/* Each principle in its layouts, around an empty request and empty answers: what any request comes
+ * to at least. */
+void check_principles(Run *run)
+{
+    const Constitution *c = &run->constitution;
+    Text prompt = { 0 };
+    layout_human(&prompt, "");
+    for (int i = 0; i < c->n_critiques; i++) {
+        Text t = { 0 };
+        text_add(&t, "%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt.s);
+        layout_critique(&t, c->critique[i].critique);
+        layout_revision(&t, c->critique[i].revision);
+        check_principle(run, &c->critique[i], &t);
+        free(t.s);
+    }
+    for (int i = 0; i < c->n_comparisons; i++) {
+        Text t = { 0 };
+        text_add(&t, "%s", c->comparison_examples.s ? c->comparison_examples.s : "");
+        if (run->label.plain) layout_choice(&t, prompt.s, c->comparison[i].choose, "", "");
+        else layout_thought(&t, prompt.s, c->comparison[i].choose, "", "");
+        text_add(&t, "%s", run->label.plain ? "" : THOUGHT_END);
+        check_principle(run, &c->comparison[i], &t);
+        free(t.s);
+    }
+    free(prompt.s);
+}
+
+// ------------------------------------------------------------------------------------
+// The plan
+
+/* What stage k reads is there, or will be written by a stage before it. */
+static void check_there(const Run *run, Plan plan, int k)
+{
+    StageFiles files = stage_files(run, k);
+    for (int i = 0; files.reads[i]; i++) {
+        Path path = run_path(run, files.reads[i]);
+        int writer = writer_of(files.reads[i]);
+        if ((writer < plan.first || writer >= k) && access(path.s, F_OK))
+            die(EXIT_INPUT,
+                "%s: is not there, and the stage %s reads it; make it with --from %s, or put yours "
+                "there",
+                path.s, STAGES[k].name, STAGES[writer].name);
+    }
+}
+
+/* The person's own among them can be read. */
+static void check_own_files(Run *run, Plan plan, int k)
+{
+    StageFiles files = stage_files(run, k);
+    Model *reader = reader_of(run, plan, k);
+    for (int i = 0; files.reads[i]; i++)
+        if (writer_of(files.reads[i]) < plan.first
+            && !record_of(&run->records, NULL, files.reads[i]))
+            check_own_file(run, files.reads[i], STAGES[k].name, reader);
+    model_free(reader);
+}
+
+/* A file of no stage may be written over only if this program wrote it. */
+static void check_run_file(Run *run, const char *name)
+{
+    check_outputs(&run->records, (StageFiles){ .stage = "run", .writes = { name } });
+}
+
+void inputs_check(Run *run, const Inputs *in, Plan plan)
+{
+    for (int k = 0; k < plan.first; k++) check_inputs(&run->records, stage_files(run, k));
+    for (int k = plan.first; k <= plan.to; k++) check_outputs(&run->records, stage_files(run, k));
+    kernels_check(run);
+    check_run_file(run, "metrics.tsv");
+    if (!is_copied(run, &in->town, 0)) check_run_file(run, copy_name("town", 0).s);
+    for (int i = 0; i < in->constitution.path.n; i++)
+        if (!is_copied(run, &in->constitution, i))
+            check_run_file(run, copy_name("constitution", i).s);
+    for (int k = plan.first; k <= plan.to; k++) check_there(run, plan, k);
+    for (int k = plan.first; k <= plan.to; k++) check_own_files(run, plan, k);
+    int asks = plan.first <= stage_index("feedback") && plan.to >= stage_index("revise");
+    if (asks && plan.first > stage_index("tokenizer") && !run->tok) load_tokenizer(run, 0);
+    if (asks) check_principles(run);
+}
