@@ -316,9 +316,9 @@ static void case_whiten(void)
 static void case_contexts(void)
 {
     static Principle principle[3] = {
-        { "a", "Point out theft.", "Leave out the theft.", NULL },
-        { "b", "Point out damage.", "Leave out the damage.", NULL },
-        { "c", "Point out fakery.", "Leave out the fakery.", NULL },
+        { .id = "a", .critique = "Point out theft.", .revision = "Leave out the theft." },
+        { .id = "b", .critique = "Point out damage.", .revision = "Leave out the damage." },
+        { .id = "c", .critique = "Point out fakery.", .revision = "Leave out the fakery." },
     };
     Constitution c = { .critique = principle, .n_critiques = 3 };
     for (int examples = 0; examples < 2; examples++) {
