@@ -37,7 +37,7 @@ void completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, d
 double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len,
                 const double *p, const int *which, int n, double beta, double lr);
 
-/* E4: where PPO's KL penalty acts, and how it is estimated. Ppo.kl_form is a place in this table. */
+/* E4: where PPO's KL penalty acts, how it is estimated. Ppo.kl_form: a place in this table. */
 typedef struct {
     const char *name;
     enum { KL_IN_REWARD, KL_IN_LOSS } place;
