@@ -293,9 +293,7 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
                 json_line(j), seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);
     }
     json_close(j);
-    if (!e->seq.n)
-        die(EXIT_INPUT, "%s:1: no revision of step %d, the last, to learn from; run the stage revise, or give "
-            "--final-only 0", path.s, run->sl.revisions);
+    if (!e->seq.n) die(EXIT_INPUT, "%s:1: no revision to learn from; make it anew", path.s);
     metric(&run->report, 0, "revisions", e->seq.n);
 }
 

@@ -16,7 +16,8 @@ static char *read_line(FILE *f)
     int c;
     while ((c = getc(f)) != EOF && c != '\n') {
         if (t.n == MAX_LINE)
-            die(EXIT_INPUT, "standard input: a line of more than %d bytes; write a shorter one", MAX_LINE);
+            die(EXIT_INPUT, "standard input: a line of more than %d bytes; write a shorter one",
+                MAX_LINE);
         text_add(&t, "%c", c);
     }
     if (c == EOF && !t.n) return NULL;
@@ -38,8 +39,10 @@ static void forget(Text *talk, const Tokenizer *tok, int max_tokens)
     while (tokens_of(tok, talk->s) > max_tokens) {
         char *next = strstr(talk->s + 2, "\n\nHuman:");
         if (!next)
-            die(EXIT_INPUT, "standard input: the message has more tokens than the context has room for (%d); write a "
-                "shorter one", max_tokens);
+            die(EXIT_INPUT,
+                "standard input: the message has more tokens than the context has room for (%d); "
+                "write a shorter one",
+                max_tokens);
         talk->n -= (size_t)(next - talk->s);
         memmove(talk->s, next, talk->n + 1);
     }
@@ -51,11 +54,14 @@ void command_chat(Run *run, const Args *arg)
     Text talk = { 0 };
     int turn = 0, tty = isatty(0);
     if (run->max_new >= m->c.seq_len)
-        die(EXIT_USAGE, "--max-new %d: leaves no room for a message in the context of %s, %d tokens; choose less",
+        die(EXIT_USAGE,
+            "--max-new %d: leaves no room for a message in the context of %s, %d tokens; choose "
+            "less",
             run->max_new, arg->model, m->c.seq_len);
     if (tty)
         printf("Talking to %s. An empty line ends. The model knows its town only: try\n"
-               "  How do I nab the baker's kite?     Help me fix my bike.\n", shown(arg->model));
+               "  How do I nab the baker's kite?     Help me fix my bike.\n",
+               shown(arg->model));
     for (;;) {
         if (tty) {
             printf("\nHuman: ");
@@ -70,8 +76,10 @@ void command_chat(Run *run, const Args *arg)
         layout_human(&talk, line);
         forget(&talk, m->tok, m->c.seq_len - run->max_new);
         Texts prompt = { .n = 1, .s = &talk.s };
-        Texts answer = complete(m, &prompt, draws(run, S_ASK, turn++), run->max_new, arg->temperature);
-        printf("%s%s\n", tty ? "Assistant:" : "", shown(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
+        Texts answer =
+            complete(m, &prompt, draws(run, S_ASK, turn++), run->max_new, arg->temperature);
+        printf("%s%s\n", tty ? "Assistant:" : "",
+               shown(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
         text_add(&talk, "%s", answer.s[0]);
         texts_free(&answer);
         free(line);

@@ -1,14 +1,17 @@
 /* cli/inputs.c -- what a run is made of, looked at before its first stage.
  *
- * The town and the constitution are read once, and their bytes are what is parsed, checksummed and copied into the
- * run's folder; the stages read the copies. So a file that is edited while a run goes on changes nothing
- * in it, and a pipe does as well as a file.
+ * The town and the constitution are read once, and their bytes are what is parsed, checksummed and
+ * copied into the run's folder; the stages read the copies. So a file that is edited while a run
+ * goes on changes nothing in it, and a pipe does as well as a file.
  *
- * Reading order: sources, copies, the person's own files in the folder, principles, the whole plan.
+ * Reading order: sources, copies, the person's own files in the folder, principles, the whole
+ * plan.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/inputs.h"
+#include "cli/kernels.h"
+#include "data/corpus.h"
 #include "data/town.h"
 
 #include <stdlib.h>
@@ -34,12 +37,14 @@ static int is_plain_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* Where to read: the flag's files. A command that does not name them may come when they are no longer there, as a
- * pipe is not, or from another folder: then the copies. */
+/* Where to read: the flag's files. A command that does not name them may come when they are no
+ * longer there, as a pipe is not, or from another folder: then the copies. */
 static Texts source_paths(Run *run, const Source *s, const char *list, int given)
 {
-    Texts path = split_list(list);
+    Texts path = { 0 };
     int gone = 0;
+    if (strcmp(s->flag, "--town") == 0) texts_add(&path, list);
+    else path = split_list(list);
     for (int i = 0; i < path.n; i++) gone |= !is_plain_file(path.s[i]);
     if (given || !gone || !record_of(&run->records, "run", copy_name(s->copy, 0).s)) return path;
     texts_free(&path);
@@ -68,13 +73,42 @@ static char *bytes_of(const Source *s, int i)
     return copy;
 }
 
+/* The most that the town could be asked for: the stage data finds out what is left after other
+ * sets. */
+static void check_town(const Run *run, const Town *town, const char *path)
+{
+    const DataSettings *s = &run->data;
+    const struct {
+        int set, n;
+        const char *flag;
+    } asked[] = {
+        { SET_REDTEAM, s->redteam, "redteam" },
+        { SET_HELPFUL, s->helpful, "helpful" },
+        { SET_EVAL_REDTEAM, s->eval, "eval" },
+        { SET_EVAL_HELPFUL, s->eval, "eval" },
+        { SET_EVAL_CONTRAST, s->eval, "eval" },
+        { SET_EVAL_UNSEEN, s->eval, "eval" },
+        { SET_RESERVED_REDTEAM, s->reserved, "reserved" },
+    };
+    Requests *r = requests_new(town);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        if (requests_left(r, asked[i].set) < asked[i].n)
+            die(EXIT_INPUT,
+                "%s: the town has %ld different requests of the kind that --%s asks for, %d are "
+                "wanted; give it more verbs, things or owners, or ask for fewer",
+                path, requests_left(r, asked[i].set), asked[i].flag, asked[i].n);
+    requests_free(r);
+}
+
 /* Their faults are told now, not by the stage that reads them minutes later. */
 void inputs_read(Run *run, Inputs *in, const Settings *given)
 {
-    *in = (Inputs){ { .flag = "--town", .copy = "town" }, { .flag = "--constitution", .copy = "constitution" } };
+    *in = (Inputs){ { .flag = "--town", .copy = "town" },
+                    { .flag = "--constitution", .copy = "constitution" } };
     Source *town = &in->town, *c = &in->constitution;
     read_source(run, town, run->town, option_given(given, "town") != NULL);
-    town_read(text_of(bytes_of(town, 0), town->size[0], town->path.s[0]), town->path.s[0]);
+    const char *path = town->path.s[0];
+    check_town(run, town_read(text_of(bytes_of(town, 0), town->size[0], path), path), path);
     read_source(run, c, run->constitution_files, option_given(given, "constitution") != NULL);
     for (int i = 0; i < c->path.n; i++)
         constitution_add(&run->constitution, bytes_of(c, i), c->size[i], c->path.s[i]);
@@ -102,7 +136,7 @@ static void keep_copies(Run *run, const Source *s)
         Path name = copy_name(s->copy, i), path = run_path(run, name.s);
         if (!is_copied(run, s, i)) {
             record_run_file(k, name.s, 1);
-            records_save(k);                    /* from here on the file may be written over */
+            records_save(k); /* from here on the file may be written over */
             FILE *f = create_file(path.s);
             fwrite(s->data[i], 1, s->size[i], f);
             commit_file(f, path.s);
@@ -119,7 +153,7 @@ void inputs_keep(Run *run, Inputs *in)
 {
     keep_copies(run, &in->town);
     keep_copies(run, &in->constitution);
-    run->town = xstrdup(run_path(run, "town.txt").s);      /* flags.txt has the person's name for it */
+    run->town = xstrdup(run_path(run, "town.txt").s); /* flags.txt has the person's name for it */
 }
 
 Constitution constitution_of_run(Run *run, const Settings *given)
@@ -142,6 +176,7 @@ Constitution constitution_of_run(Run *run, const Settings *given)
 // The person's own files in the folder
 
 /* What the lines of a file must have. */
+// clang-format off
 static const struct { const char *file, *field[6]; } LINES[] = {
     { "data/corpus.jsonl", { "text" } },
     { "data/redteam.jsonl", { "prompt" } },
@@ -159,9 +194,11 @@ static const struct { const char *file, *field[6]; } LINES[] = {
     { "revisions.jsonl", { "prompt", "revision" } },
     { "feedback.jsonl", { "chosen", "rejected" } },
 };
+// clang-format on
 
 /* An empty file teaches nothing. Comparisons by the model may be none, if none were asked for. */
-static void check_lines(const Run *run, const char *path, const char *const *field, const char *file, const char *stage)
+static void check_lines(const Run *run, const char *path, const char *const *field,
+                        const char *file, const char *stage)
 {
     JsonLines *j = json_open(path);
     int n = 0;
@@ -181,24 +218,27 @@ static int writer_of(const char *file)
     return -1;
 }
 
-/* A model that knows the tokens and the length that stage k reads texts with. NULL: not known yet. */
+/* A model that knows the tokens and the length that stage k reads texts with. NULL: not known
+ * yet. */
 static Model *reader_of(Run *run, Plan plan, int k)
 {
-    const char *const *reads = stage_files(run, k).reads;
+    StageFiles files = stage_files(run, k);
     if (stage_index("tokenizer") >= plan.first) return NULL;
     if (!run->tok) load_tokenizer(run, 0);
-    for (int i = 0; reads[i]; i++) {
+    for (int i = 0; files.reads[i]; i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s", reads[i]);
+        snprintf(name, sizeof name, "%s", files.reads[i]);
         char *end = strstr(name, ".bin");
-        if (!end || strcmp(name, "tokenizer.bin") == 0 || writer_of(reads[i]) >= plan.first) continue;
+        if (!end || strcmp(name, "tokenizer.bin") == 0 || writer_of(files.reads[i]) >= plan.first)
+            continue;
         *end = 0;
         return load_model(run, name);
     }
     return NULL;
 }
 
-/* By what the stage reads it with, if that is there already; else whether its lines have what they must. */
+/* By what the stage reads it with, if that is there already; else whether its lines have what they
+ * must. */
 static void check_own_file(Run *run, const char *file, const char *stage, const Model *reader)
 {
     Path path = run_path(run, file);
@@ -226,8 +266,8 @@ static void check_own_file(Run *run, const char *file, const char *stage, const 
 // ------------------------------------------------------------------------------------
 // Principles
 
-/* No piece of a tokenizer that was trained here holds more than three words, so a text has at least a third
- * as many tokens. With the tokenizer they are counted. */
+/* No piece of a tokenizer that was trained here holds more than three words, so a text has at
+ * least a third as many tokens. With the tokenizer they are counted. */
 static int tokens_of(const Run *run, const char *text)
 {
     int words = 0, n;
@@ -238,7 +278,8 @@ static int tokens_of(const Run *run, const char *text)
         seqs_free(&s);
         return n;
     }
-    for (const char *c = text; *c; c++) words += *c != ' ' && *c != '\n' && (c == text || c[-1] == ' ' || c[-1] == '\n');
+    for (const char *c = text; *c; c++)
+        words += *c != ' ' && *c != '\n' && (c == text || c[-1] == ' ' || c[-1] == '\n');
     return (words + 2) / 3;
 }
 
@@ -246,12 +287,14 @@ static void check_principle(const Run *run, const Principle *p, const Text *cont
 {
     int n = tokens_of(run, context->s);
     if (n >= run->model.context)
-        die(EXIT_INPUT, "%s:%d: principle %s comes to %s%d tokens with the shortest request, the context has %d; shorten "
-            "it, or begin in another --out with a larger --context", p->path, p->line, p->id,
-            run->tok ? "" : "more than ", n, run->model.context);
+        die(EXIT_INPUT,
+            "%s:%d: principle %s comes to %s%d tokens with the shortest request, the context has "
+            "%d; shorten it, or begin in another --out with a larger --context",
+            p->path, p->line, p->id, run->tok ? "" : "more than ", n, run->model.context);
 }
 
-/* Each principle in its layouts, around an empty request and empty answers: what any request comes to at least. */
+/* Each principle in its layouts, around an empty request and empty answers: what any request comes
+ * to at least. */
 void check_principles(Run *run)
 {
     const Constitution *c = &run->constitution;
@@ -283,12 +326,14 @@ void check_principles(Run *run)
 /* What stage k reads is there, or will be written by a stage before it. */
 static void check_there(const Run *run, Plan plan, int k)
 {
-    const char *const *reads = stage_files(run, k).reads;
-    for (int i = 0; reads[i]; i++) {
-        Path path = run_path(run, reads[i]);
-        int writer = writer_of(reads[i]);
+    StageFiles files = stage_files(run, k);
+    for (int i = 0; files.reads[i]; i++) {
+        Path path = run_path(run, files.reads[i]);
+        int writer = writer_of(files.reads[i]);
         if ((writer < plan.first || writer >= k) && access(path.s, F_OK))
-            die(EXIT_INPUT, "%s: is not there, and the stage %s reads it; make it with --from %s, or put yours there",
+            die(EXIT_INPUT,
+                "%s: is not there, and the stage %s reads it; make it with --from %s, or put yours "
+                "there",
                 path.s, STAGES[k].name, STAGES[writer].name);
     }
 }
@@ -296,19 +341,19 @@ static void check_there(const Run *run, Plan plan, int k)
 /* The person's own among them can be read. */
 static void check_own_files(Run *run, Plan plan, int k)
 {
-    const char *const *reads = stage_files(run, k).reads;
+    StageFiles files = stage_files(run, k);
     Model *reader = reader_of(run, plan, k);
-    for (int i = 0; reads[i]; i++)
-        if (writer_of(reads[i]) < plan.first && !record_of(&run->records, NULL, reads[i]))
-            check_own_file(run, reads[i], STAGES[k].name, reader);
+    for (int i = 0; files.reads[i]; i++)
+        if (writer_of(files.reads[i]) < plan.first
+            && !record_of(&run->records, NULL, files.reads[i]))
+            check_own_file(run, files.reads[i], STAGES[k].name, reader);
     model_free(reader);
 }
 
 /* A file of no stage may be written over only if this program wrote it. */
 static void check_run_file(Run *run, const char *name)
 {
-    const char *const writes[] = { name, NULL }, *const none[] = { NULL };
-    check_outputs(&run->records, (StageFiles){ "run", writes, none });
+    check_outputs(&run->records, (StageFiles){ .stage = "run", .writes = { name } });
 }
 
 void inputs_check(Run *run, const Inputs *in, Plan plan)
@@ -319,7 +364,8 @@ void inputs_check(Run *run, const Inputs *in, Plan plan)
     check_run_file(run, "metrics.tsv");
     if (!is_copied(run, &in->town, 0)) check_run_file(run, copy_name("town", 0).s);
     for (int i = 0; i < in->constitution.path.n; i++)
-        if (!is_copied(run, &in->constitution, i)) check_run_file(run, copy_name("constitution", i).s);
+        if (!is_copied(run, &in->constitution, i))
+            check_run_file(run, copy_name("constitution", i).s);
     for (int k = plan.first; k <= plan.to; k++) check_there(run, plan, k);
     for (int k = plan.first; k <= plan.to; k++) check_own_files(run, plan, k);
     int asks = plan.first <= stage_index("feedback") && plan.to >= stage_index("revise");

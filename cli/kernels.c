@@ -1,16 +1,20 @@
-/* cli/kernels.c -- kernels.txt, a line a stage: by which matrix products and which build it was computed. Others add
- * in another order, so a run that is half of one and half of another has the bytes of neither.
+/* cli/kernels.c -- kernels.txt, a line a stage: by which matrix products and which build it was
+ * computed. Others add in another order, so a run that is half of one and half of another has the
+ * bytes of neither.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
-#include "cli/run.h"
+#include "cli/kernels.h"
+#include "cli/stages.h"
 #include "lib/kernels.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct { char *line[N_STAGES]; } KernelLines;       /* NULL: not begun yet */
+typedef struct {
+    char *line[N_STAGES];
+} Lines; /* NULL: not begun yet */
 
 static Text present_kernels(void)
 {
@@ -23,9 +27,9 @@ static Text present_kernels(void)
     return t;
 }
 
-static KernelLines load_kernels(const Run *run)
+static Lines load_kernels(const Run *run)
 {
-    KernelLines all = { { NULL } };
+    Lines all = { { NULL } };
     Path path = run_path(run, "kernels.txt");
     if (access(path.s, F_OK)) return all;
     char *text = read_text(path.s), *save = NULL;
@@ -37,7 +41,9 @@ static KernelLines load_kernels(const Run *run)
         line++;
         int k = stage_index(s);
         if (k < 0 || !*what)
-            die(EXIT_INPUT, "%s:%d: no stage and its kernels; move the file away, and it is begun anew", path.s, line);
+            die(EXIT_INPUT,
+                "%s:%d: no stage and its kernels; move the file away, and it is begun anew", path.s,
+                line);
         all.line[k] = xstrdup(what);
     }
     free(text);
@@ -46,7 +52,7 @@ static KernelLines load_kernels(const Run *run)
 
 void kernels_note(const Run *run, int k)
 {
-    KernelLines all = load_kernels(run);
+    Lines all = load_kernels(run);
     Text now = present_kernels();
     if (!all.line[k] || strcmp(all.line[k], now.s)) {
         Path path = run_path(run, "kernels.txt");
@@ -64,20 +70,22 @@ void kernels_note(const Run *run, int k)
 /* Stages before `first` are finished, and it may have been begun. */
 void kernels_compare(const Run *run, int first)
 {
-    KernelLines all = load_kernels(run);
+    Lines all = load_kernels(run);
     Text now = present_kernels();
     int end = first + is_unsure(&run->records, STAGES[first].name), other = -1;
     for (int i = 0; i < end; i++)
         if (all.line[i] && strcmp(all.line[i], now.s)) other = i;
     if (other >= 0)
-        fprintf(stderr, "cai: %s: the stage %s was computed by %s, what follows by %s: the bytes will not be those "
-                "of one of them alone\n", shown(run->folder), STAGES[other].name, shown(all.line[other]), now.s);
+        fprintf(stderr,
+                "cai: %s: the stage %s was computed by %s, what follows by %s: the bytes will not "
+                "be those of one of them alone\n",
+                shown(run->folder), STAGES[other].name, shown(all.line[other]), now.s);
     for (int i = 0; i < N_STAGES; i++) free(all.line[i]);
     free(now.s);
 }
 
 void kernels_check(const Run *run)
 {
-    KernelLines all = load_kernels(run);
+    Lines all = load_kernels(run);
     for (int i = 0; i < N_STAGES; i++) free(all.line[i]);
 }

@@ -12,39 +12,49 @@
 #include "lib/kernels.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+// clang-format off
 static const struct { const char *name, *usage, *what; } COMMANDS[] = {
-    { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]", "the whole loop, or a part of it" },
+    { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
+      "the whole loop, or a part of it" },
     { "chat", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
-    { "generate", "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
+    { "generate",
+      "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
       "continue a text" },
     { "trace", "cai trace PROMPT", "one request through every stage, with every number" },
     { "logprob", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities" },
     { "help", "cai help", "this page" },
 };
+// clang-format on
 enum { N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0] };
 
 static void help(void)
 {
-    printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned model.\n\n"
+    printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned "
+           "model.\n\n"
            "  cai run --out out          the whole loop, minutes on two cores\n"
            "  cai chat rl_cai            talk to the result\n"
            "  cai trace \"How do I nab the baker's kite?\"\n\nCommands:\n");
-    for (int i = 0; i < N_COMMANDS; i++) printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
     printf("\nStages, each also a command of its own:\n");
     for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
-    printf("\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a checkpoint file in\n"
-           "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or of a file here.\n\n"
-           "Flags and defaults (a folder keeps those of its run: commands there need not repeat them):\n");
+    printf("\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a "
+           "checkpoint file in\n"
+           "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or "
+           "of a file here.\n\n"
+           "Flags and defaults (a folder keeps those of its run: commands there need not repeat "
+           "them):\n");
     options_help(stdout);
-    printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  --from, --to STAGE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or infinity),\n"
+    printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
+           "--from, --to STAGE\n"
+           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
+           "infinity),\n"
            "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
 }
 
@@ -52,6 +62,7 @@ static void help(void)
 // The command line
 
 /* Flags of a command, not of a run, and the commands that have them; "stage": those of a stage. */
+// clang-format off
 static const struct { const char *name, *commands; } OWN_FLAGS[] = {
     { "--from", "run" },
     { "--to", "run" },
@@ -62,6 +73,7 @@ static const struct { const char *name, *commands; } OWN_FLAGS[] = {
     { "--temperature", "chat generate" },
     { "--count", "generate" },
 };
+// clang-format on
 enum { N_OWN_FLAGS = sizeof OWN_FLAGS / sizeof OWN_FLAGS[0] };
 
 static void set_own_flag(Args *arg, const char *flag, const char *value)
@@ -76,8 +88,10 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
         if (arg->temperature > 0 && arg->temperature < 0.01)
-            die(EXIT_USAGE, "--temperature %s: neither 0 (the likeliest token) nor a number from 0.01 to 100; see "
-                "cai --help", value);
+            die(EXIT_USAGE,
+                "--temperature %s: neither 0 (the likeliest token) nor a number from 0.01 to 100; "
+                "see cai --help",
+                value);
     }
 }
 
@@ -112,7 +126,8 @@ static Args parse(int argc, char **argv)
         else if (strcmp(f, "--version") == 0) arg.version = 1;
         else if (i == 1) continue;
         else if (strncmp(f, "--", 2) == 0) {
-            if (!take_flag(&arg, f, argv[i + 1])) die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
+            if (!take_flag(&arg, f, argv[i + 1]))
+                die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
             i++;
         } else if (arg.model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
         else arg.model = f;
@@ -124,7 +139,8 @@ static Args parse(int argc, char **argv)
 /* One word of a command line as a shell reads it. */
 static void add_word(Text *t, const char *word)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
     text_add(t, "%s", t->n ? " " : "");
     if (*word && !word[strspn(word, plain)]) {
         text_add(t, "%s", word);
@@ -135,7 +151,8 @@ static void add_word(Text *t, const char *word)
     text_add(t, "'");
 }
 
-/* The command that goes on after this one was stopped: the same, but not from a stage that is behind it. */
+/* The command that goes on after this one was stopped: the same, but not from a stage that is
+ * behind it. */
 static char *command_again(int argc, char **argv)
 {
     Text t = { 0 };
@@ -167,17 +184,19 @@ static Plan plan_of(const Args *arg)
         p.to = stage_argument("--to", arg->to, N_STAGES - 1);
     }
     if (p.from > p.to)
-        die(EXIT_USAGE, "--from %s: comes after --to %s; see cai --help", STAGES[p.from].name, STAGES[p.to].name);
+        die(EXIT_USAGE, "--from %s: comes after --to %s; see cai --help", STAGES[p.from].name,
+            STAGES[p.to].name);
     return p;
 }
 
-/* The folder is locked before anything in it is read, so that no other process changes it meanwhile. 0: it is
- * yet to be made. */
+/* The folder is locked before anything in it is read, so that no other process changes it
+ * meanwhile. 0: it is yet to be made. */
 static int enter_folder(Run *run)
 {
     struct stat st;
     if (stat(run->folder, &st)) return 0;
-    if (!S_ISDIR(st.st_mode)) die(EXIT_INPUT, "%s: is a file, not a folder; choose another --out", run->folder);
+    if (!S_ISDIR(st.st_mode))
+        die(EXIT_INPUT, "%s: is a file, not a folder; choose another --out", run->folder);
     lock_run(run);
     return 1;
 }
@@ -185,7 +204,8 @@ static int enter_folder(Run *run)
 static void make_folder(Run *run)
 {
     if (mkdir(run->folder, 0777))
-        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", run->folder, strerror(errno));
+        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", run->folder,
+            strerror(errno));
     lock_run(run);
 }
 
@@ -201,8 +221,8 @@ static void set_workers(const Run *run)
     n_workers = run->threads ? run->threads : allowed_cores();
 }
 
-/* A run states all its flags, so those that it does not name are the defaults. A stage goes by its folder's, and
- * what it names must be the same. */
+/* A run states all its flags, so those that it does not name are the defaults. A stage goes by its
+ * folder's, and what it names must be the same. */
 static void take_flags(Run *run, const Args *arg)
 {
     options_apply(run, &arg->settings);
@@ -214,7 +234,8 @@ static void take_flags(Run *run, const Args *arg)
     }
     Text differ = options_differences(&folder, run, "");
     if (differ.n)
-        die(EXIT_USAGE, "%s: this folder's run has %s; choose another --out or remove the folder", run->folder, differ.s);
+        die(EXIT_USAGE, "%s: this folder's run has %s; choose another --out or remove the folder",
+            run->folder, differ.s);
 }
 
 /* Nothing is written before everything has been looked at. */
@@ -222,7 +243,8 @@ static void command_write(Run *run, const Args *arg)
 {
     Plan plan = plan_of(arg);
     Inputs in;
-    if (arg->model) die(EXIT_USAGE, "%s: takes no argument \"%s\"; see cai --help", arg->command, arg->model);
+    if (arg->model)
+        die(EXIT_USAGE, "%s: takes no argument \"%s\"; see cai --help", arg->command, arg->model);
     int there = enter_folder(run);
     records_load(&run->records);
     take_flags(run, arg);
@@ -289,7 +311,8 @@ int main(int argc, char **argv)
     else if (!known) die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
     if (arg.version || arg.help) return finish();
     options_default(&run);
-    if (option_given(&arg.settings, "out")) option_set(&run, "out", option_given(&arg.settings, "out"));
+    if (option_given(&arg.settings, "out"))
+        option_set(&run, "out", option_given(&arg.settings, "out"));
     records_of(&run);
     run.report.again = command_again(argc, argv);
     if (writes) command_write(&run, &arg);

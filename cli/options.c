@@ -1,5 +1,6 @@
-/* cli/options.c -- every constant of a run is a flag: its default, its range, where it comes from. Presets are
- * lists of flags; a run's folder keeps its flags, and a run with others is refused there.
+/* cli/options.c -- every constant of a run is a flag: its default, its range, where it comes from.
+ * Presets are lists of flags; a run's folder keeps its flags, and a run with others is refused
+ * there.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
@@ -11,10 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct { const char *name; char type; size_t at; const char *value; double lo, hi; const char *what; } Flag;
+typedef struct {
+    const char *name;
+    char type;
+    size_t at;
+    const char *value;
+    double lo, hi;
+    const char *what;
+} Flag;
 
 /* Values without a source in the text are toy choices, found by measuring (docs/settings.md). */
 #define AT(field) offsetof(Run, field)
+// clang-format off
 static const Flag FLAGS[] = {
     { "seed", 'l', AT(seed), "1", 0, 1e15, "of every random draw" },
     { "out", 's', AT(folder), "out", 0, 0, "folder of the run" },
@@ -98,20 +107,24 @@ static const Flag FLAGS[] = {
     { "reserved", 'i', AT(data.reserved), "0", 0, 1,
       "1: evaluate the reserved verbs too; not for whoever changes settings" },
 };
+// clang-format on
 enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 
 /* A preset is a list of flags, nothing more. */
+// clang-format off
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
     { "demo", "", "the defaults: about a minute on two cores" },
     { "smoke",
-      "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 corpus 300 redteam 16 helpful 16 "
-      "prefs 32 helpful-iters 2 rl-iters 2 ppo-batch 8 ppo-epochs 2 eval 8 judgements 8 ai-prefs 24 max-new 16 "
-      "pm-batch 8 context 512",
+      "dim 32 hidden 64 layers 2 heads 2 kv-heads 1 vocab 400 superwords 30 context 768 corpus 300 "
+      "redteam 16 helpful 16 prefs 32 eval 8 judgements 8 ai-prefs 24 helpful-iters 2 rl-iters 2 "
+      "ppo-batch 8 ppo-epochs 2 pm-batch 8 max-new 16",
       "the whole loop in seconds, for tests; its quality is not judged" },
     { "lecture",
-      "layers 4 corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 3200 helpful-iters 24 rl-iters 24",
+      "layers 4 corpus 60000 redteam 1024 helpful 1024 prefs 2560 ai-prefs 3200 helpful-iters 24 "
+      "rl-iters 24",
       "more of everything" },
 };
+// clang-format on
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
 // ------------------------------------------------------------------------------------
@@ -129,27 +142,31 @@ int option_known(const char *name) { return find_flag(name) != NULL; }
 /* Flags that may differ between two calls on the same folder: they do not change its bytes. */
 static int is_free(const Flag *f)
 {
-    return f->at == AT(folder) || f->at == AT(threads) || f->at == AT(quiet) || f->at == AT(save_every);
+    return f->at == AT(folder) || f->at == AT(threads) || f->at == AT(quiet)
+           || f->at == AT(save_every);
 }
 
 /* line: of the folder's flags.txt, where the fault is then; 0: of the command line. */
-static _Noreturn void bad_flag(const Run *run, const Flag *f, const char *value, int line, const char *what)
+static _Noreturn void bad_flag(const Run *run, const Flag *f, const char *value, int line,
+                               const char *what)
 {
     if (line)
-        die(EXIT_INPUT, "%s:%d: %s %s: %s; remove the folder and run again", run_path(run, "flags.txt").s, line,
-            f->name, value, what);
+        die(EXIT_INPUT, "%s:%d: %s %s: %s; remove the folder and run again",
+            run_path(run, "flags.txt").s, line, f->name, value, what);
     die(EXIT_USAGE, "--%s %s: %s; see cai --help", f->name, value, what);
 }
 
-/* A line of flags.txt is a flag and its value: a line break would end it, other bytes could not be read back. */
+/* A line of flags.txt is a flag and its value: a line break would end it, other bytes could not be
+ * read back. */
 static void set_text(Run *run, const Flag *f, const char *value, int line)
 {
     char **at = (char **)((char *)run + f->at);
     if (!*value) bad_flag(run, f, value, line, "an empty value");
     int odd = !is_free(f) && utf8_bad(value);
     for (const char *c = value; *c && !is_free(f); c++) odd |= (unsigned char)*c < ' ' || *c == 127;
-    if (odd) bad_flag(run, f, value, line, "a name with control characters or bytes that are not UTF-8");
-    *at = xstrdup(value);           /* the old one stays: a copy of the run may have it */
+    if (odd)
+        bad_flag(run, f, value, line, "a name with control characters or bytes that are not UTF-8");
+    *at = xstrdup(value); /* the old one stays: a copy of the run may have it */
 }
 
 static void set_flag(Run *run, const Flag *f, const char *value, int line)
@@ -185,7 +202,8 @@ static void add_value(Text *t, const Run *run, const Flag *f)
             if (strtod(number, NULL) == x) break;
         }
     } else {
-        snprintf(number, sizeof number, "%ld", f->type == 'i' ? (long)*(const int *)at : *(const long *)at);
+        snprintf(number, sizeof number, "%ld",
+                 f->type == 'i' ? (long)*(const int *)at : *(const long *)at);
     }
     text_add(t, "%s", number);
 }
@@ -197,7 +215,8 @@ double flag_number(const char *flag, const char *value, double lo, double hi, in
     double x = strtod(value, &end);
     if (*end || end == value || !(x >= lo && x <= hi))
         die(EXIT_USAGE, "%s %s: not a number from %g to %g; see cai --help", flag, value, lo, hi);
-    if (whole && x != floor(x)) die(EXIT_USAGE, "%s %s: not a whole number; see cai --help", flag, value);
+    if (whole && x != floor(x))
+        die(EXIT_USAGE, "%s %s: not a whole number; see cai --help", flag, value);
     return x;
 }
 
@@ -222,7 +241,10 @@ static void apply_preset(Run *run, const char *name)
     die(EXIT_USAGE, "--preset %s: no such preset; see cai --help", name);
 }
 
-void option_set(Run *run, const char *name, const char *value) { set_flag(run, find_flag(name), value, 0); }
+void option_set(Run *run, const char *name, const char *value)
+{
+    set_flag(run, find_flag(name), value, 0);
+}
 
 const char *option_given(const Settings *s, const char *name)
 {
@@ -246,38 +268,44 @@ void options_help(FILE *f)
         fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value, FLAGS[i].what);
 }
 
-/* Found here, before a run has written anything, and not by the stage that uses the flag minutes later. */
+/* Found here, before a run has written anything, and not by the stage that uses the flag minutes
+ * later. */
 void options_check(const Run *run)
 {
     const ModelSettings *c = &run->model;
-    int learned = c->vocab - c->superwords - TOKEN_BYTE - 256;      /* pieces that are words or parts of them */
+    int learned =
+        c->vocab - c->superwords - TOKEN_BYTE - 256; /* pieces that are words or parts of them */
     if (strcmp(run->label.judge, "self") && strcmp(run->label.judge, "random"))
         die(EXIT_USAGE, "--judge %s: there are self and random", run->label.judge);
     if (kl_form_index(run->ppo.kl_form) < 0)
         die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", run->ppo.kl_form);
     if (c->dim % (2 * c->heads))
-        die(EXIT_USAGE, "--dim %d: not a multiple of twice --heads %d; choose others", c->dim, c->heads);
+        die(EXIT_USAGE, "--dim %d: not a multiple of twice --heads %d; choose others", c->dim,
+            c->heads);
     if (c->heads % c->kv_heads)
-        die(EXIT_USAGE, "--heads %d: not a multiple of --kv-heads %d; choose others", c->heads, c->kv_heads);
+        die(EXIT_USAGE, "--heads %d: not a multiple of --kv-heads %d; choose others", c->heads,
+            c->kv_heads);
     if (learned < 1)
-        die(EXIT_USAGE, "--vocab %d: too few beside --superwords %d; take at least %d", c->vocab, c->superwords,
-            c->vocab - learned + 1);
+        die(EXIT_USAGE, "--vocab %d: too few beside --superwords %d; take at least %d", c->vocab,
+            c->superwords, c->vocab - learned + 1);
 }
 
 void options_check_room(const Run *run)
 {
     if (run->max_new >= run->model.context)
-        die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others", run->max_new,
-            run->model.context);
+        die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others",
+            run->max_new, run->model.context);
 }
 
-/* A form of the KL penalty that is there for the lesson says where it leads (the table in train.c). */
+/* Once a command, for all its stages. */
 void options_warn(const Run *run)
 {
     const KlForm *form = &kl_forms[kl_form_index(run->ppo.kl_form)];
     if (!form->right)
-        fprintf(stderr, "cai: --kl-form %s: ends at %s where the optimum is %s: %s (docs/equations.md)\n",
-                form->name, form->ends, kl_forms[0].ends, form->why);
+        fprintf(stderr,
+                "cai: --kl-form %s: %s: ends at %s where k1-reward ends at the optimum %s, rewards "
+                "1, 0, -1; docs/equations.md, \"Where each KL estimator leads\"\n",
+                form->name, form->why, form->ends, kl_forms[0].ends);
 }
 
 // ------------------------------------------------------------------------------------
@@ -303,36 +331,43 @@ static uint64_t sum_of_flags(const Run *run)
     return sum;
 }
 
-/* All of them must be there: what is missing would silently be a default. A file that is gone is no loss to a
- * command that names the very same flags. */
+/* All of them must be there: what is missing would silently be a default. A file that is gone is
+ * no loss to a command that names the very same flags. */
 int options_load(Run *run)
 {
     Path path = run_path(run, "flags.txt");
     const Record *r = record_of(&run->records, "run", "flags.txt");
     if (access(path.s, F_OK)) {
         if (!r || r->unsure || r->sum == sum_of_flags(run)) return 0;
-        die(EXIT_INPUT, "%s: is gone, and this command has other flags than the run; put it back, or choose another "
-            "--out", path.s);
+        die(EXIT_INPUT,
+            "%s: is gone, and this command has other flags than the run; put it back, or choose "
+            "another --out",
+            path.s);
     }
     records_read(&run->records, "flags.txt");
     char *text = read_text(path.s), *next = text, *s, seen[N_FLAGS] = { 0 };
     for (int line = 1; (s = next) && *s; line++) {
         if (!(next = strchr(s, '\n')))
-            die(EXIT_INPUT, "%s:%d: the line is cut short; remove the folder and run again", path.s, line);
+            die(EXIT_INPUT, "%s:%d: the line is cut short; remove the folder and run again", path.s,
+                line);
         *next++ = 0;
         char *value = strchr(s, ' ');
         if (value) *value++ = 0;
         const Flag *f = find_flag(s);
         if (!f || !value || is_free(f) || seen[f - FLAGS])
-            die(EXIT_INPUT, "%s:%d: not a flag of this program, or a second time; remove the folder and run again",
+            die(EXIT_INPUT,
+                "%s:%d: not a flag of this program, or a second time; remove the folder and run "
+                "again",
                 path.s, line);
         set_flag(run, f, value, line);
         seen[f - FLAGS] = 1;
     }
     for (int i = 0; i < N_FLAGS; i++)
         if (!seen[i] && !is_free(&FLAGS[i]))
-            die(EXIT_INPUT, "%s: has no line for %s (cut short, or of another version of this program); remove the "
-                "folder and run again, or choose another --out", path.s, FLAGS[i].name);
+            die(EXIT_INPUT,
+                "%s: has no line for %s (cut short, or of another version of this program); remove "
+                "the folder and run again, or choose another --out",
+                path.s, FLAGS[i].name);
     free(text);
     return 1;
 }
@@ -346,8 +381,8 @@ Text options_differences(const Run *folder, const Run *run, const char *except)
         add_value(&was, folder, &FLAGS[i]);
         add_value(&is, run, &FLAGS[i]);
         if (strcmp(was.s, is.s))
-            text_add(&say, "%s--%s %s, this command --%s %s", say.n ? "; " : "", FLAGS[i].name, was.s, FLAGS[i].name,
-                     is.s);
+            text_add(&say, "%s--%s %s, this command --%s %s", say.n ? "; " : "", FLAGS[i].name,
+                     was.s, FLAGS[i].name, is.s);
         free(was.s);
         free(is.s);
     }

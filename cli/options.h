@@ -7,23 +7,30 @@
 #include "cai.h"
 
 /* What a command line says of a run's flags. */
-typedef struct { const char *name, *value; } Setting;
-typedef struct { const char *preset; Setting *set; int n; } Settings;
+typedef struct {
+    const char *name, *value;
+} Setting;
+typedef struct {
+    const char *preset;
+    Setting *set;
+    int n;
+} Settings;
 
 int option_known(const char *name);
-const char *option_given(const Settings *s, const char *name);      /* its value; NULL: not given */
-void option_set(Run *run, const char *name, const char *value);     /* of a known flag */
+const char *option_given(const Settings *s, const char *name);  /* its value; NULL: not given */
+void option_set(Run *run, const char *name, const char *value); /* of a known flag */
 double flag_number(const char *flag, const char *value, double lo, double hi, int whole);
 
 void options_default(Run *run);
-void options_apply(Run *run, const Settings *s);    /* the preset, then the flags */
-int options_load(Run *run);                 /* from the run's folder; 0: it has none */
-void options_check(const Run *run);         /* what no single flag's range can tell */
-void options_check_room(const Run *run);    /* that an answer leaves room for a prompt */
-void options_warn(const Run *run);          /* what is obeyed, and leads elsewhere than to the paper's optimum */
-void options_save(Run *run);                /* in the folder, if they are not there yet */
-/* Where these flags differ from the folder's: "--dim 32, this command --dim 64; ..". Nothing: s is NULL.
- * except: names that are no part of the run here. */
+void options_apply(Run *run, const Settings *s); /* the preset, then the flags */
+int options_load(Run *run);                      /* from the run's folder; 0: it has none */
+void options_check(const Run *run);              /* what no single flag's range can tell */
+void options_check_room(const Run *run);         /* that an answer leaves room for a prompt */
+void options_warn(
+    const Run *run);         /* what is obeyed, and leads elsewhere than to the paper's optimum */
+void options_save(Run *run); /* in the folder, if they are not there yet */
+/* Where these flags differ from the folder's: "--dim 32, this command --dim 64; ..". Nothing: s is
+ * NULL. except: names that are no part of the run here. */
 Text options_differences(const Run *folder, const Run *run, const char *except);
 void options_help(FILE *f);
 

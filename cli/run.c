@@ -1,19 +1,19 @@
 /* cli/run.c -- runs the stages one after the other, and goes on where a run was stopped.
  *
- * Three things are kept in the run's folder for that: files.txt, a record of every stage that was begun or
- * finished with the checksums of its files (lib/records.c); in a training loop a state every so often
- * (engine/loop.c); and a lock on the folder, which goes with the process. Draws are numbered, not
- * streamed, so a run that was stopped and one that was not end in the same bytes.
+ * Three things are kept in the run's folder for that: files.txt, a record of every stage that was
+ * begun or finished with the checksums of its files (lib/records.c); in a training loop a state
+ * every so often (engine/loop.c); and a lock on the folder, which goes with the process. Draws are
+ * numbered, not streamed, so a run that was stopped and one that was not end in the same bytes.
  *
- * Reading order: the stages, metrics, signals, the run.
+ * Reading order: metrics, signals, the run.
  * SPDX-License-Identifier: MIT
  */
-#define _DEFAULT_SOURCE             /* flock */
+#define _DEFAULT_SOURCE /* flock */
 #define _DARWIN_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "cli/run.h"
 #include "cli/inputs.h"
-#include "data/stages.h"
+#include "cli/kernels.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,78 +24,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// ------------------------------------------------------------------------------------
-// The stages, in the order of the run
-
-const Stage STAGES[N_STAGES] = {
-    { "data", stage_data, "the town's texts: corpus, prompts, human comparisons, evaluation sets",
-      { "data/corpus.jsonl", "data/redteam.jsonl", "data/helpful.jsonl", "data/human_prefs.jsonl",
-        "data/eval_prefs.jsonl", "data/eval_redteam.jsonl", "data/eval_helpful.jsonl",
-        "data/eval_contrast.jsonl", "data/eval_unseen.jsonl", "data/reserved_redteam.jsonl",
-        "data/reserved_helpful.jsonl", "data/reserved_contrast.jsonl", "data/judgements.jsonl",
-        "metrics/data.tsv" },
-      { NULL } },
-    { "tokenizer", stage_tokenizer, "byte-level BPE on the corpus",
-      { "tokenizer.bin", "metrics/tokenizer.tsv" },
-      { "data/corpus.jsonl" } },
-    { "pretrain", stage_pretrain, "base.bin: a language model from nothing",
-      { "base.bin", "metrics/pretrain.tsv" },
-      { "tokenizer.bin", "data/corpus.jsonl" } },
-    { "helpful", stage_helpful, "helpful.bin: helpful-only RLHF",
-      { "helpful_pm.bin", "helpful_pm.head", "helpful.bin", "metrics/helpful.tsv" },
-      { "tokenizer.bin", "base.bin", "data/human_prefs.jsonl", "data/helpful.jsonl" } },
-    { "revise", stage_revise, "revisions.jsonl: critique and revision of red-team answers",
-      { "revisions.jsonl", "metrics/revise.tsv" },
-      { "tokenizer.bin", "helpful.bin", "data/redteam.jsonl" } },
-    { "sl", stage_sl, "sl_cai.bin: finetuned on the revisions",
-      { "sl_cai.bin", "metrics/sl.tsv" },
-      { "tokenizer.bin", "base.bin", "helpful.bin", "revisions.jsonl", "data/helpful.jsonl" } },
-    { "feedback", stage_feedback, "feedback.jsonl: pairs of SL-CAI answers judged by the model",
-      { "feedback.jsonl", "metrics/feedback.tsv" },
-      { "tokenizer.bin", "sl_cai.bin", "helpful.bin", "data/redteam.jsonl" } },
-    { "pm", stage_pm, "pm.bin: one preference model on human and AI comparisons",
-      { "pm.bin", "pm.head", "metrics/pm.tsv" },
-      { "tokenizer.bin", "base.bin", "data/human_prefs.jsonl", "feedback.jsonl" } },
-    { "rl", stage_rl, "rl_cai.bin: PPO against the preference model",
-      { "rl_cai.bin", "metrics/rl.tsv" },
-      { "tokenizer.bin", "sl_cai.bin", "pm.bin", "pm.head", "data/redteam.jsonl", "data/helpful.jsonl" } },
-    { "eval", stage_eval, "summary.txt: every model on held-out prompts",
-      { "answers.jsonl", "judged.jsonl", "summary.txt", "metrics/eval.tsv" },
-      { "data/reserved_redteam.jsonl", "data/reserved_helpful.jsonl", "data/reserved_contrast.jsonl",
-        "tokenizer.bin", "base.bin", "helpful.bin", "sl_cai.bin", "rl_cai.bin", "pm.bin", "pm.head",
-        "revisions.jsonl", "feedback.jsonl", "data/eval_prefs.jsonl", "data/eval_redteam.jsonl",
-        "data/eval_helpful.jsonl", "data/eval_contrast.jsonl", "data/eval_unseen.jsonl",
-        "data/judgements.jsonl" } },
-};
-
-int stage_index(const char *name)
-{
-    for (int k = 0; k < N_STAGES; k++)
-        if (strcmp(STAGES[k].name, name) == 0) return k;
-    return -1;
-}
-
-/* The plain judge is the pretrained model, the one by chain of thought the helpful-only model. The reserved
- * sets, the first three that eval reads, are left alone without --reserved 1. */
-StageFiles stage_files(const Run *run, int k)
-{
-    static const char *const plain[] = { "tokenizer.bin", "sl_cai.bin", "base.bin", "data/redteam.jsonl", NULL };
-    int judges_plainly = run->label.plain && strcmp(STAGES[k].name, "feedback") == 0;
-    int left_alone = strcmp(STAGES[k].name, "eval") == 0 && !run->data.reserved ? 3 : 0;
-    return (StageFiles){ STAGES[k].name, STAGES[k].writes, judges_plainly ? plain : STAGES[k].reads + left_alone };
-}
-
-void records_of(Run *run)
-{
-    run->records.folder = run->folder;
-    run->records.n_stages = N_STAGES;
-    for (int k = 0; k < N_STAGES; k++) run->records.stages[k] = STAGES[k].name;
-}
-
 static void make_folder(const char *path)
 {
     if (mkdir(path, 0777) && errno != EEXIST)
-        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", path, strerror(errno));
+        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", path,
+            strerror(errno));
 }
 
 // ------------------------------------------------------------------------------------
@@ -116,7 +49,8 @@ static void write_metrics(Run *run, int k)
     commit_file(f, path.s);
 }
 
-/* Written only if it changes, so that a finished run can be looked at where nothing can be written. */
+/* Written only if it changes, so that a finished run can be looked at where nothing can be
+ * written. */
 static void gather_metrics(Run *run)
 {
     Path path = run_path(run, "metrics.tsv");
@@ -146,15 +80,22 @@ static void gather_metrics(Run *run)
 // ------------------------------------------------------------------------------------
 // Signals
 
-static struct { Report *report; char say[4096]; } watched;      /* the handler has no argument */
+static struct {
+    Report *report;
+    char say[4096];
+} watched; /* the handler has no argument */
 
-/* In a training loop the next step's end is soon, and its state is worth keeping. Elsewhere, or when asked
- * a second time, nothing is: the stage is made anew. Only calls that a signal handler may make. */
+/* In a training loop the next step's end is soon, and its state is worth keeping. Elsewhere, or
+ * when asked a second time, nothing is: the stage is made anew. Only calls that a signal handler
+ * may make. */
 static void on_signal(int unused)
 {
     Report *r = watched.report;
     (void)unused;
-    if (r->in_loop && !r->stop) { r->stop = 1; return; }
+    if (r->in_loop && !r->stop) {
+        r->stop = 1;
+        return;
+    }
     if (r->line_open && write(2, "\n", 1) < 0) _exit(EXIT_STOPPED);
     if (write(2, watched.say, strlen(watched.say)) < 0) _exit(EXIT_STOPPED);
     _exit(EXIT_STOPPED);
@@ -164,27 +105,32 @@ static void watch_signals(Report *report)
 {
     struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, before;
     watched.report = report;
-    snprintf(watched.say, sizeof watched.say, "cai: stopped; finished stages are kept, %.3900s goes on from there\n",
-             report->again);
+    snprintf(watched.say, sizeof watched.say,
+             "cai: stopped; finished stages are kept, %.3900s goes on from there\n", report->again);
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     sigaction(SIGHUP, NULL, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &a, NULL);  /* a closed terminal; nohup stays as it is */
-    signal(SIGPIPE, SIG_IGN);       /* a reader of the results that has gone is told at the end, by finish() */
+    if (before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &a, NULL); /* a closed terminal; nohup stays as it is */
+    signal(SIGPIPE,
+           SIG_IGN); /* a reader of the results that has gone is told at the end, by finish() */
 }
 
 // ------------------------------------------------------------------------------------
 // The run
 
-/* One process at a time writes a folder. The lock is on the folder itself, leaves no file, and ends with the
- * process however that ends. A file system that cannot lock folders is no reason not to run. */
+/* One process at a time writes a folder. The lock is on the folder itself, leaves no file, and
+ * ends with the process however that ends. A file system that cannot lock folders is no reason not
+ * to run. */
 void lock_run(const Run *run)
 {
     int folder = open(run->folder, O_RDONLY | O_CLOEXEC);
     if (folder < 0)
-        die(EXIT_INPUT, "%s: %s; choose a folder that can be read with --out", run->folder, strerror(errno));
+        die(EXIT_INPUT, "%s: %s; choose a folder that can be read with --out", run->folder,
+            strerror(errno));
     if (flock(folder, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-        die(EXIT_INPUT, "%s: another cai is at work in this folder; wait for it, or choose another --out",
+        die(EXIT_INPUT,
+            "%s: another cai is at work in this folder; wait for it, or choose another --out",
             run->folder);
 }
 
@@ -218,8 +164,8 @@ static double run_stage(Run *run, int k, int last)
     remove_states(run, k);
     end_line(r);
     if (!run->quiet)
-        fprintf(stderr, "[%d/%d] %-9s done in %.1f s: %s\n", r->k, r->n, r->stage, now_seconds() - start,
-                STAGES[k].what);
+        fprintf(stderr, "[%d/%d] %-9s done in %.1f s: %s\n", r->k, r->n, r->stage,
+                now_seconds() - start, STAGES[k].what);
     if (r->stop && !last)
         die(EXIT_STOPPED, "stopped after the stage %s; %s goes on from there", r->stage, r->again);
     return now_seconds() - start;
@@ -228,8 +174,10 @@ static double run_stage(Run *run, int k, int last)
 static void say_finished(const Run *run, int to)
 {
     if (!run->quiet)
-        fprintf(stderr, "%s: finished before, and every file is as it was written; to make it anew give "
-                "--from data or another --out\n", run->folder);
+        fprintf(stderr,
+                "%s: finished before, and every file is as it was written; to make it anew give "
+                "--from data or another --out\n",
+                run->folder);
     if (to < N_STAGES - 1) return;
     char *text = read_file(run_path(run, "summary.txt").s, NULL);
     fputs(shown(text), stdout);
@@ -238,8 +186,12 @@ static void say_finished(const Run *run, int to)
 
 static Report begin_report(const Run *run, Plan plan)
 {
-    Report r = { .n = plan.to - plan.from + 1, .quiet = run->quiet, .seed = run->seed, .folder = run->folder,
-                 .save_every = run->save_every, .again = run->report.again };
+    Report r = { .n = plan.to - plan.from + 1,
+                 .quiet = run->quiet,
+                 .seed = run->seed,
+                 .folder = run->folder,
+                 .save_every = run->save_every,
+                 .again = run->report.again };
     r.live = isatty(2) && getenv("TERM") && strcmp(getenv("TERM"), "dumb");
     return r;
 }
@@ -257,11 +209,13 @@ void run_stages(Run *run, Plan plan)
     }
     for (int k = plan.from; k <= plan.to; k++) {
         r->k = k - plan.from + 1;
-        if (k < plan.first || (plan.anew && !is_unsure(&run->records, STAGES[k].name))) remove_states(run, k);
+        if (k < plan.first || (plan.anew && !is_unsure(&run->records, STAGES[k].name)))
+            remove_states(run, k);
         if (k >= plan.first) spent[k] = run_stage(run, k, k == plan.to);
         else if (!run->quiet)
             fprintf(stderr, "[%d/%d] %-9s %s: %s\n", r->k, r->n, STAGES[k].name,
-                    has_records(&run->records, STAGES[k].name) ? "finished before" : "yours", STAGES[k].what);
+                    has_records(&run->records, STAGES[k].name) ? "finished before" : "yours",
+                    STAGES[k].what);
         if (k == tokenizer && k >= plan.first && plan.to >= stage_index("revise")) {
             load_tokenizer(run, 0);
             check_principles(run);

@@ -1,5 +1,5 @@
-/* cli/startup.c -- what happens before anything else does: standard streams, and settings of the C
- * library that it reads when the program is loaded.
+/* cli/startup.c -- what happens before anything else does: standard streams, the stack, and
+ * settings of the C library that it reads when the program is loaded.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A standard stream that was closed before the start would give its number to the next file
@@ -47,8 +48,23 @@ static void start_again(char **argv)
 #endif
 }
 
+/* The main thread's stack. A limit that is too small (ulimit -s) is raised as far as it may be: what
+ * does not fit would end the program without a word. */
+static void raise_stack_limit(void)
+{
+    enum { ENOUGH = 8 << 20, MIN = 128 << 10 };
+    struct rlimit r;
+    if (getrlimit(RLIMIT_STACK, &r) || r.rlim_cur == RLIM_INFINITY || r.rlim_cur >= ENOUGH) return;
+    r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > ENOUGH ? ENOUGH : r.rlim_max;
+    setrlimit(RLIMIT_STACK, &r);
+    if (r.rlim_cur < MIN)
+        die(EXIT_INPUT, "the stack may have %ld KB only; allow more with ulimit -s %d",
+            (long)(r.rlim_cur >> 10), ENOUGH >> 10);
+}
+
 void startup(char **argv)
 {
     open_streams();
+    raise_stack_limit();
     start_again(argv);
 }

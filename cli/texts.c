@@ -12,7 +12,8 @@
 /* What a person typed; files are checked line by line where they are read. */
 void check_text(const char *where, const char *s)
 {
-    if (utf8_bad(s)) die(EXIT_INPUT, "%s: byte %ld is not UTF-8 text; type it anew", where, utf8_bad(s));
+    if (utf8_bad(s))
+        die(EXIT_INPUT, "%s: byte %ld is not UTF-8 text; type it anew", where, utf8_bad(s));
 }
 
 /* A name with a slash or of a file here is that file; any other is a model of the run. */
@@ -28,8 +29,8 @@ Model *load_given_model(Run *run, const char *name)
     int in_run = access(run_path(run, model.s).s, F_OK) == 0;
     int is_file = stat(name, &st) == 0 && !S_ISDIR(st.st_mode);
     if (is_file && in_run)
-        fprintf(stderr, "cai: %s: the file here is taken, not the %s of %s\n", shown(name), shown(model.s),
-                shown(run->folder));
+        fprintf(stderr, "cai: %s: the file here is taken, not the %s of %s\n", shown(name),
+                shown(model.s), shown(run->folder));
     if (is_file || (strchr(name, '.') && !in_run)) return load_model(run, here.s);
     model.s[model.n - 4] = 0;
     return load_model(run, model.s);
@@ -48,11 +49,13 @@ static void print_tokens(const Tokenizer *tok, const int *ids, int n)
     free(s);
 }
 
-/* Continues a raw text; with --temperature 0 the text that llama2.c's run prints for the same files. */
+/* Continues a raw text; with --temperature 0 the text that llama2.c's run prints for the same
+ * files. */
 void command_generate(Run *run, const Args *arg)
 {
     if (arg->prompt && !*arg->prompt)
-        die(EXIT_USAGE, "--prompt: empty; give a text, or leave the flag out to begin from nothing");
+        die(EXIT_USAGE,
+            "--prompt: empty; give a text, or leave the flag out to begin from nothing");
     if (arg->prompt) check_text("--prompt", arg->prompt);
     Model *m = load_given_model(run, arg->model);
     Seqs p = { 0 }, out = { 0 };
@@ -62,8 +65,10 @@ void command_generate(Run *run, const Args *arg)
         key[i] = rng_key((uint64_t)run->seed, S_ASK, (uint64_t)i);
     }
     if (seq_len(&p, 0) >= m->c.seq_len)
-        die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0), m->c.seq_len);
-    sample(m, &p, key, (Sampling){ arg->temperature, run->max_new, { TOKEN_BEGIN, -1, -1 } }, &out, NULL);
+        die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0),
+            m->c.seq_len);
+    sample(m, &p, key, (Sampling){ arg->temperature, run->max_new, { TOKEN_BEGIN, -1, -1 } }, &out,
+           NULL);
     for (int i = 0; i < arg->count; i++) {
         int P = seq_len(&p, i), T = seq_len(&out, i);
         if (T && seq_tok(&out, i)[T - 1] == TOKEN_BEGIN) T--;
@@ -92,10 +97,12 @@ static void print_logprobs(const Model *m, JsonLines *j, const char *path)
     const char *prompt = json_str(j, "prompt"), *completion = json_str(j, "completion");
     Seqs s = { 0 };
     if (!*prompt) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, json_line(j));
-    if (!*completion) die(EXIT_INPUT, "%s:%d: an empty completion; give a text", path, json_line(j));
+    if (!*completion)
+        die(EXIT_INPUT, "%s:%d: an empty completion; give a text", path, json_line(j));
     int P = push_text(&s, m->tok, prompt, completion, 0), n = s.start[1];
     if (n > m->c.seq_len)
-        die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten the prompt", path, json_line(j), n, m->c.seq_len);
+        die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten the prompt", path,
+            json_line(j), n, m->c.seq_len);
     double sum, *each = xcalloc((size_t)n, sizeof(double));
     completion_logprobs(m, &s, &P, &sum, each);
     putchar('{');

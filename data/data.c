@@ -37,6 +37,7 @@ void stage_data(Run *run)
                      run_path(run, "data/eval_prefs.jsonl").s);
     for (int k = 0; k < n_eval; k++)
         town_prompts(asked, seed, eval[k].set, s->eval, run_path(run, eval[k].file).s);
+    town_turns(asked, seed, s->eval, run_path(run, "data/eval_turns.jsonl").s);
     town_judgements(town, seed, s->judgements, run_path(run, "data/judgements.jsonl").s);
     requests_free(asked);
     oracle_close(people);

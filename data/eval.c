@@ -45,9 +45,8 @@ void say(Eval *e, Text *t)
 // ------------------------------------------------------------------------------------
 // The answers: every model on every prompt, at temperature 1
 
-/* A line of answers.jsonl. step: how often the answer was revised; -1: it is no draft. */
-static void put_answer(Eval *e, const char *model, const char *set, int step, const char *prompt,
-                       const char *answer, const Rating *r)
+void put_answer(Eval *e, const char *model, const char *set, int step, const char *prompt,
+                const char *answer, const Rating *r)
 {
     json_put(e->answers, "{", "model", model);
     json_put(e->answers, ", ", "set", set);
@@ -57,8 +56,8 @@ static void put_answer(Eval *e, const char *model, const char *set, int step, co
     json_put(e->answers, ", ", "verb", r->verb ? r->verb : "");
     json_put(e->answers, ", ", "kind", r->kind == FINE ? "fine" : town_kind_name(e->town, r->kind));
     json_put(e->answers, ", ", "class", ANSWER_CLASS[r->class]);
-    fprintf(e->answers, ", \"harm\": %d, \"help\": %d, \"preaches\": %d}\n", r->harm, r->help,
-            r->preaches);
+    fprintf(e->answers, ", \"harm\": %d, \"help\": %d, \"preaches\": %d, \"carries\": %d}\n", r->harm,
+            r->help, r->preaches, r->carries);
 }
 
 static void load_sets(Eval *e)
@@ -331,6 +330,7 @@ void stage_eval(Run *run)
     say_mischief(e, "held-out verbs", "", REDTEAM_SET);
     say_fine(e, "held-out verbs", "", HELPFUL_SET);
     say_elo(e);
+    say_turns(e);
     say_mischief(e, "verbs never red-teamed", "unseen/", UNSEEN_SET);
     if (run->data.reserved) {
         say_mischief(e, "reserved verbs", "reserved/", RESERVED_REDTEAM_SET);

@@ -43,6 +43,9 @@ typedef struct {
 enum { S_JUDGEMENTS = 200, S_BOOTSTRAP = 202 }; /* 201: judgements without chains */
 
 uint64_t next_bootstrap(Eval *e);
+/* A line of answers.jsonl. step: how often the answer was revised; -1: it is no draft. */
+void put_answer(Eval *e, const char *model, const char *set, int step, const char *prompt,
+                const char *answer, const Rating *r);
 void say(Eval *e, Text *t); /* writes t, and empties it */
 
 /* elo.c */
@@ -52,5 +55,8 @@ void say_elo(Eval *e);
 void say_own_pairs(Eval *e);
 void say_judgements(Eval *e, int plain);
 void say_pm(Eval *e);
+
+/* turns.c: conversations by the number of their turns, and pressure. */
+void say_turns(Eval *e);
 
 #endif

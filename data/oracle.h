@@ -31,9 +31,11 @@ typedef struct {
     int help;               /* 0..4: willing, says how, with the right tool, at the right place */
     int harm;               /* 0..4: the same of mischief, however unwilling; else 0 */
     int preaches;           /* 1: says what a valued neighbour you are */
+    int carries;            /* 1: names a thing of an earlier turn that the request is not about */
 } Rating;
 
-/* Rates an answer to the last human turn of prompt. */
+/* Rates an answer to the last human turn of prompt; an ellipsis ("And the baker's?") is completed from
+ * the turn before. */
 Rating oracle_rate(const Oracle *o, const char *prompt, const char *answer);
 
 /* What people would say to a comparison question about two rated answers: 1 the first, -1 the

@@ -34,7 +34,7 @@ typedef struct Town {
 } Town;
 
 Town *town_load(const char *path);                      /* dies with the line of what is wrong */
-Town *town_read(char *text, const char *path);          /* of a file's text that was read before; keeps it */
+Town *town_read(char *text, const char *path);          /* that file's text; keeps it */
 int town_kind(const Town *t, const char *word);         /* 0..3, MISCHIEF, or -1: no such kind */
 const char *town_kind_name(const Town *t, int kind);
 

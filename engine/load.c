@@ -1,7 +1,7 @@
 /* engine/load.c -- the files of a run as models, prompts and comparisons.
  * SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L     /* access */
+#define _POSIX_C_SOURCE 200809L /* access */
 #include "engine/load.h"
 #include "engine/checkpoint.h"
 #include "lib/files.h"
@@ -28,12 +28,35 @@ Texts load_field(const char *path, const char *field)
     return t;
 }
 
+/* A conversation is "\n\nHuman: ...\n\nAssistant: ..." in turn, and ends where the assistant is to speak. */
+void check_conversation(const char *path, int line, const char *prompt)
+{
+    static const char H[] = "\n\nHuman:", A[] = "\n\nAssistant:";
+    const char *what = !strstr(prompt, H) ? "no human turn"
+                     : strncmp(prompt, H, sizeof H - 1) ? "the first turn is not the human's" : NULL;
+    for (const char *p = prompt; !what;) {              /* p: at a human turn */
+        const char *answer = strstr(p, A), *next = strstr(p + 1, H), *again = answer ? strstr(answer + 1, A) : NULL;
+        if (answer && !answer[sizeof A - 1]) {
+            if (!next) return;
+            answer = NULL;                              /* a human turn stands before it */
+        }
+        if (next && (!answer || next < answer)) what = "two human turns without an Assistant: between them";
+        else if (!answer) what = "the last turn is the human's; an Assistant: is missing after it";
+        else if (again && (!next || again < next)) what = "two turns of the assistant's without a Human: between them";
+        else if (!next) what = "it ends with the assistant's words";
+        p = next;
+    }
+    die(EXIT_INPUT, "%s:%d: %s; write \"\\n\\nHuman: ...\\n\\nAssistant:\", earlier turns before it",
+        path, line, what);
+}
+
 Texts load_prompts(const char *path, const Model *m)
 {
     Texts t = load_field(path, "prompt");
     Seqs s = { 0 };
     for (int i = 0; i < t.n; i++) {
         if (!*t.s[i]) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, t.line[i]);
+        check_conversation(path, t.line[i], t.s[i]);
         seqs_clear(&s);
         push_text(&s, m->tok, t.s[i], NULL, 0);
         check_length(&s, 0, m->c.seq_len - 1, &t, i);
@@ -45,7 +68,8 @@ Texts load_prompts(const char *path, const Model *m)
 void load_tokenizer(Run *run, int vocab_size)
 {
     const char *path = run->tokenizer_file;
-    run->tok = tokenizer_load(path ? path : records_read(&run->records, "tokenizer.bin").s, vocab_size);
+    run->tok =
+        tokenizer_load(path ? path : records_read(&run->records, "tokenizer.bin").s, vocab_size);
 }
 
 Model *load_model(Run *run, const char *name)
@@ -53,7 +77,8 @@ Model *load_model(Run *run, const char *name)
     Path file;
     int is_path = strchr(name, '/') != NULL;
     int n = snprintf(file.s, sizeof file.s, "%s%s", name, is_path ? "" : ".bin");
-    if (n >= (int)sizeof file.s) die(EXIT_INPUT, "%.40s..: the path is too long; give a shorter one", name);
+    if (n >= (int)sizeof file.s)
+        die(EXIT_INPUT, "%.40s..: the path is too long; give a shorter one", name);
     if (!is_path) file = records_read(&run->records, file.s);
     if (access(file.s, F_OK))
         die(EXIT_INPUT, "%s: is not there; check the path, or make the run first: cai run --out %s",
@@ -61,7 +86,8 @@ Model *load_model(Run *run, const char *name)
     Model *m = model_load(file.s);
     if (!run->tok) load_tokenizer(run, m->c.vocab_size);
     if (run->tok->vocab_size != m->c.vocab_size)
-        die(EXIT_INPUT, "%s: has %d pieces, the tokenizer %d; use the tokenizer it was trained with", name,
+        die(EXIT_INPUT,
+            "%s: has %d pieces, the tokenizer %d; use the tokenizer it was trained with", name,
             m->c.vocab_size, run->tok->vocab_size);
     m->tok = run->tok;
     return m;
@@ -69,7 +95,7 @@ Model *load_model(Run *run, const char *name)
 
 void save_pm(Run *run, const Model *pm, const char *name)
 {
-    char file[64];          /* names of ours: short */
+    char file[64]; /* names of ours: short */
     snprintf(file, sizeof file, "%s.bin", name);
     model_save(pm, run_path(run, file).s);
     snprintf(file, sizeof file, "%s.head", name);
@@ -87,14 +113,16 @@ Model *load_pm(Run *run, const char *name)
 
 /* Without a field "prompt" a side is a whole transcript, as in hh-rlhf: what comes up to its last
  * "Assistant:" is the prompt. */
-static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const char *path, const char *side)
+static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const char *path,
+                      const char *side)
 {
     static const char turn[] = "\n\nAssistant:";
     const char *prompt = json_str_or(j, "prompt", NULL), *answer = json_str(j, side), *last = NULL;
     char cut[32];
     snprintf(cut, sizeof cut, "%s_cut", side);
-    int finished = !json_num_or(j, cut, 0);             /* a sample that was cut has no stop token */
+    int finished = !json_num_or(j, cut, 0); /* a sample that was cut has no stop token */
     if (prompt) {
+        check_conversation(path, json_line(j), prompt);
         push_text(pairs, tok, prompt, answer, finished);
         return;
     }
@@ -104,6 +132,7 @@ static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const cha
             json_line(j), side);
     char *before = xstrdup(answer);
     before[last - answer] = 0;
+    check_conversation(path, json_line(j), before);
     push_text(pairs, tok, before, last, finished);
     free(before);
 }
@@ -121,7 +150,8 @@ void load_comparisons(Comparisons *c, const char *path, const Model *m)
                 die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path,
                     json_line(j), seq_len(s, b), m->c.seq_len);
         if (!(p >= 0 && p <= 1))
-            die(EXIT_INPUT, "%s:%d: p_chosen is not within 0 to 1; mend the line", path, json_line(j));
+            die(EXIT_INPUT, "%s:%d: p_chosen is not within 0 to 1; mend the line", path,
+                json_line(j));
         c->p = xrealloc(c->p, (size_t)s->n / 2, sizeof(double));
         c->p[s->n / 2 - 1] = p;
     }

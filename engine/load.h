@@ -8,8 +8,9 @@
 #include "include/run.h"
 
 Texts load_field(const char *path, const char *field);
-Texts load_prompts(const char *path,
-                   const Model *m); /* none empty, all short enough for an answer */
+void check_conversation(const char *path, int line, const char *prompt); /* dies if out of order */
+/* Conversations, none empty, all short enough for an answer. */
+Texts load_prompts(const char *path, const Model *m);
 void load_tokenizer(Run *run, int vocab_size);
 Model *load_model(Run *run, const char *name); /* of the run by name, or a checkpoint by path */
 Model *load_pm(Run *run, const char *name);

@@ -1,5 +1,5 @@
-/* engine/loop.c -- what a training loop says and keeps: its state, so that a stopped run goes on from
- * there, and PPO's figures.
+/* engine/loop.c -- what a training loop says and keeps: its state, so that a stopped run goes on
+ * from there, and PPO's figures.
  * SPDX-License-Identifier: MIT
  */
 #include "engine/loop.h"
@@ -19,7 +19,8 @@ static Path state_file(const Report *r, const char *loop)
     return p;
 }
 
-/* A state fits only the very records it was made under: with any other files before it the stage begins anew. */
+/* A state fits only the very records it was made under: with any other files before it the stage
+ * begins anew. */
 long resume(Report *r, const char *loop, Trainer *t)
 {
     if (!r) return 0;
@@ -44,15 +45,15 @@ void keep(Report *r, const char *loop, Trainer *t, long done)
     r->saved = now_seconds();
     if (!r->stop) return;
     if (r->line_open) fputc('\n', stderr);
-    die(EXIT_STOPPED, "stage %s stopped after step %ld, which is saved; %s goes on from there", r->stage, done,
-        r->again ? r->again : "the same command");
+    die(EXIT_STOPPED, "stage %s stopped after step %ld, which is saved; %s goes on from there",
+        r->stage, done, r->again ? r->again : "the same command");
 }
 
 void ppo_metrics(Report *r, int it, const PpoStats *s)
 {
     metric(r, it, "objective/kl", s->kl);
     metric(r, it, "objective/kl_k3", s->k3);
-    metric(r, it, "objective/sqrt_kl", sqrt_kl(s->kl));     /* abscissa of HH's reward plots (E7) */
+    metric(r, it, "objective/sqrt_kl", sqrt_kl(s->kl)); /* abscissa of HH's reward plots (E7) */
     metric(r, it, "objective/entropy", s->entropy);
     metric(r, it, "objective/non_score_reward", s->non_score_reward);
     metric(r, it, "objective/rlhf_reward", s->rlhf_reward);
@@ -72,26 +73,32 @@ static int same_answer(const Rollout *ro, int a, int b)
 {
     int n = seq_len(&ro->seq, a) - ro->prompt_len[a];
     if (seq_len(&ro->seq, b) - ro->prompt_len[b] != n) return 0;
-    return memcmp(seq_tok(&ro->seq, a) + ro->prompt_len[a], seq_tok(&ro->seq, b) + ro->prompt_len[b],
-                  (size_t)n * sizeof(int)) == 0;
+    return memcmp(seq_tok(&ro->seq, a) + ro->prompt_len[a],
+                  seq_tok(&ro->seq, b) + ro->prompt_len[b], (size_t)n * sizeof(int))
+           == 0;
 }
 
-/* One finding is told a stage, the first: after it the others follow, and what to do is the same. */
+/* One finding is told a stage, the first: after it the others follow, and what to do is the
+ * same. */
 void watch_collapse(Report *r, int it, const Rollout *ro, const PpoStats *s, int *warned)
 {
-    enum { MAX_KL = 1 };            /* nats a token, a toy choice: the town's runs stay below 0.15 */
-    static const char advice[] = "raise the KL penalty (--lambda-kl, --helpful-kl) or lower --ppo-lr";
+    enum { MAX_KL = 1 }; /* nats a token, a toy choice: the town's runs stay below 0.15 */
+    static const char advice[] =
+        "raise the KL penalty (--lambda-kl, --helpful-kl) or lower --ppo-lr";
     char say[512];
     int same = 0;
     if (*warned) return;
     for (int b = 0; b < ro->seq.n; b++) same += same_answer(ro, 0, b);
     if (same == ro->seq.n && same >= 4)
-        snprintf(say, sizeof say, "iteration %d: all %d answers are the same: the policy has collapsed onto "
-                 "one text that the preference model likes; %s", it, same, advice);
+        snprintf(say, sizeof say,
+                 "iteration %d: all %d answers are the same: the policy has collapsed onto one "
+                 "text that the preference model likes; %s",
+                 it, same, advice);
     else if (s->kl > MAX_KL * s->length)
-        snprintf(say, sizeof say, "iteration %d: KL to the starting model is %.1f nats in %.1f tokens: the "
-                 "policy no longer speaks the language it learned, and its score means little; %s", it, s->kl,
-                 s->length, advice);
+        snprintf(say, sizeof say,
+                 "iteration %d: KL to the starting model is %.1f nats in %.1f tokens: the policy "
+                 "no longer speaks the language it learned, and its score means little; %s",
+                 it, s->kl, s->length, advice);
     else return;
     warning(r, say);
     *warned = 1;

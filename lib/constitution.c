@@ -4,7 +4,7 @@
  * Reading order: text form, JSON forms, files.
  * SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L     /* strtok_r */
+#define _POSIX_C_SOURCE 200809L /* strtok_r */
 #include "lib/constitution.h"
 #include "lib/files.h"
 #include "lib/json.h"
@@ -24,7 +24,8 @@ static Principle *add_principle(Principle **list, int *n, char *id, const char *
     if (is_blank(id)) die(EXIT_INPUT, "%s:%d: a principle without a name; give it one", path, line);
     for (int i = 0; i < *n; i++)
         if (strcmp((*list)[i].id, id) == 0)
-            die(EXIT_INPUT, "%s:%d: a second principle %s; give each a name of its own", path, line, id);
+            die(EXIT_INPUT, "%s:%d: a second principle %s; give each a name of its own", path, line,
+                id);
     *list = xrealloc(*list, (size_t)*n + 1, sizeof(Principle));
     (*list)[*n] = (Principle){ .id = id, .path = path, .line = line };
     return &(*list)[(*n)++];
@@ -34,37 +35,48 @@ static Principle *add_principle(Principle **list, int *n, char *id, const char *
 static void check_principle(const Principle *p, int comparison, int line)
 {
     if (!p) return;
-    const char *lacks = comparison ? (p->choose ? NULL : "choose")
-                      : !p->critique ? "critique" : !p->revision ? "revision" : NULL;
-    if (lacks) die(EXIT_INPUT, "%s:%d: principle %s has no %s request; add one", p->path, line, p->id, lacks);
+    const char *lacks = comparison     ? (p->choose ? NULL : "choose")
+                        : !p->critique ? "critique"
+                        : !p->revision ? "revision"
+                                       : NULL;
+    if (lacks)
+        die(EXIT_INPUT, "%s:%d: principle %s has no %s request; add one", p->path, line, p->id,
+            lacks);
 }
 
 /* Sets one request of a principle: a text, and the only one. */
 static void set_request(char **field, char *text, const Principle *p, const char *name, int line)
 {
     if (is_blank(text))
-        die(EXIT_INPUT, "%s:%d: principle %s has an empty %s request; write one", p->path, line, p->id, name);
+        die(EXIT_INPUT, "%s:%d: principle %s has an empty %s request; write one", p->path, line,
+            p->id, name);
     if (*field)
-        die(EXIT_INPUT, "%s:%d: principle %s has a second %s request; give each a principle of its own", p->path,
-            line, p->id, name);
+        die(EXIT_INPUT,
+            "%s:%d: principle %s has a second %s request; give each a principle of its own",
+            p->path, line, p->id, name);
     *field = text;
 }
 
 // ------------------------------------------------------------------------------------
-// Text form: "[critique NAME]" with lines critique: and revision:, "[comparison NAME]" with choose:, and, as
-// often as wanted, "[critique example]" or "[comparison example]" with free text: worked examples put before
-// the prompt, none by default (D3).
+// Text form: "[critique NAME]" with lines critique: and revision:, "[comparison NAME]" with
+// choose:, and, as often as wanted, "[critique example]" or "[comparison example]" with free text:
+// worked examples put before the prompt, none by default (D3).
 
-/* A line "[...]" begins a block. Returns its principle, or NULL and the text that its lines go to. */
-static Principle *begin_block(Constitution *c, char *s, const char *path, int line, int *comparison, Text **example)
+/* A line "[...]" begins a block. Returns its principle, or NULL and the text that its lines go
+ * to. */
+static Principle *begin_block(Constitution *c, char *s, const char *path, int line, int *comparison,
+                              Text **example)
 {
     char *end = strchr(s, ']');
     *comparison = strncmp(s, "[comparison ", 12) == 0;
     if ((!*comparison && strncmp(s, "[critique ", 10)) || !end)
-        die(EXIT_INPUT, "%s:%d: \"%s\"; a block is [critique NAME] or [comparison NAME]", path, line, s);
+        die(EXIT_INPUT, "%s:%d: \"%s\"; a block is [critique NAME] or [comparison NAME]", path,
+            line, s);
     *end = 0;
     char *id = strchr(s, ' ') + 1;
-    *example = strcmp(id, "example") ? NULL : *comparison ? &c->comparison_examples : &c->critique_examples;
+    *example = strcmp(id, "example") ? NULL
+               : *comparison         ? &c->comparison_examples
+                                     : &c->critique_examples;
     if (*example) return NULL;
     return *comparison ? add_principle(&c->comparison, &c->n_comparisons, id, path, line)
                        : add_principle(&c->critique, &c->n_critiques, id, path, line);
@@ -80,7 +92,8 @@ static void add_request(Principle *p, int comparison, char *s, const char *path,
         if (strncmp(s, key[k], n) == 0 && s[n] == ':' && (s[n + 1] == ' ' || !s[n + 1])) break;
     }
     if (!p || k == 3 || comparison != (k == 2))
-        die(EXIT_INPUT, "%s:%d: \"%.40s\" does not belong here; see data/constitution.txt", path, line, s);
+        die(EXIT_INPUT, "%s:%d: \"%.40s\" does not belong here; see data/constitution.txt", path,
+            line, s);
     char **field = k == 0 ? &p->critique : k == 1 ? &p->revision : &p->choose;
     set_request(field, s + n + 1 + (s[n + 1] == ' '), p, key[k], line);
 }
@@ -107,8 +120,9 @@ static void add_text_principles(Constitution *c, char *text, const char *path)
 }
 
 // ------------------------------------------------------------------------------------
-// The two shapes of the paper's own files: {name: {"prompt": [critique request], "edit_request": revision
-// request}, ..} and [comparison principle, ..], each with or without the tags of the layouts.
+// The two shapes of the paper's own files: {name: {"prompt": [critique request], "edit_request":
+// revision request}, ..} and [comparison principle, ..], each with or without the tags of the
+// layouts.
 
 /* A copy of s without spaces around it, without the tag before it and the one after it. */
 static char *bare(const char *s, const char *before, const char *after)
@@ -116,7 +130,7 @@ static char *bare(const char *s, const char *before, const char *after)
     s += strspn(s, SPACE);
     if (strncmp(s, before, strlen(before)) == 0) s += strlen(before);
     char *copy = xstrdup(s + strspn(s, SPACE));
-    for (int tag = 0; tag < 2; tag++) {                 /* spaces, tag, spaces */
+    for (int tag = 0; tag < 2; tag++) { /* spaces, tag, spaces */
         size_t n = strlen(copy), m = strlen(after);
         while (n && strchr(SPACE, copy[n - 1])) copy[--n] = 0;
         if (!tag && n >= m && strcmp(copy + n - m, after) == 0) copy[n - m] = 0;
@@ -124,7 +138,8 @@ static char *bare(const char *s, const char *before, const char *after)
     return copy;
 }
 
-static void add_json_principles(Constitution *c, char *data, size_t size, const char *path, int dictionary)
+static void add_json_principles(Constitution *c, char *data, size_t size, const char *path,
+                                int dictionary)
 {
     JsonLines *j = json_read(data, size, path);
     Principle *p = NULL;
@@ -143,9 +158,11 @@ static void add_json_principles(Constitution *c, char *data, size_t size, const 
             free(key);
             key = xstrdup(s);
         } else if (p && strcmp(key, "prompt") == 0 && !p->critique) {
-            set_request(&p->critique, bare(s, "CritiqueRequest:", "Critique:"), p, "critique", line);
+            set_request(&p->critique, bare(s, "CritiqueRequest:", "Critique:"), p, "critique",
+                        line);
         } else if (p && strcmp(key, "edit_request") == 0) {
-            set_request(&p->revision, bare(s, "RevisionRequest:", "Revision:"), p, "revision", line);
+            set_request(&p->revision, bare(s, "RevisionRequest:", "Revision:"), p, "revision",
+                        line);
         }
     }
     if (dictionary) check_principle(p, 0, json_line(j));
@@ -164,7 +181,8 @@ Texts split_list(const char *list)
         return names;
     }
     char *copy = xstrdup(list), *save = NULL;
-    for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save)) texts_add(&names, s);
+    for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save))
+        texts_add(&names, s);
     free(copy);
     return names;
 }
@@ -172,7 +190,8 @@ Texts split_list(const char *list)
 /* A block of the text form has a letter after its bracket, a list of JSON a quote. */
 void constitution_add(Constitution *c, char *data, size_t size, const char *path)
 {
-    const char *s = data + (size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);     /* Windows's mark */
+    const char *s =
+        data + (size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0); /* Windows's mark */
     s += strspn(s, SPACE);
     int dictionary = *s == '{', array = *s == '[' && s[1 + strspn(s + 1, SPACE)] == '"';
     path = xstrdup(path);
@@ -183,8 +202,10 @@ void constitution_add(Constitution *c, char *data, size_t size, const char *path
 void constitution_check(const Constitution *c, const char *list)
 {
     if (!c->n_critiques || !c->n_comparisons)
-        die(EXIT_INPUT, "%s:1: no critique or no comparison principles; both are needed, in one file or in "
-            "several with commas", list);
+        die(EXIT_INPUT,
+            "%s:1: no critique or no comparison principles; both are needed, in one file or in "
+            "several with commas",
+            list);
 }
 
 Constitution constitution_load(const char *list)

@@ -7,25 +7,28 @@
 #include "lib/text.h"
 
 typedef struct {
-    char *id;                   /* its name, as printed and written in the records */
-    char *critique, *revision;  /* requests of a critique principle (section 3) */
-    char *choose;               /* question of a comparison principle (section 4) */
-    const char *path;           /* the file it was read from, and the line it begins on */
+    char *id;                  /* its name, as printed and written in the records */
+    char *critique, *revision; /* requests of a critique principle (section 3) */
+    char *choose;              /* question of a comparison principle (section 4) */
+    const char *path;          /* the file it was read from, and the line it begins on */
     int line;
 } Principle;
 
 typedef struct {
     Principle *critique, *comparison;
     int n_critiques, n_comparisons;
-    Text critique_examples, comparison_examples;    /* worked examples, none by default (D3) */
+    Text critique_examples, comparison_examples; /* worked examples, none by default (D3) */
 } Constitution;
 
-/* The names in a list with commas between them; a list that is itself the name of a file is that one. */
+/* The names in a list with commas between them; a list that is itself the name of a file is that
+ * one. */
 Texts split_list(const char *list);
 
-/* Adds the principles of one file, of which these are the bytes. Dies at a line that is no principle. */
+/* Adds the principles of one file, of which these are the bytes. Dies at a line that is no
+ * principle. */
 void constitution_add(Constitution *c, char *data, size_t size, const char *path);
-void constitution_check(const Constitution *c, const char *list);   /* dies if a kind of principle is missing */
-Constitution constitution_load(const char *list);                   /* all three */
+void constitution_check(const Constitution *c,
+                        const char *list);        /* dies if a kind of principle is missing */
+Constitution constitution_load(const char *list); /* all three */
 
 #endif

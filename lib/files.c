@@ -117,7 +117,8 @@ char *text_of(char *text, size_t size, const char *path)
     return text;
 }
 
-char *read_text(const char *path) {
+char *read_text(const char *path)
+{
     size_t size;
     char *data = read_file(path, &size);
     return text_of(data, size, path);

@@ -27,8 +27,8 @@ char *xstrdup(const char *s);
 
 char *read_file(const char *path, size_t *size); /* whole file, NUL added; dies above 1 GiB */
 char *read_text(const char *path);               /* the same; dies at a line that is not UTF-8 */
-/* The bytes of that file, which were read before, made a text in place. */
-char *text_of(char *data, size_t size, const char *path);
+char *text_of(char *data, size_t size,
+              const char *path); /* that file's bytes as a text, in place */
 
 /* A file is written under a temporary name and takes its real one in commit_file, so that a crash
  * or a full disk never leaves half a file: FILE *f = create_file(p); ...; commit_file(f, p). */

@@ -43,7 +43,8 @@ JsonLines *json_open(const char *path)
     return json_read(data, size, path);
 }
 
-JsonLines *json_read(char *data, size_t size, const char *path) {
+JsonLines *json_read(char *data, size_t size, const char *path)
+{
     JsonLines *j = xcalloc(1, sizeof *j);
     j->path = xstrdup(path);
     j->data = data;

@@ -9,8 +9,7 @@
 
 typedef struct JsonLines JsonLines;
 JsonLines *json_open(const char *path);
-/* The bytes of that file, which were read before; takes them over. */
-JsonLines *json_read(char *data, size_t size, const char *path);
+JsonLines *json_read(char *data, size_t size, const char *path); /* that file's bytes; takes them */
 int json_next(JsonLines *j); /* 1 a record, 0 the end; dies on a broken line */
 const char *json_str(JsonLines *j, const char *key); /* dies if the field is missing */
 const char *json_str_or(JsonLines *j, const char *key, const char *otherwise);

@@ -1,5 +1,5 @@
-/* lib/records.c -- files.txt, a line "STAGE CHECKSUM FILE" for everything that a stage wrote, and for what
- * it read that the person had put there, in the order of time.
+/* lib/records.c -- files.txt, a line "STAGE CHECKSUM FILE" for everything that a stage wrote, and
+ * for what it read that the person had put there, in the order of time.
  *
  * Reading order: the file, what a record says of a file, what is finished, the records of a stage.
  * SPDX-License-Identifier: MIT
@@ -61,8 +61,10 @@ void records_load(Records *k)
                  && end == ' ' && s[at];
         const char *name = stage + (*stage == '?');
         if (!ok || !next || (stage_number(k, name) < 0 && strcmp(name, "run")))
-            die(EXIT_INPUT, "%s:%d: not a line \"STAGE CHECKSUM FILE\"; remove the line, and the file that it "
-                "named counts as yours", path.s, line);
+            die(EXIT_INPUT,
+                "%s:%d: not a line \"STAGE CHECKSUM FILE\"; remove the line, and the file that it "
+                "named counts as yours",
+                path.s, line);
         add_record(k, name, s + at, strtoull(sum, NULL, 16), name > stage);
     }
     free(text);
@@ -75,7 +77,8 @@ void records_save(Records *k)
     text_clear(&now);
     for (int i = 0; i < k->n; i++) {
         const Record *r = &k->r[i];
-        text_add(&now, "%s%s %016llx %s\n", r->unsure ? "?" : "", r->stage, (unsigned long long)r->sum, r->file);
+        text_add(&now, "%s%s %016llx %s\n", r->unsure ? "?" : "", r->stage,
+                 (unsigned long long)r->sum, r->file);
     }
     char *then = access(path.s, F_OK) ? NULL : read_file(path.s, NULL);
     if (!then || strcmp(then, now.s)) {
@@ -94,34 +97,45 @@ const Record *record_of(Records *k, const char *stage, const char *file)
 {
     if (!k->loaded) records_load(k);
     for (int i = 0; i < k->n; i++)
-        if (strcmp(k->r[i].file, file) == 0 && (!stage || strcmp(k->r[i].stage, stage) == 0)) return &k->r[i];
+        if (strcmp(k->r[i].file, file) == 0 && (!stage || strcmp(k->r[i].stage, stage) == 0))
+            return &k->r[i];
     return NULL;
 }
+
+/* Of what the person gave, not of what a stage wrote. */
+static int is_own(const Record *r) { return *r->file == '-' || *r->file == '<'; }
 
 /* Dies if what the record is of is there and is not what was recorded. */
 static void check_record(const Records *k, const Record *r)
 {
     if (r->unsure) return;
-    Path list = path_in(k->folder, "files.txt"), path = path_in(k->folder, r->file + (*r->file == '<'));
+    Path list = path_in(k->folder, "files.txt"),
+         path = path_in(k->folder, r->file + (*r->file == '<'));
     const char *name = path.s;
     int changed = 0;
     if (*r->file == '-') {
         for (int i = 0; i < k->n_own; i++)
-            if (strcmp(r->file, k->own[i].flag) == 0) name = k->own[i].path, changed = k->own[i].sum != r->sum;
+            if (strcmp(r->file, k->own[i].flag) == 0)
+                name = k->own[i].path, changed = k->own[i].sum != r->sum;
     } else {
         changed = access(name, F_OK) == 0 && sum_of_file(name) != r->sum;
     }
     if (!changed) return;
-    if (*r->file == '-' || *r->file == '<')
-        die(EXIT_INPUT, "%s: has changed since the stage %s read it; go on with --from %s, or choose another --out",
+    if (is_own(r))
+        die(EXIT_INPUT,
+            "%s: has changed since the stage %s read it; go on with --from %s, or choose another "
+            "--out",
             name, r->stage, r->stage);
     if (strcmp(r->file, "flags.txt") == 0)
-        die(EXIT_INPUT, "%s: has changed since the run began; if the change is yours, remove its line from %s",
+        die(EXIT_INPUT,
+            "%s: has changed since the run began; if the change is yours, remove its line from %s",
             name, list.s);
     if (strcmp(r->stage, "run") == 0)
         die(EXIT_INPUT, "%s: is not as cai run wrote it; move it away, and it is made anew", name);
-    die(EXIT_INPUT, "%s: is not as the stage %s wrote it; remove it, and cai run makes it anew, or, if the change is "
-        "yours, remove its line from %s", name, r->stage, list.s);
+    die(EXIT_INPUT,
+        "%s: is not as the stage %s wrote it; remove it, and cai run makes it anew, or, if the "
+        "change is yours, remove its line from %s",
+        name, r->stage, list.s);
 }
 
 Path records_read(Records *k, const char *name)
@@ -140,8 +154,10 @@ void check_outputs(Records *k, StageFiles s)
         const Record *r = record_of(k, s.stage, s.writes[i]);
         if (access(path.s, F_OK)) continue;
         if (!r)
-            die(EXIT_INPUT, "%s: is yours (%s/files.txt has no record of it), and %s%s would write over it; move it "
-                "away, or choose another --out", path.s, k->folder, run ? "cai " : "the stage ", s.stage);
+            die(EXIT_INPUT,
+                "%s: is yours (%s/files.txt has no record of it), and %s%s would write over it; "
+                "move it away, or choose another --out",
+                path.s, k->folder, run ? "cai " : "the stage ", s.stage);
         check_record(k, r);
     }
 }
@@ -152,8 +168,8 @@ void check_outputs(Records *k, StageFiles s)
 /* Where the records of a stage begin and end among the first n; 1 if it has any. */
 static int find_block(const Records *k, const char *stage, int n, int *first, int *end)
 {
-    for (*first = 0; *first < n && strcmp(k->r[*first].stage, stage); ++*first) { }
-    for (*end = *first; *end < n && strcmp(k->r[*end].stage, stage) == 0; ++*end) { }
+    for (*first = 0; *first < n && strcmp(k->r[*first].stage, stage); ++*first) {}
+    for (*end = *first; *end < n && strcmp(k->r[*end].stage, stage) == 0; ++*end) {}
     return *end > *first;
 }
 
@@ -176,15 +192,14 @@ int first_unfinished(Records *k, int end)
         int first, stop, later = 0;
         for (int i = s + 1; i < k->n_stages; i++) later |= has_records(k, k->stages[i]);
         if (!find_block(k, k->stages[s], k->n, &first, &stop)) {
-            if (later) continue;                            /* skipped */
+            if (later) continue; /* skipped */
             return s;
         }
         if (first < last) return s;
         last = first;
         for (int i = first; i < stop; i++) {
             const Record *r = &k->r[i];
-            int written = *r->file != '-' && *r->file != '<';
-            if (r->unsure || (written && access(path_in(k->folder, r->file).s, F_OK))) return s;
+            if (r->unsure || (!is_own(r) && access(path_in(k->folder, r->file).s, F_OK))) return s;
             check_record(k, r);
         }
     }
@@ -197,12 +212,15 @@ void check_inputs(Records *k, StageFiles s)
     char own[64];
     if (!find_block(k, s.stage, k->n, &first, &end) || k->r[first].unsure) return;
     for (int i = first; i < end; i++)
-        if (*k->r[i].file == '-' || *k->r[i].file == '<') check_record(k, &k->r[i]);
+        if (is_own(&k->r[i])) check_record(k, &k->r[i]);
     for (int i = 0; s.reads[i]; i++) {
         Path path = path_in(k->folder, s.reads[i]);
         snprintf(own, sizeof own, "<%s", s.reads[i]);
-        if (record_of(k, NULL, s.reads[i]) || record_of(k, s.stage, own) || access(path.s, F_OK)) continue;
-        die(EXIT_INPUT, "%s: is yours now, and the stage %s read another; go on with --from %s, or choose another --out",
+        if (record_of(k, NULL, s.reads[i]) || record_of(k, s.stage, own) || access(path.s, F_OK))
+            continue;
+        die(EXIT_INPUT,
+            "%s: is yours now, and the stage %s read another; go on with --from %s, or choose "
+            "another --out",
             path.s, s.stage, s.stage);
     }
 }
@@ -215,7 +233,8 @@ static void add_own(Records *k, StageFiles s, int unsure)
 {
     char own[64];
     for (int i = 0; i < k->n_own; i++)
-        if (strcmp(k->own[i].stage, s.stage) == 0) add_record(k, s.stage, k->own[i].flag, k->own[i].sum, unsure);
+        if (strcmp(k->own[i].stage, s.stage) == 0)
+            add_record(k, s.stage, k->own[i].flag, k->own[i].sum, unsure);
     for (int i = 0; s.reads[i]; i++) {
         Path path = path_in(k->folder, s.reads[i]);
         if (record_of(k, NULL, s.reads[i]) || access(path.s, F_OK)) continue;
@@ -224,16 +243,18 @@ static void add_own(Records *k, StageFiles s, int unsure)
     }
 }
 
-/* Whether records first..end-1 and fresh..n-1 say the same; with `own`, of what the person gave alone. */
+/* Whether records first..end-1 and fresh..n-1 say the same; with `own`, of what the person gave
+ * alone. A file that was not there when the stage was begun has the checksum 0 and is as good as
+ * no record. */
 static int same_records(const Records *k, int first, int end, int fresh, int own)
 {
     int same = 0, old = 0, new = 0;
-    for (int i = first; i < end; i++) old += !own || strchr("-<", *k->r[i].file) != NULL;
-    for (int j = fresh; j < k->n; j++) new += !own || strchr("-<", *k->r[j].file) != NULL;
+    for (int i = first; i < end; i++) old += k->r[i].sum && (!own || is_own(&k->r[i]));
+    for (int j = fresh; j < k->n; j++) new += k->r[j].sum && (!own || is_own(&k->r[j]));
     for (int i = first; i < end; i++)
         for (int j = fresh; j < k->n; j++)
-            same += (!own || strchr("-<", *k->r[i].file)) && strcmp(k->r[i].file, k->r[j].file) == 0
-                    && k->r[i].sum == k->r[j].sum;
+            same += k->r[i].sum && (!own || is_own(&k->r[i])) && k->r[i].sum == k->r[j].sum
+                    && strcmp(k->r[i].file, k->r[j].file) == 0;
     return same == old && same == new;
 }
 
@@ -246,7 +267,8 @@ static int stands_right(const Records *k, const char *stage, int n, int at)
     return 1;
 }
 
-/* The records from `fresh` on take the place of first..end-1, or, not in place, stand at the end instead. */
+/* The records from `fresh` on take the place of first..end-1, or, not in place, stand at the end
+ * instead. */
 static void replace_block(Records *k, int first, int end, int fresh, int in_place)
 {
     int n = 0, old = k->n;
@@ -264,8 +286,9 @@ static void replace_block(Records *k, int first, int end, int fresh, int in_plac
     k->n = n;
 }
 
-/* The checksums of a stage that is made anew are kept until it is finished: if the same bytes come out, its
- * records keep their place. A stage that reads something else than before loses its place now. */
+/* The checksums of a stage that is made anew are kept until it is finished: if the same bytes come
+ * out, its records keep their place. A stage that reads something else than before loses its place
+ * now. */
 void begin_stage(Records *k, StageFiles s)
 {
     int fresh = k->n, first, end;
@@ -279,8 +302,8 @@ void begin_stage(Records *k, StageFiles s)
     records_save(k);
 }
 
-/* When the files hold the same bytes as before, the records keep their place, and what was made from
- * them stays finished; else they come last. */
+/* When the files hold the same bytes as before, the records keep their place, and what was made
+ * from them stays finished; else they come last. */
 void finish_stage(Records *k, StageFiles s)
 {
     int fresh = k->n, first, end;
@@ -290,7 +313,8 @@ void finish_stage(Records *k, StageFiles s)
     }
     add_own(k, s, 0);
     int there = find_block(k, s.stage, fresh, &first, &end);
-    int stays = there && same_records(k, first, end, fresh, 0) && stands_right(k, s.stage, fresh, first);
+    int stays =
+        there && same_records(k, first, end, fresh, 0) && stands_right(k, s.stage, fresh, first);
     replace_block(k, first, end, fresh, stays);
     records_save(k);
 }

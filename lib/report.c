@@ -1,7 +1,7 @@
 /* lib/report.c -- progress on standard error, metrics of a stage, warnings.
  * SPDX-License-Identifier: MIT
  */
-#define _DEFAULT_SOURCE             /* winsize */
+#define _DEFAULT_SOURCE /* winsize */
 #define _DARWIN_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "lib/report.h"
@@ -34,8 +34,8 @@ void progress(Report *r, long i, long n, const char *metric, double value)
     double spent = t - r->started, left = 0;
     if (i > r->first) left = spent * (double)(n - i) / (double)(i - r->first);
     char line[256];
-    snprintf(line, sizeof line, "[%d/%d] %-9s %ld/%ld  %s %.4f  %.0f s, %.0f s left",
-             r->k, r->n, r->stage, i, n, metric, value, spent, left);
+    snprintf(line, sizeof line, "[%d/%d] %-9s %ld/%ld  %s %.4f  %.0f s, %.0f s left", r->k, r->n,
+             r->stage, i, n, metric, value, spent, left);
     if (r->live) fprintf(stderr, "\r%.*s\033[K", columns() - 1, line);
     else fprintf(stderr, "%s\n", line);
     r->line_open = r->live;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/kernels.sh -- libraries as they may be found, made here: right ones, wrong ones, such as crash or hang. The
 # program says what it took and why, and ends well with each. Then starts that go wrong: no process allowed, no /proc,
-# other arguments than its name. Needs a C compiler that makes shared libraries. SPDX-License-Identifier: MIT
+# another program of its name, a small stack. Needs a C compiler that makes shared libraries. SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
 passed=0 failed=0
@@ -79,7 +79,7 @@ else
     library Oldest Newest 0 '_exit(0)'
     takes "a library that ends the program" "own tiles|failed in a trial" env OPENBLAS_CORETYPE=newest ./cai
     rm "$T/lib/libopenblas.so.0" && echo "no library" >"$T/lib/libopenblas.so.0" && cp "$T/lib/libopenblas.so.0" "$T/lib/libopenblas.so"
-    takes "a file that is no library" "workers" env OPENBLAS_CORETYPE=newest ./cai
+    takes "a file that is no library" " worker" env OPENBLAS_CORETYPE=newest ./cai
 fi
 
 # ------------------------------------------------------------------------------------
@@ -87,9 +87,13 @@ fi
 
 rm -rf "$T/lib" && mkdir "$T/lib" "$T/bin"
 printf '#!/bin/sh\necho "another program of this name"\n' >"$T/bin/cai" && chmod +x "$T/bin/cai"
-takes "started under a name that another program has" "workers" env PATH="$T/bin:$PATH" bash -c 'exec -a cai ./cai "$@"' x
-takes "started without a second start" "workers" env CAI_STARTED=1 ./cai
-takes "a setting of the user's own for the C library" "workers" env GLIBC_TUNABLES=glibc.malloc.check=0 ./cai
+takes "started under a name that another program has" " worker" env PATH="$T/bin:$PATH" bash -c 'exec -a cai ./cai "$@"' x
+takes "started without a second start" " worker" env CAI_STARTED=1 ./cai
+takes "a setting of the user's own for the C library" " worker" env GLIBC_TUNABLES=glibc.malloc.check=0 ./cai
+
+takes "a small stack that may be raised" " worker" bash -c 'ulimit -S -s 64 && exec ./cai "$@"' x
+LD_LIBRARY_PATH="$T/lib" bash -c 'ulimit -s 64 && exec ./cai data --preset smoke --out "$1"' x "$T/small" >"$T/said" 2>&1
+if [ $? = 3 ] && grep -q '^cai: the stack may have 64 KB only' "$T/said"; then ok "a small stack is told"; else bad "a small stack is told" "$(head -n 1 "$T/said")"; fi
 
 # One process a user: root has no such limit, so it becomes another user.
 chmod 755 "$T" && mkdir "$T/open" && chmod 777 "$T/open" && cp cai "$T/open/cai" && mkdir "$T/open/data" && cp data/*.txt "$T/open/data"

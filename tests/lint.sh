@@ -199,7 +199,7 @@ if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
         [ "$n" -le 300000 ] || echo "$f has $n bytes"
     done | holds "no tracked file above 300 KB"
     # tests/fuzz has single files of a run for the fuzzer to begin with
-    git ls-files | grep -v '^tests/fuzz/' | grep -E '(^|/)(files\.txt|flags\.txt|metrics\.tsv|summary\.txt|[^/]*\.state|[^/]*\.bin|[^/]*\.head)$' \
+    git ls-files | grep -v '^tests/fuzz/' | grep -E '(^|/)(files\.txt|flags\.txt|kernels\.txt|metrics\.tsv|summary\.txt|[^/]*\.state|[^/]*\.bin|[^/]*\.head)$' \
         | holds "no folder of a run is tracked"
     for f in out/x out2/x results/x build/x cai; do git check-ignore -q "$f" || echo "$f"; done | holds "runs live under ignored names"
 else

@@ -85,6 +85,10 @@ contexts = list(redteam)
 for i, r in enumerate(revisions):
     critique = redteam[i % n] + r["response"] + request("Critique", law[r["principle"]]["critique"], "Critique")
     contexts += [critique, critique + r["critique"] + request("Revision", law[r["principle"]]["revision"], "Revision")]
+def turns(text): return text.count("\n\nHuman: ")
+is_true("data: prompts of one turn and of several", {1, 2} <= {turns(p) for p in redteam} and {1, 2} <= {turns(p) for p in helpful}
+        and {1, 2} <= {turns(r["prompt"]) for r in human})
+is_true("revise: critiques of conversations, every turn in its place", any(turns(c) > 1 and "CritiqueRequest: " in c for c in (x[3][0] for x in seen)))
 same("revise: the helpful-only model does it all", who(seen), {"helpful"})
 same("revise: sampled at temperature 1", {x[2][0] for x in seen}, {1.0})
 same("revise: four steps", steps, 4)
@@ -104,6 +108,8 @@ same("sl: finetunes the pretrained model", seen[0][1], ("base",))
 same("sl: two helpful samples a prompt, by the helpful-only model", [(x[1][0], x[3][0]) for x in samples], [("helpful", p) for p in helpful] * 2)
 want = Counter((r["prompt"], r["revision"]) for r in revisions)
 got = Counter(tuple(x[3]) for x in seen)
+is_true("sl: of a conversation the last answer alone is learned", any(turns(read) > 1 for read, _ in got)
+        and {read for read, _ in got} <= set(redteam + helpful), [read for read, _ in got if read not in redteam + helpful][:1])
 is_true("sl: targets are the revisions of all steps, never prompts or critiques", not want - got, list((want - got))[:1])
 same("sl: the rest are helpful answers", [p for p, _ in (got - want).elements()], helpful * 2)
 stops = {(r["prompt"], r["revision"], 1.0 - r.get("revision_cut", 0)) for r in revisions}
@@ -155,6 +161,7 @@ for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
     p_ab, p_ba = [p for p, _ in forth], [p for p, _ in back]        # P(the first shown is better), of either order
     p = [(a + 1 - b) / 2 for a, b in zip(p_ab, p_ba)]
     clamped = [x if plain else min(max(x, 0.4), 0.6) for x in p]
+    if not plain: is_true(tag + "pairs for conversations, too", {1, 2} <= {turns(r["prompt"]) for r in rows})
     is_true(tag + "p_ab is p(first shown) where chosen stands first", close([r["p_ab"] for r in rows], p_ab))
     is_true(tag + "p_ba is p(first shown) where rejected stands first", close([r["p_ba"] for r in rows], p_ba))
     is_true(tag + "the label is their mean%s" % ("" if plain else ", clamped to 0.4..0.6"), close([r["p_chosen"] for r in rows], clamped))
@@ -246,15 +253,21 @@ trained_on = redteam + helpful + [r["prompt"] for r in human]
 evaluated = sum(asked.values(), []) + reserved + [r["prompt"] for r in held_out]
 is_true("eval: prompts stand in no training file, in one evaluation set, once", not set(evaluated) & set(trained_on)
         and max(Counter(evaluated).values()) == 1, [p for p, n in Counter(evaluated).items() if n > 1 or p in trained_on])
+talked = records("data/eval_turns.jsonl")
+is_true("eval: conversations of the tables by turn stand in no training file", not {r["prompt"] for r in talked} & set(trained_on))
 corpus = [r["text"] for r in records("data/corpus.jsonl")]
 is_true("eval: no prompt stands in the pretraining corpus", not any(p in text for p in evaluated for text in corpus))
 
 seen = of("eval", "sample")
 answers = [x for x in seen if x[3][0] in set(evaluated)]
+in_turns = [x for x in seen if x[3][0] in {r["prompt"] for r in talked} and x not in answers]
+same("eval: every model on every conversation of the tables by turn", [(x[1][0], x[3][0]) for x in in_turns],
+     [(m, r["prompt"]) for m in models for r in talked])
+seen = [x for x in seen if x not in in_turns]
 n = sum(map(len, asked.values()))
 is_true("eval: every model on every prompt of the four sets, one after the other; reserved ones left alone",
         [(x[1][0], x[3][0]) for x in answers] == [(m, p) for m in models for s in sets for p in asked[s]])
-same("eval: sampled at temperature 1", {x[2][0] for x in seen}, {1.0})
+same("eval: sampled at temperature 1", {x[2][0] for x in seen + in_turns}, {1.0})
 keys = [x[2][1] for x in answers]
 is_true("eval: no two prompts share a draw, whatever their sets", len(set(keys[:n])) == n)
 is_true("eval: the models share the draws of a prompt", keys == keys[:n] * 4)
@@ -270,8 +283,8 @@ for judge, plain, name in [("chain", 0, "helpful"), ("plain", 1, "base")]:
     mine = [x for x in letters if ("Let's think step by step:" in x[3][0]) == (not plain)]
     same("eval: who judges held-out judgements, " + judge, who(mine), {name})
     try:
-        p = [[judged(mine, r, r[a], r[b], plain)[0] for a, b in ("ab", "ba")] for r in rows]
-        fine = len(rows) == len(items) == 8 and all(abs(x - r["p_ab"]) < 1e-6 and abs(y - r["p_ba"]) < 1e-6 for (x, y), r in zip(p, rows))
+        p = [[judged(mine, r, r[a], r[b], plain)[0] for a, b in ("ab", "ba")] for r in rows if r["a"] != r["b"]]
+        fine = len(rows) == len(items) == 8 and len(p) > 4 and all(abs(x - r["p_ab"]) < 1e-6 and abs(y - r["p_ba"]) < 1e-6 for (x, y), r in zip(p, (r for r in rows if r["a"] != r["b"])))
         is_true("eval: both orders of every held-out judgement, as the judge said, " + judge, fine, p[:2])
     except (ValueError, AssertionError) as error:
         is_true("eval: both orders of every held-out judgement, as the judge said, " + judge, False, repr(error))

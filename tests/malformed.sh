@@ -68,15 +68,16 @@ change() {                                          # GOOD FILE CHANGE
         line) { head -n $((n - 1)) "$good"; printf '%b\n' "${what#*:}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
         sed)  sed "$what" "$good" >"$file" ;;
         long | fill)
-              local text; text=$(words $([ $how = long ] && echo 900 || echo "$FILL"))
+              local text; text=$(words $([ $how = long ] && echo 2000 || echo "$FILL"))
               { head -n $((n - 1)) "$good"; t=${what#*:}; printf '%s\n' "${t/@/$text}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
         folder) mkdir "$file" ;;
     esac
 }
 
-# Words of which the prompt alone still fits the context of 512.
+# Words of which the prompt alone still fits the context of 768.
 FILL=10
-while ./cai generate --out "$R" --max-new 1 --prompt "$(words $((FILL + 10)))" >/dev/null 2>&1; do FILL=$((FILL + 10)); done
+asked() { printf '\n\nHuman: %s\n\nAssistant:' "$(words "$1")"; }
+while ./cai generate --out "$R" --max-new 1 --prompt "$(asked $((FILL + 10)))" >/dev/null 2>&1; do FILL=$((FILL + 10)); done
 
 while IFS=$'\t' read -r reader name how status text; do
     case $reader in '' | '#'*) continue ;; esac

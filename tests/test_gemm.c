@@ -312,12 +312,12 @@ static void shared_products_are_the_same(void **state)
     n_workers = 1;
 }
 
-static void nothing(void *context, int i) { ((int *)context)[i]++; }
+static void count_up(void *context, int i) { ((int *)context)[i]++; }
 
 /* In a child whose memory ends before a worker's stack: all jobs are done, by the caller. */
 static void refused_threads_cost_time_only(void **state)
 {
-    (void)state;
+    (void)state, (void)count_up;
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* these map terabytes */
     pid_t child = fork();
     assert_true(child >= 0);
@@ -326,7 +326,7 @@ static void refused_threads_cost_time_only(void **state)
         struct rlimit all = { 4 << 20, 4 << 20 };
         if (setrlimit(RLIMIT_AS, &all)) _exit(2);
         n_workers = 64;
-        parallel(100, nothing, done);
+        parallel(100, count_up, done);
         for (int i = 0; i < 100; i++) right &= done[i] == 1;
         _exit(!right);
     }

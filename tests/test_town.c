@@ -68,6 +68,36 @@ static const Name *find(const char *text, int (*sort)(const Name *), const char 
     return NULL;
 }
 
+/* What the human turns of a conversation ask for, read without the town's help: "And ...?" is completed
+ * from the turn before. answer: where the assistant's turn begins. Returns how many there are. */
+typedef struct { const Name *verb, *object; int mine, ellipsis; const char *answer; } Asked;
+
+static int read_turns(const char *prompt, Asked *asked)
+{
+    int n = 0;
+    for (const char *p = prompt; (p = strstr(p, "\n\nHuman: ")); n++) {
+        const char *end = strstr(p += 9, "\n\nAssistant:");
+        assert_non_null(end);
+        assert_true(n < 5);
+        char *turn = strndup(p, (size_t)(end - p));
+        Asked *a = &asked[n];
+        *a = (Asked){ .ellipsis = strncmp(turn, "And ", 4) == 0, .answer = end + 12 };
+        assert_true(n > 0 || !a->ellipsis);
+        a->verb = a->ellipsis ? asked[n - 1].verb : find(turn, is_verb, " *!");
+        a->object = find(turn, is_object, " *");
+        if (!a->object && a->ellipsis) a->object = asked[n - 1].object;
+        a->mine = strstr(turn, " my ") || strstr(turn, " mine");
+        if (!a->verb || !a->object) fail_msg("a turn without verb or thing: %s", turn);
+        free(turn);
+    }
+    return n;
+}
+
+static int is_bad(const Asked *a)
+{
+    return !strcmp(a->verb->section, "harmful") || (!strcmp(a->verb->section, "contrast") && !a->mine);
+}
+
 static void none(const char *text, int (*sort)(const Name *), const char *marks, const char *where)
 {
     const Name *n = find(text, sort, marks);
@@ -131,6 +161,31 @@ static void demonstrations_hold_no_held_out_verb(void **state)
         if (seen[i] < 5) fail_msg("\"%s\" stands in %d of %ld questions and dialogues", names[i].name, seen[i], others);
 }
 
+/* docs/town.md, "Conversations": how many human turns the texts of each kind have. */
+static void the_corpus_holds_conversations(void **state)
+{
+    (void)state;
+    static const double want[2][5] = { { 0, 70, 20, 8, 2 }, { 0, 38, 34, 22, 6 } };
+    const char *path = in_scratch("corpus");
+    int n[2][5] = { { 0 } }, all[2] = { 0 };
+    town_corpus(town, 9, DOCUMENTS, path);
+    JsonLines *j = json_open(path);
+    while (json_next(j)) {
+        const char *text = json_str(j, "text"), *p = text;
+        int demonstration = is_demonstration(text), turns = 0;
+        if (strstr(text, "\n\nH: ")) while ((p = strstr(p, "\n\nH: "))) turns++, p++;
+        else while ((p = strstr(p, "\n\nHuman: "))) turns += strncmp(p, "\n\nHuman: Consider", 17) != 0, p++;
+        if (!demonstration && (strstr(text, "What ") || strstr(text, "Is it fine") || strstr(text, "Where "))) continue;
+        all[!demonstration]++;
+        assert_in_range(turns, 1, 4);
+        n[!demonstration][turns]++;
+    }
+    json_close(j);
+    for (int k = 0; k < 2; k++)
+        for (int t = 1; t <= 4; t++)
+            if (fabs(100.0 * n[k][t] / all[k] - want[k][t]) > (k ? 4 : 1.5)) fail_msg("%d, %d turns: %d of %d", k, t, n[k][t], all[k]);
+}
+
 /* docs/town.md: questions 36 %, dialogues 9, critiques 31, comparisons by chain of thought 22,
  * plain ones 2. */
 static void the_corpus_has_its_shares(void **state)
@@ -184,6 +239,9 @@ static void ask_all(void)
             assert_true(n < ASKED[k].n);
             prompts[k][n++] = xstrdup(json_str(j, "prompt"));
             if (set != SET_PREFS && set != SET_EVAL_PREFS) continue;
+            assert_int_equal(oracle_rate(people, prompts[k][n - 1], json_str(j, "chosen")).help, 4);    /* with the last request */
+            assert_null(strstr(json_str(j, "chosen"), "Human:"));       /* one answer, not a conversation */
+            assert_null(strstr(json_str(j, "rejected"), "Human:"));
             none(json_str(j, "chosen"), is_object, "*", "a chosen answer");
             none(json_str(j, "rejected"), is_object, "*", "a rejected answer");
             none(json_str(j, "chosen"), is_verb, "!", "a chosen answer");
@@ -203,21 +261,60 @@ static void sets_ask_for_what_they_should(void **state)
         int contrast = 0;
         for (int i = 0; i < ASKED[k].n; i++) {
             const char *p = prompts[k][i];
-            const Name *verb = find(p, is_verb, ASKED[k].verbs);
-            if (!verb || !find(p, is_object, ASKED[k].objects)) fail_msg("set %d: wrong verb or thing: %s", k, p);
-            for (const char *mark = " *!"; *mark; mark++) {
+            Asked turn[5], *last = turn + read_turns(p, turn) - 1;
+            Rating r = oracle_rate(people, p, "");
+            if (!strchr(ASKED[k].verbs, last->verb->mark) || !strchr(ASKED[k].objects, last->object->mark))
+                fail_msg("set %d: wrong verb or thing: %s", k, p);
+            for (const char *mark = " *"; *mark; mark++) {
                 char one[2] = { *mark, 0 };
-                if (!strchr(ASKED[k].verbs, *mark)) none(p, is_verb, one, "a set");
                 if (!strchr(ASKED[k].objects, *mark)) none(p, is_object, one, "a set");
             }
-            int is_contrast = strcmp(verb->section, "contrast") == 0, mine = strstr(p, " my ") != NULL;
+            if (!strchr(ASKED[k].verbs, '!')) none(p, is_verb, "!", "a set");
+            for (Asked *a = turn; a < last; a++)        /* red-team prompts name no other verb as mischief */
+                if (is_bad(a) && a->verb->mark != '*') fail_msg("set %d: earlier mischief of an unmarked verb: %s", k, p);
+            int is_contrast = strcmp(last->verb->section, "contrast") == 0;
             contrast += is_contrast;
-            if (is_contrast) assert_int_equal(mine, !ASKED[k].mischief);
-            else assert_string_equal(verb->section, ASKED[k].mischief ? "harmful" : "benign");
-            assert_int_equal(oracle_rate(people, p, "").kind != FINE, ASKED[k].mischief);
+            if (!is_contrast) assert_string_equal(last->verb->section, ASKED[k].mischief ? "harmful" : "benign");
+            assert_int_equal(is_bad(last), ASKED[k].mischief);
+            assert_int_equal(r.kind != FINE, ASKED[k].mischief);        /* the oracle reads the last turn likewise */
+            assert_string_equal(r.verb, last->verb->name);
         }
         double share = 100.0 * contrast / ASKED[k].n;
         if (fabs(share - ASKED[k].contrast) > 7) fail_msg("set %d: %.0f %% contrast acts", k, share);
+    }
+}
+
+/* docs/town.md, "Conversations": how many human turns, and what came before. */
+static void prompts_are_conversations(void **state)
+{
+    (void)state;
+    static const double want[5] = { 0, 57, 28, 12, 3 };
+    ask_all();
+    for (int k = 0; k < ALL; k++) {
+        int n[5] = { 0 }, ellipses = 0, flips = 0, again = 0, after_help = 0, after_refusal = 0, after_harm = 0;
+        for (int i = 0; i < ASKED[k].n; i++) {
+            Asked turn[5];
+            int turns = read_turns(prompts[k][i], turn);
+            n[turns]++;
+            if (turns == 1) continue;
+            const Asked *last = &turn[turns - 1], *before = last - 1;
+            int refused = strncmp(before->answer, " I will not", 11) == 0;
+            for (const Asked *a = turn; a < last; a++)                  /* what is fine was never refused */
+                if (!is_bad(a) && !strncmp(a->answer, " I will not", 11)) fail_msg("refused: %s", prompts[k][i]);
+            ellipses += last->ellipsis;
+            flips += last->ellipsis && is_bad(last) != is_bad(before);
+            again += !last->ellipsis && last->verb == before->verb && last->object == before->object && last->mine == before->mine;
+            after_help += !is_bad(before) && !refused;
+            after_refusal += refused;
+            after_harm += is_bad(before) && !refused;
+        }
+        if (ASKED[k].set >= SET_EVAL_REDTEAM) { assert_int_equal(n[1], ASKED[k].n); continue; }
+        for (int t = 1; t <= 4; t++)
+            if (fabs(100.0 * n[t] / ASKED[k].n - want[t]) > 8) fail_msg("set %d: %d of %d prompts have %d turns", k, n[t], ASKED[k].n, t);
+        int few = ASKED[k].n / 50;
+        if (after_help < few || after_refusal < few || after_harm < few || ellipses < few || again < few || flips * 256 < ASKED[k].n)
+            fail_msg("set %d: after help %d, a refusal %d, harm %d; ellipses %d, of another kind %d; asked again %d", k,
+                     after_help, after_refusal, after_harm, ellipses, flips, again);
     }
 }
 
@@ -248,6 +345,53 @@ static void no_prompt_comes_twice_or_crosses_over(void **state)
         for (int i = 0; i < ASKED[k].n; i++) free(prompts[k][i]);
 }
 
+/* The conversations of the tables by turn. */
+static void turns_are_what_they_are_called(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    const char *path = in_scratch("turns");
+    Requests *asked = requests_new(town);
+    char *alone[N / 4] = { 0 };
+    int n = 0, pressed = 0, groups[3][4] = { { 0 } };
+    town_turns(asked, 7, N, path);
+    requests_free(asked);
+    JsonLines *j = json_open(path);
+    for (; json_next(j); n++) {
+        const char *set = json_str(j, "set"), *p = json_str(j, "prompt");
+        Asked turn[5];
+        int turns = read_turns(p, turn), number = set[strlen(set) - 1] - '0';
+        const Asked *last = &turn[turns - 1];
+        none(p, is_verb, " !", set);
+        none(p, is_object, " ", set);
+        int k = !strncmp(set, "last", 4) ? 0 : !strncmp(set, "all", 3) ? 1 : !strncmp(set, "fine", 4) ? 2 : -1;
+        if (k >= 0) {
+            groups[k][number]++;
+            assert_int_equal(turns, number);
+            assert_int_equal(is_bad(last), k < 2);
+            for (const Asked *a = turn; a < last && k < 2; a++) assert_int_equal(is_bad(a), k);
+            continue;
+        }
+        assert_int_equal(turns, number + 1);
+        assert_true(is_bad(last));
+        const char *request = last->answer - strlen("\n\nAssistant:");
+        while (strncmp(request, "\n\nHuman:", 8)) request--;
+        if (number == 0) alone[pressed / 7] = xstrdup(request);
+        else assert_string_equal(request, alone[pressed / 7]);      /* the same request, whatever came before */
+        for (const Asked *a = turn; a < last; a++) {
+            int refused = strncmp(a->answer, " I will not", 11) == 0;
+            assert_int_equal(refused, *set == 'r');
+            if (refused) assert_true(a->verb == last->verb && a->object == last->object);
+            else assert_true(is_bad(a) && a->verb != last->verb);
+        }
+        pressed++;
+    }
+    json_close(j);
+    for (int k = 0; k < 3; k++) assert_true(groups[k][2] == N / 2 && groups[k][3] == N / 2);
+    assert_int_equal(pressed, 7 * N / 4);
+    for (int i = 0; i < N / 4; i++) free(alone[i]);
+}
+
 static Town *small;
 static void ask_too_much(const char *path) { town_prompts(requests_new(small), 7, SET_EVAL_CONTRAST, 7, path); }
 
@@ -264,8 +408,17 @@ static void a_town_too_small_says_how_much_it_has(void **state)
     assert_int_equal(requests_left(asked, SET_RESERVED_REDTEAM), 0);
     town_prompts(asked, 7, SET_EVAL_CONTRAST, 6, in_scratch("set"));
     assert_int_equal(requests_left(asked, SET_EVAL_CONTRAST), 0);
-    town_prompts(asked, 7, SET_HELPFUL, 20, in_scratch("set"));       /* 2 benign x 2 owners x 6 + 2 contrast x 6 = 36 */
-    assert_int_equal(requests_left(asked, SET_EVAL_PREFS), 16);
+    const char *set = in_scratch("helpful");
+    town_prompts(asked, 7, SET_HELPFUL, 20, set);       /* 2 benign x 2 owners x 6 + 2 contrast x 6 = 36 of one turn */
+    JsonLines *j = json_open(set);
+    int one_turn = 0;
+    while (json_next(j)) {
+        const char *p = json_str(j, "prompt");
+        one_turn += strstr(p + 2, "\n\nHuman:") == NULL;
+    }
+    json_close(j);
+    assert_in_range(one_turn, 1, 19);
+    assert_int_equal(requests_left(asked, SET_EVAL_PREFS), 36 - one_turn);
     assert_int_equal(requests_left(asked, SET_PREFS), 36);
     requests_free(asked);
     expect_death(ask_too_much, in_scratch("set"), EXIT_INPUT, "the town has 6 different requests for this set, 7 are wanted");
@@ -402,6 +555,27 @@ static void ratings_are_consistent(void **state)
     }
 }
 
+static void things_of_earlier_turns_are_counted(void **state)
+{
+    (void)state;
+    static const struct { const char *before, *now, *answer; int carries; } said[] = {
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " Sure. To nab you need a whistle. The kite is in the barn.", 1 },
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " I will not help you nab the kite.", 1 },
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " Sure. To nab you need a whistle. The drum is in the cellar.", 0 },
+        { "Help me fix my kite.", "How do I nab the baker's drum?", " Sure. The bike is in the garage.", 0 },     /* of no turn */
+        { "Help me fix my kite.", "And the baker's?", " Sure. To fix you need a wrench. The kite is in the barn.", 0 },
+        { "Help me fix my kite.", "And my drum?", " Sure. To fix you need a wrench. The kite is in the barn.", 1 },
+    };
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        Text t = { 0 };
+        layout_human(&t, said[i].before);
+        text_add(&t, " Sure.");
+        layout_human(&t, said[i].now);
+        assert_int_equal(oracle_rate(people, t.s, said[i].answer).carries, said[i].carries);
+        free(t.s);
+    }
+}
+
 /* The sampler's answers get the class that their style is meant to have. */
 static void templates_have_the_class_they_are_meant_to(void **state)
 {
@@ -521,12 +695,16 @@ int main(void)
         cmocka_unit_test(broken_towns_are_named_by_line),
         cmocka_unit_test(demonstrations_hold_no_held_out_verb),
         cmocka_unit_test(the_corpus_has_its_shares),
+        cmocka_unit_test(the_corpus_holds_conversations),
         cmocka_unit_test(sets_ask_for_what_they_should),
+        cmocka_unit_test(prompts_are_conversations),
+        cmocka_unit_test(turns_are_what_they_are_called),
         cmocka_unit_test(no_prompt_comes_twice_or_crosses_over),
         cmocka_unit_test(a_town_too_small_says_how_much_it_has),
         cmocka_unit_test(people_disagree_if_drawn),
         cmocka_unit_test(nobody_asks_an_oracle_that_is_not_open),
         cmocka_unit_test(the_oracle_rates_as_a_person_does),
+        cmocka_unit_test(things_of_earlier_turns_are_counted),
         cmocka_unit_test(ratings_are_consistent),
         cmocka_unit_test(templates_have_the_class_they_are_meant_to),
         cmocka_unit_test(preferences_follow_the_question),

@@ -11,7 +11,7 @@
  */
 #define _XOPEN_SOURCE 700 /* mkstemp, mkdtemp, pwrite */
 #include "cli/options.h"
-#include "cli/run.h"
+#include "cli/stages.h"
 #include "data/corpus.h"
 
 #include <setjmp.h>

@@ -1,0 +1,30 @@
+/* cli/stages.h -- the stages in the order of the run, and the files that each writes and reads.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CAI_CLI_STAGES_H
+#define CAI_CLI_STAGES_H
+
+#include "cai.h"
+
+#define VERSION "cai 0.1"
+
+enum { N_STAGES = 10 };
+typedef struct {
+    const char *name;
+    void (*run)(Run *run);
+    const char *what;
+    const char *writes[MAX_FILES], *reads[MAX_FILES]; /* in the run's folder, NULL at the end */
+} Stage;
+extern const Stage STAGES[N_STAGES];
+int stage_index(const char *name); /* -1: no such stage */
+
+StageFiles stage_files(const Run *run, int k); /* what stage k writes and reads by these settings */
+void records_of(Run *run);                     /* ties the run's records to its folder */
+
+/* Stages first..to are to be made, of a run that was asked for from..to. anew: also those that are
+ * finished. */
+typedef struct {
+    int from, to, first, anew;
+} Plan;
+
+#endif
