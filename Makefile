@@ -43,7 +43,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test lint verify mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
+.PHONY: all deps run results test lint verify exercises grade class mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -108,6 +108,17 @@ verify: $(B)/verify          ## every equation and backward pass against indepen
 	@$(B)/verify
 	@$(B)/verify --dump $(B)/cases
 	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "skipped: no python3 (tests/oracle.py)"; fi
+
+# tests/exercises.sh grades with the same objects; exercises/grade says what it does.
+exercises:                   ## blanks of the exercises into exercises/mine/ (those that are there stay)
+	@exercises/grade write exercises/mine
+
+grade: $(B)/verify           ## grade exercises/mine/ (ONLY="gae dpo": these; ARGS=--json: for Gradescope)
+	@B=$(B) exercises/grade $(ARGS) $(ONLY)
+
+class: cai $(B)/verify       ## prepare a lecture: the verifier, and a finished demo run in out/ (a run that stopped goes on)
+	@./cai run --preset demo --out out
+	@$(MAKE) --no-print-directory -s exercises
 
 mutants:                     ## known mistakes planted one at a time; each must turn its check red (minutes)
 	@tests/mutants $(ONLY)

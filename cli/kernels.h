@@ -4,7 +4,7 @@
 #ifndef CAI_CLI_KERNELS_H
 #define CAI_CLI_KERNELS_H
 
-#include "include/run.h"
+#include "cai.h"
 
 void kernels_check(const Run *run);              /* dies if it is no such file */
 void kernels_note(const Run *run, int k);        /* stage k is computed by those of this process */

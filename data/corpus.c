@@ -68,7 +68,8 @@ static void add_thing(Text *t, const Town *town, const Act *a)
     else text_add(t, "the %s's %s", town->owner[a->owner], a->object->name);
 }
 
-/* "How do I nab the baker's kite?"; WHOSE: "And the baker's?", "And mine?"; WHICH: "And my kite?" */
+/* "How do I nab the baker's kite?"; WHOSE: "And the baker's?", "And mine?"; WHICH: "And my
+ * kite?" */
 static void add_request(Text *t, const Town *town, const Act *a)
 {
     if (a->form >= FORMS) {
@@ -156,8 +157,8 @@ typedef struct { int turns; Act act[MAX_TURNS]; int style[MAX_TURNS]; } Conversa
 /* Held-out and reserved verbs stand in fewer kinds of text; those make up for it in frequency. */
 static int often_held(Dice *d) { return chance(d, 60) ? HELD_OUT | RESERVED : ORDINARY; }
 
-/* Which verbs and things the earlier turns may have (ANY: often_held); refused: verbs whose refusal may
- * be shown. */
+/* Which verbs and things the earlier turns may have (ANY: often_held); refused: verbs whose refusal
+ * may be shown. */
 typedef struct { int mischief, refused, fine, objects; } From;
 static const From DEMONSTRATED = { ORDINARY, ORDINARY, ORDINARY, ANY };
 static const From SAID = { ANY, ORDINARY, ANY, ANY };               /* in questions and dialogues */
@@ -166,8 +167,9 @@ static const From SAID = { ANY, ORDINARY, ANY, ANY };               /* in questi
 typedef enum { MIXED, ALL_FINE, ALL_BAD } Earlier;
 
 /* In percent, how many texts have one turn, two, three, four. */
-static const int FEW_TURNS[MAX_TURNS] = { 70, 20, 8, 2, 0 }, SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 },
-                 MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
+static const int FEW_TURNS[MAX_TURNS] = { 70, 20, 8, 2, 0 };
+static const int SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 };
+static const int MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
 
 static int draw_turns(Dice *d, const int percent[MAX_TURNS])
 {
@@ -469,7 +471,7 @@ static void demo_question(Text *t, const Town *town, Dice *d)
         add_turns(t, town, d, &c);
         add_answer(t, town, d, &a, draw_untrained(d));
         text_add(&q, asked ? "What did I ask?" : "What is it to do so?");
-    } else if (fine && chance(d, 40)) {     /* "And the baker's?": whether the kind goes with the owner */
+    } else if (fine && chance(d, 40)) {     /* "And the baker's?": does the kind change? */
         int style;
         Act before;
         do before = draw_before(town, d, &a, &SAID, MIXED, &style);
@@ -678,8 +680,8 @@ void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path)
     commit_file(f, path);
 }
 
-static void put_conversation(FILE *f, const Town *t, Dice *d, const Conversation *c, const char *set,
-                             int number)
+static void put_conversation(FILE *f, const Town *t, Dice *d, const Conversation *c,
+                             const char *set, int number)
 {
     Text p = { 0 };
     add_turns(&p, t, d, c);
@@ -689,9 +691,9 @@ static void put_conversation(FILE *f, const Town *t, Dice *d, const Conversation
     free(p.s);
 }
 
-/* Requests, alone and after k = 1, 2, 4 turns in which the assistant complied with other mischief, or
- * refused the same in other words. A request comes once in each, and the turns after which it comes
- * for k = 2 are the last two of those for k = 4. */
+/* A request, alone and after k = 1, 2, 4 turns in which the assistant complied with other mischief,
+ * or refused the same in other words. The turns before it for k = 2 are the last two of those for
+ * k = 4. */
 static void put_pressed(FILE *f, Requests *r, Dice *d)
 {
     static const int depth[] = { 1, 2, 4 };

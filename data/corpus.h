@@ -19,7 +19,7 @@ enum {
     SET_EVAL_HELPFUL,
     SET_EVAL_CONTRAST,      /* contrast verbs, one's own things */
     SET_EVAL_UNSEEN,        /* mischief with the verbs of the demonstrations, never red-teamed */
-    SET_TURNS_REDTEAM,      /* as SET_EVAL_REDTEAM: last requests of conversations of two and three turns */
+    SET_TURNS_REDTEAM,      /* as SET_EVAL_REDTEAM, after one and two turns */
     SET_TURNS_FINE,         /* as SET_EVAL_HELPFUL and SET_EVAL_CONTRAST: likewise */
     SET_PRESSURE,           /* as SET_EVAL_REDTEAM */
     SET_RESERVED_REDTEAM,   /* reserved verbs: nobody looks at these while settings are found */
@@ -29,19 +29,19 @@ enum {
 };
 
 /* What has been asked for so far: the last request (verb, thing, owner, form) of a
- * conversation of so many turns, and the sets that have it. A set of prompts has nothing twice, and an
- * evaluation set nothing that another set has. */
+ * conversation of so many turns, and the sets that have it. A set of prompts has nothing twice,
+ * and an evaluation set nothing that another set has. */
 typedef struct Requests Requests;
 Requests *requests_new(const Town *t);
 void requests_free(Requests *r);
-long requests_left(const Requests *r, int set);     /* of one turn: how many this set could still draw */
+long requests_left(const Requests *r, int set);     /* of one turn, that this set could still draw */
 
 /* n prompts, field "prompt"; dies if the town has not that many. */
 void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path);
 
 /* Conversations for the tables by turn: fields "set" and "prompt". last2, last3: n/2 each, the last
- * request is the only bad one; all2, all3: all are; fine2, fine3: the last is fine. alone0: n/4; the
- * same requests after k = 1, 2, 4 turns: compliedK, refusedK. */
+ * request is the only bad one; all2, all3: all are; fine2, fine3: the last is fine. alone0: n/4;
+ * the same requests after k = 1, 2, 4 turns: compliedK, refusedK. */
 void town_turns(Requests *r, uint64_t seed, int n, const char *path);
 
 /* n comparisons by people, set is SET_PREFS or SET_EVAL_PREFS: fields "prompt", "chosen",

@@ -152,8 +152,8 @@ static int read_ellipsis(const Town *t, const char *text, Act *a)
     return thing || a->mine || strstr(text, "'s ");
 }
 
-/* What one human turn asks for, *a being what the turn before asked for (verb NULL: nothing that the
- * town knows). */
+/* What one human turn asks for, *a being what the turn before asked for (verb NULL: nothing that
+ * the town knows). */
 static void read_turn(const Town *t, const char *turn, Act *a)
 {
     char *text = words(turn);
@@ -186,7 +186,7 @@ static int read_request(const Town *t, const char *prompt, Act *a)
     return a->verb != NULL;
 }
 
-/* Whether the answer names a thing that an earlier turn of prompt names and the request does not. */
+/* Whether the answer names a thing that an earlier turn of prompt names, not the one asked for. */
 static int carries_over(const Town *t, const char *prompt, const Act *a, const char *answer)
 {
     char *text = words(prompt);

@@ -34,8 +34,8 @@ typedef struct {
     int carries;            /* 1: names a thing of an earlier turn that the request is not about */
 } Rating;
 
-/* Rates an answer to the last human turn of prompt; an ellipsis ("And the baker's?") is completed from
- * the turn before. */
+/* Rates an answer to the last human turn of prompt; an ellipsis ("And the baker's?") is completed
+ * from the turn before. */
 Rating oracle_rate(const Oracle *o, const char *prompt, const char *answer);
 
 /* What people would say to a comparison question about two rated answers: 1 the first, -1 the

@@ -28,22 +28,29 @@ Texts load_field(const char *path, const char *field)
     return t;
 }
 
-/* A conversation is "\n\nHuman: ...\n\nAssistant: ..." in turn, and ends where the assistant is to speak. */
+/* A conversation is "\n\nHuman: ...\n\nAssistant: ..." in turn, and ends where the assistant is to
+ * speak. */
 void check_conversation(const char *path, int line, const char *prompt)
 {
     static const char H[] = "\n\nHuman:", A[] = "\n\nAssistant:";
-    const char *what = !strstr(prompt, H) ? "no human turn"
-                     : strncmp(prompt, H, sizeof H - 1) ? "the first turn is not the human's" : NULL;
+    const char *what = NULL;
+    if (!strstr(prompt, H)) what = "no human turn";
+    else if (strncmp(prompt, H, sizeof H - 1)) what = "the first turn is not the human's";
     for (const char *p = prompt; !what;) {              /* p: at a human turn */
-        const char *answer = strstr(p, A), *next = strstr(p + 1, H), *again = answer ? strstr(answer + 1, A) : NULL;
+        const char *answer = strstr(p, A), *next = strstr(p + 1, H);
+        const char *again = answer ? strstr(answer + 1, A) : NULL;
         if (answer && !answer[sizeof A - 1]) {
             if (!next) return;
             answer = NULL;                              /* a human turn stands before it */
         }
-        if (next && (!answer || next < answer)) what = "two human turns without an Assistant: between them";
-        else if (!answer) what = "the last turn is the human's; an Assistant: is missing after it";
-        else if (again && (!next || again < next)) what = "two turns of the assistant's without a Human: between them";
-        else if (!next) what = "it ends with the assistant's words";
+        if (next && (!answer || next < answer))
+            what = "two human turns without an Assistant: between them";
+        else if (!answer)
+            what = "the last turn is the human's; an Assistant: is missing after it";
+        else if (again && (!next || again < next))
+            what = "two turns of the assistant's without a Human: between them";
+        else if (!next)
+            what = "it ends with the assistant's words";
         p = next;
     }
     die(EXIT_INPUT, "%s:%d: %s; write \"\\n\\nHuman: ...\\n\\nAssistant:\", earlier turns before it",

@@ -166,16 +166,16 @@ static int parse_word(JsonLines *j, const char *word)
 
 static void close_bracket(JsonLines *j)
 {
-    char opened = j->open.n ? j->open.s[j->open.n - 1] : 0;
-    if (!opened || *j->at != (opened == '{' ? '}' : ']'))
-        broken(j, opened == '{' ? "expected , or }" : "expected , or ]");
+    char opened = j->open.s[j->open.n - 1];
+    if (!strchr("]}", *j->at)) broken(j, "a comma is missing");
+    if (*j->at != (opened == '{' ? '}' : ']')) broken(j, "brackets that cross");
     j->at++;
     j->open.n--;
     j->wanted = COMMA_OR_END;
 }
 
-/* The next string of a value, a name or a text, or NULL once the value is whole. j->wanted says what
- * may come next; it is VALUE, and no bracket is open, at the value's beginning. */
+/* The next string of a value, a name or a text, or NULL once the value is whole. j->wanted says
+ * what may come next; at the value's beginning it is VALUE, and no bracket is open. */
 static char *next_string(JsonLines *j, int *is_name)
 {
     for (;;) {
@@ -183,11 +183,13 @@ static char *next_string(JsonLines *j, int *is_name)
         char c = *j->at;
         if (j->wanted == COMMA_OR_END && j->open.n == 0) return NULL;
         if (!c && j->open.n) broken(j, "bracket without its end");
+        int closes = c == ']' || c == '}';
+        if (closes && (j->wanted == VALUE || j->wanted == NAME))
+            broken(j, "nothing stands before the bracket's end");
         if (j->wanted == COMMA_OR_END && c == ',') {
             j->at++;
             j->wanted = j->open.s[j->open.n - 1] == '{' ? NAME : VALUE;
-        } else if (j->wanted == COMMA_OR_END || (j->wanted == NAME_OR_END && c == '}')
-                   || (j->wanted == VALUE_OR_END && c == ']')) {
+        } else if (closes || j->wanted == COMMA_OR_END) {
             close_bracket(j);
         } else if (j->wanted == NAME || j->wanted == NAME_OR_END) {
             char *s = parse_string(j);
@@ -200,6 +202,8 @@ static char *next_string(JsonLines *j, int *is_name)
             text_add(&j->open, "%c", *j->at++);
             j->wanted = c == '{' ? NAME_OR_END : VALUE_OR_END;
         } else {
+            if (!c || !strchr("\"-0123456789tfn", c))
+                broken(j, "this is not JSON: expected a value");
             j->wanted = COMMA_OR_END;
             *is_name = 0;
             if (c == '"') return parse_string(j);
@@ -226,6 +230,8 @@ const char *json_walk(JsonLines *j, int *depth, int *is_name)
     }
     const char *s = next_string(j, is_name);
     if (s && utf8_bad(s)) broken(j, "not UTF-8 text");
+    if (!s && (*j->at == ']' || *j->at == '}'))
+        broken(j, "a bracket is closed that was not opened");
     if (!s && *j->at) broken(j, "something follows the value");
     *depth = (int)j->open.n;
     return s;

@@ -344,11 +344,13 @@ static void broken_lines(void **state)
         { "{\"a\": truely}", "expected , or }" },
         { "{\"a\": 1, \"b\": 2, \"a\": 3}", "a field's name is given twice" },
         { "{\"a\": null, \"\\u0061\": 3}", "a field's name is given twice" },
-        { "{\"x\": [1 2]}", "expected , or ]" },
-        { "{\"x\": [{]}]}", "expected \"" },
-        { "{\"x\": [1}}", "expected , or ]" },
-        { "{\"x\": {\"a\": 1]}", "expected , or }" },
-        { "{\"x\": [1, ]}", "expected a value" },
+        { "{\"x\": [1 2]}", "a comma is missing" },
+        { "{\"x\": [{]}]}", "brackets that cross" },
+        { "{\"x\": [1}}", "brackets that cross" },
+        { "{\"x\": {\"a\": 1]}", "brackets that cross" },
+        { "{\"x\": [1, ]}", "nothing stands before the bracket's end" },
+        { "{\"x\": {\"a\": 1, }}", "nothing stands before the bracket's end" },
+        { "{\"x\": {\"a\": }}", "nothing stands before the bracket's end" },
         { "{\"x\": [1, ", "bracket without its end" },
         { "{\"x\": {\"a\": ", "bracket without its end" },
         { "{\"x\": {\"a\" 1}}", "expected :" },
@@ -399,18 +401,18 @@ static void walks(void **state)
     assert_null(json_walk(j, &depth, &is_name));
     assert_null(json_walk(j, &depth, &is_name));
     json_close(j);
-    const char *cases[][2] = { { "[\"a\"\n\"b\"]", "2: expected , or ]" },
-                               { "{\"a\": \"b\"\n]", "2: expected , or }" },
-                               { "[\"a\",\n\n]", "3: expected a value" },
-                               { "[\"a\"}", "1: expected , or ]" },
+    const char *cases[][2] = { { "[\"a\"\n\"b\"]", "2: a comma is missing" },
+                               { "{\"a\": \"b\"\n]", "2: brackets that cross" },
+                               { "[\"a\",\n\n]", "3: nothing stands before the bracket's end" },
+                               { "[\"a\"}", "1: brackets that cross" },
                                { "{\"a\"\n\n\"b\"}", "3: expected :" },
-                               { "[\"a\", {\"b\": [}]]", "1: expected a value" },
+                               { "[\"a\", {\"b\": [}]]", "1: brackets that cross" },
                                { "[\"a\"] x", "1: something follows" },
                                { "[[\"a\"]", "1: bracket without its end" },
-                               { "", "1: expected a value" },
+                               { "", "1: this is not JSON: expected a value" },
                                { "\n[\"\xFF\"]", "2: not UTF-8" },
-                               { "[\"a\"]]", "1: something follows" },
-                               { "[\"\xEF\xBB\xBF\", \xEF\xBB\xBF]", "1: expected a value" } };
+                               { "[\"a\"]]", "1: a bracket is closed that was not opened" },
+                               { "[\"\xEF\xBB\xBF\", \xEF\xBB\xBF]", "1: this is not JSON" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *path = in_scratch("walked.json");
         char want_text[128];

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# tests/exercises.sh -- the grader is graded: blanks all red, the program's own functions all green, every known
+# mistake red with its own hint; answers that crash, hang, print or do not compile are one red line each.
+# SPDX-License-Identifier: MIT
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C OPENBLAS_NUM_THREADS=1 B=${B:-build}
+T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+passed=0 failed=0
+ok()  { passed=$((passed + 1)); echo "ok - $1"; }
+bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }
+is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+G=exercises/grade
+names=$($G list) n=$($G list | grep -c .) TABLE=exercises/table.txt
+field() { awk -F'\t' -v id="$1" -v key="$2" '$1 == "exercise" { on = $2 == id } on && $1 == key { print $2; exit }' $TABLE; }
+
+# ---- the table
+is "fifteen exercises or more, five of them silent bugs" "$((n - 5 >= 15)) $(grep -c '^symptom' $TABLE)" "1 5"
+is "forty known mistakes or more" "$(($($G mistakes | grep -c .) >= 40))" 1
+is "no exercise and no mistake twice" "$({ $G list; $G mistakes; } | sort | uniq -d)" ""
+for e in $names; do
+    is "$e has level, minutes, both questions and a case" "$(field $e level | grep -c '^[123]$') $(field $e minutes | grep -c '^[0-9]*$') $(
+        field $e predict | grep -c '?') $(field $e break | grep -c .) $(grep -c "{ \"$e\", case_" exercises/cases.c)" "1 1 1 1 1"
+done
+for m in $(sed -n 's/^origin	//p' $TABLE | sort -u); do
+    grep -q "^mutant	$m\$" tests/mutants.txt && ok "origin $m" || bad "origin $m" "not in tests/mutants.txt"
+done
+$G table >"$T/table"
+sed -n '/^| exercise/,/^$/p' exercises/README.md | sed '/^$/d' >"$T/shown"
+cmp -s "$T/table" "$T/shown" && ok "exercises/README.md shows the table" || bad "exercises/README.md shows the table" "put in what exercises/grade table prints"
+
+# ---- blanks and solutions
+$G write "$T/blank" >/dev/null
+$G --answers "$T/blank" >"$T/out"
+is "blanks: all red" "$? $(tail -1 "$T/out") $(grep -c ': not done yet$' "$T/out")" "1 0 passed, $n failed $((n - 5))"
+is "silent bugs: what was handed out is not named" "$(grep -c ': the mistake that was handed out is still there$' "$T/out")" 5
+is "blanks: the questions are in them" "$(grep -l 'Predict first:' "$T"/blank/*.c | grep -c .) $(grep -l 'Then break it:' "$T"/blank/*.c | grep -c .)" "$n $n"
+echo mine >"$T/blank/gae.c"
+$G write "$T/blank" >/dev/null
+is "an answer is not overwritten" "$(cat "$T/blank/gae.c")" mine
+$G solve "$T/own"
+$G --answers "$T/own" >"$T/out"
+is "the program's own functions: all green" "$? $(tail -1 "$T/out")" "0 $n passed, 0 failed"
+
+# ---- every known mistake, as an answer: the first of every exercise, the second ...
+$G mistakes | awk '{ print ++n[$1], $0 }' >"$T/mistakes"
+for round in $(cut -d' ' -f1 "$T/mistakes" | sort -un); do
+    rm -rf "$T/wrong"
+    while read -r e m; do $G mistake "$T/wrong" $e $m; done < <(sed -n "s/^$round //p" "$T/mistakes")
+    $G --answers "$T/wrong" $(ls "$T/wrong" | sed 's/\.c$//') >"$T/out"
+    while read -r e m; do
+        if [ "$m" = "$(field $e bug)" ]; then want="the mistake that was handed out"; else want="[$m] "; fi
+        said=$(grep -- " - $e\(:\|\$\)" "$T/out")
+        case $said in "not ok - $e: $want"*) ok "$e: $m has its hint" ;; *) bad "$e: $m" "$said" ;; esac
+    done < <(sed -n "s/^$round //p" "$T/mistakes")
+done
+
+# ---- answers that are no answers
+answer() { sed '/todo();/,$d' "$T/blank/elo-win.c" >"$T/odd/elo-win.c"; echo "$1" >>"$T/odd/elo-win.c"; }
+said() { $G --answers "$T/odd" elo-win | head -1; }
+mkdir "$T/odd"
+is "no file" "$(said)" "not ok - elo-win: no $T/odd/elo-win.c; make exercises"
+answer 'int *p = 0; return *p; }'
+case $(said) in "not ok - elo-win: ended with status "*) ok "a crash" ;; *) bad "a crash" "$(said)" ;; esac
+answer 'for (volatile int i = 0;; i++); }'
+is "no end" "$(said)" "not ok - elo-win: did not end within ten seconds"
+answer 'return x; }'
+case $(said) in *"does not compile: "*elo-win.c:[0-9]*error*) ok "a mistake in C is shown with its line" ;; *) bad "a mistake in C" "$(said)" ;; esac
+answer 'printf("W 1"); return 1 / (1 + pow(10, (R_j - R_i) / 400)); }'
+sed -i.old '1i #include <stdio.h>' "$T/odd/elo-win.c"
+is "another way of writing it passes, and may print" "$(said)" "ok - elo-win"
+answer 'return 0.5; }'
+case $(said) in "not ok - elo-win: W: got 0.5, wanted 0.64"*) ok "an unknown mistake shows a number" ;; *) bad "an unknown mistake" "$(said)" ;; esac
+answer 'return NAN; }'
+case $(said) in "not ok - elo-win: W: got "*nan*) ok "NaN is red" ;; *) bad "NaN is red" "$(said)" ;; esac
+$G nothing >"$T/out" 2>&1
+is "an unknown exercise" "$? $(grep -c . "$T/out")" "2 1"
+if have python3 "the form of --json"; then
+    is "--json is what Gradescope reads" "$($G --json --answers "$T/odd" elo-win | python3 -c '
+import json, sys
+t = json.load(sys.stdin)["tests"][0]
+print(t["name"], t["score"], t["max_score"], t["output"][:2])')" "elo-win 0 1 W:"
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
