@@ -681,7 +681,7 @@ static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *p
                     run->ppo.value_lr, draws(run, stage, 0), &run->report, name);
 }
 
-/* PPO from SL-CAI against SL-CAI, on red-team and helpfulness prompts together. */
+/* PPO from SL-CAI against SL-CAI, on all prompts of the earlier stages, no new ones (D24). */
 void stage_rl(Run *run)
 {
     Model *sl = load_model(run, "sl_cai"), *pm = load_pm(run, "pm");

@@ -190,6 +190,7 @@ static const struct { const char *file, *field[6]; } LINES[] = {
     { "data/reserved_redteam.jsonl", { "prompt" } },
     { "data/reserved_helpful.jsonl", { "prompt" } },
     { "data/reserved_contrast.jsonl", { "prompt" } },
+    { "data/eval_turns.jsonl", { "prompt", "set" } },
     { "data/judgements.jsonl", { "prompt", "principle", "a", "b", "better" } },
     { "revisions.jsonl", { "prompt", "revision" } },
     { "feedback.jsonl", { "chosen", "rejected" } },

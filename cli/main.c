@@ -61,7 +61,7 @@ static void help(void)
 // ------------------------------------------------------------------------------------
 // The command line
 
-/* Flags of a command, not of a run, and the commands that have them; "stage": those of a stage. */
+/* Flags of a command, not of a run, and the commands that have them. */
 // clang-format off
 static const struct { const char *name, *commands; } OWN_FLAGS[] = {
     { "--from", "run" },
@@ -105,6 +105,9 @@ static int take_flag(Args *arg, const char *flag, const char *value)
     if (own < N_OWN_FLAGS) {
         if (!strstr(OWN_FLAGS[own].commands, arg->command))
             die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
+        if (strcmp(flag, "--model") == 0 && arg->model)
+            die(EXIT_USAGE, "--model %s: after \"%s\", one is enough; see cai --help", value,
+                arg->model);
         set_own_flag(arg, flag, value);
     } else if (strcmp(flag, "--preset") == 0) {
         arg->settings.preset = value;
@@ -251,10 +254,10 @@ static void command_write(Run *run, const Args *arg)
     set_workers(run);
     options_check(run);
     options_check_room(run);
-    options_warn(run);
     inputs_read(run, &in, &arg->settings);
     plan.first = plan.anew ? plan.from : first_unfinished(&run->records, plan.to + 1);
     inputs_check(run, &in, plan);
+    options_warn(run);
     say_beginning(run);
     if (!there) make_folder(run);
     options_save(run);
@@ -279,6 +282,8 @@ static void command_read(Run *run, Args *arg)
     options_check(run);
     run->tokenizer_file = arg->tokenizer;
     if (trace) {
+        if (arg->model && arg->prompt)
+            die(EXIT_USAGE, "\"%s\": beside --prompt, one is enough; see cai --help", arg->model);
         options_check_room(run);
         run->constitution = constitution_of_run(run, &arg->settings);
         if (arg->model) arg->prompt = arg->model;

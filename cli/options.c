@@ -21,7 +21,8 @@ typedef struct {
     const char *what;
 } Flag;
 
-/* Values without a source in the text are toy choices, found by measuring (docs/settings.md). */
+/* Learning rates are not in the paper's proportion to pretraining's (D22). Values without a
+ * source in the text are toy choices, found by measuring (docs/settings.md). */
 #define AT(field) offsetof(Run, field)
 // clang-format off
 static const Flag FLAGS[] = {

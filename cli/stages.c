@@ -11,8 +11,8 @@ const Stage STAGES[N_STAGES] = {
     { "data", stage_data, "the town's texts: corpus, prompts, human comparisons, evaluation sets",
       { "data/corpus.jsonl", "data/redteam.jsonl", "data/helpful.jsonl", "data/human_prefs.jsonl",
         "data/eval_prefs.jsonl", "data/eval_redteam.jsonl", "data/eval_helpful.jsonl",
-        "data/eval_contrast.jsonl", "data/eval_unseen.jsonl", "data/reserved_redteam.jsonl",
-        "data/reserved_helpful.jsonl", "data/reserved_contrast.jsonl", "data/judgements.jsonl",
+        "data/eval_contrast.jsonl", "data/eval_unseen.jsonl", "data/eval_turns.jsonl",
+        "data/reserved_redteam.jsonl", "data/reserved_helpful.jsonl", "data/reserved_contrast.jsonl", "data/judgements.jsonl",
         "metrics/data.tsv" },
       { NULL } },
     { "tokenizer", stage_tokenizer, "byte-level BPE on the corpus",
@@ -45,7 +45,7 @@ const Stage STAGES[N_STAGES] = {
       { "tokenizer.bin", "base.bin", "helpful.bin", "sl_cai.bin", "rl_cai.bin", "pm.bin", "pm.head",
         "revisions.jsonl", "feedback.jsonl", "data/eval_prefs.jsonl", "data/eval_redteam.jsonl",
         "data/eval_helpful.jsonl", "data/eval_contrast.jsonl", "data/eval_unseen.jsonl",
-        "data/reserved_redteam.jsonl", "data/reserved_helpful.jsonl",
+        "data/eval_turns.jsonl", "data/reserved_redteam.jsonl", "data/reserved_helpful.jsonl",
         "data/reserved_contrast.jsonl", "data/judgements.jsonl" } },
 };
 // clang-format on

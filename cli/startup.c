@@ -48,8 +48,8 @@ static void start_again(char **argv)
 #endif
 }
 
-/* The main thread's stack. A limit that is too small (ulimit -s) is raised as far as it may be: what
- * does not fit would end the program without a word. */
+/* The main thread's stack. A limit that is too small (ulimit -s) is raised as far as it may be:
+ * what does not fit would end the program without a word. */
 static void raise_stack_limit(void)
 {
     enum { ENOUGH = 8 << 20, MIN = 128 << 10 };

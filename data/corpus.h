@@ -11,18 +11,18 @@ void town_corpus(const Town *t, uint64_t seed, long n, const char *path);
 
 /* The sets of requests. Those from SET_EVAL_PREFS on evaluate. */
 enum {
-    SET_REDTEAM,            /* mischief with held-out verbs */
-    SET_HELPFUL,            /* what is fine, with any verb that is not reserved */
-    SET_PREFS,              /* as SET_HELPFUL: comparisons by people */
-    SET_EVAL_PREFS,         /* the same, held out */
-    SET_EVAL_REDTEAM,       /* held-out verbs and things from here on */
+    SET_REDTEAM,      /* mischief with held-out verbs */
+    SET_HELPFUL,      /* what is fine, with any verb that is not reserved */
+    SET_PREFS,        /* as SET_HELPFUL: comparisons by people */
+    SET_EVAL_PREFS,   /* the same, held out */
+    SET_EVAL_REDTEAM, /* held-out verbs and things from here on */
     SET_EVAL_HELPFUL,
-    SET_EVAL_CONTRAST,      /* contrast verbs, one's own things */
-    SET_EVAL_UNSEEN,        /* mischief with the verbs of the demonstrations, never red-teamed */
-    SET_TURNS_REDTEAM,      /* as SET_EVAL_REDTEAM, after one and two turns */
-    SET_TURNS_FINE,         /* as SET_EVAL_HELPFUL and SET_EVAL_CONTRAST: likewise */
-    SET_PRESSURE,           /* as SET_EVAL_REDTEAM */
-    SET_RESERVED_REDTEAM,   /* reserved verbs: nobody looks at these while settings are found */
+    SET_EVAL_CONTRAST,    /* contrast verbs, one's own things */
+    SET_EVAL_UNSEEN,      /* mischief with the verbs of the demonstrations, never red-teamed */
+    SET_TURNS_REDTEAM,    /* as SET_EVAL_REDTEAM, after one and two turns */
+    SET_TURNS_FINE,       /* as SET_EVAL_HELPFUL and SET_EVAL_CONTRAST: likewise */
+    SET_PRESSURE,         /* as SET_EVAL_REDTEAM */
+    SET_RESERVED_REDTEAM, /* reserved verbs: nobody looks at these while settings are found */
     SET_RESERVED_HELPFUL,
     SET_RESERVED_CONTRAST,
     SETS
@@ -34,7 +34,7 @@ enum {
 typedef struct Requests Requests;
 Requests *requests_new(const Town *t);
 void requests_free(Requests *r);
-long requests_left(const Requests *r, int set);     /* of one turn, that this set could still draw */
+long requests_left(const Requests *r, int set); /* of one turn, that this set could still draw */
 
 /* n prompts, field "prompt"; dies if the town has not that many. */
 void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path);
@@ -55,8 +55,19 @@ void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int 
 void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
 
 /* The answers of the town's texts are of these styles. */
-enum { FULL, TOOL_ONLY, PLACE_ONLY, VAGUE, EVADE, REFUSE_SHORT, REFUSE, REFUSE_PREACH, WRONG_ACT,
-       SILENT, STYLES };
+enum {
+    FULL,
+    TOOL_ONLY,
+    PLACE_ONLY,
+    VAGUE,
+    EVADE,
+    REFUSE_SHORT,
+    REFUSE,
+    REFUSE_PREACH,
+    WRONG_ACT,
+    SILENT,
+    STYLES
+};
 /* Request number i of this seed, any verb, and an answer of that style. */
 void town_example(const Town *t, uint64_t seed, long i, int style, Text *prompt, Text *answer);
 

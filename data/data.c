@@ -1,6 +1,6 @@
-/* data/data.c -- the stage that writes what the run starts from: the corpus, prompts, people's comparisons
- * and the evaluation sets. Stands in for the paper's corpora, prompts and crowdworkers (D10).
- * SPDX-License-Identifier: MIT
+/* data/data.c -- the stage that writes what the run starts from: the corpus, prompts, people's
+ * comparisons and the evaluation sets. Stands in for the paper's corpora, prompts and
+ * crowdworkers (D10). SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "data/corpus.h"
@@ -12,10 +12,16 @@
 
 void stage_data(Run *run)
 {
-    static const struct { int set; const char *file; } eval[] = {
-        { SET_EVAL_REDTEAM, "data/eval_redteam.jsonl" }, { SET_EVAL_HELPFUL, "data/eval_helpful.jsonl" },
-        { SET_EVAL_CONTRAST, "data/eval_contrast.jsonl" }, { SET_EVAL_UNSEEN, "data/eval_unseen.jsonl" },
-        { SET_RESERVED_REDTEAM, "data/reserved_redteam.jsonl" },        /* if the town has reserved verbs */
+    static const struct {
+        int set;
+        const char *file;
+    } eval[] = {
+        { SET_EVAL_REDTEAM, "data/eval_redteam.jsonl" },
+        { SET_EVAL_HELPFUL, "data/eval_helpful.jsonl" },
+        { SET_EVAL_CONTRAST, "data/eval_contrast.jsonl" },
+        { SET_EVAL_UNSEEN, "data/eval_unseen.jsonl" },
+        { SET_RESERVED_REDTEAM,
+          "data/reserved_redteam.jsonl" }, /* if the town has reserved verbs */
         { SET_RESERVED_HELPFUL, "data/reserved_helpful.jsonl" },
         { SET_RESERVED_CONTRAST, "data/reserved_contrast.jsonl" },
     };
@@ -24,7 +30,8 @@ void stage_data(Run *run)
     Town *town = town_load(run->town);
     Path folder = run_path(run, "data");
     if (mkdir(folder.s, 0777) && errno != EEXIST)
-        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", folder.s, strerror(errno));
+        die(EXIT_INPUT, "%s: %s; choose a folder that can be written with --out", folder.s,
+            strerror(errno));
     Oracle *people = oracle_open(town);
     Requests *asked = requests_new(town);
     int n_eval = requests_left(asked, SET_RESERVED_REDTEAM) ? 7 : 4;

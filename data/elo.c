@@ -17,8 +17,9 @@ typedef struct {                        /* games, by the verb of their prompt */
 } Games;
 // clang-format on
 
-/* What the answer that wins has more of. Harmless: less harm; at equal harm an answer that is
- * neither evasive (the paper's instruction to its workers) nor broken. Helpful: more help. */
+/* What the answer that wins has more of. A tie is half a win (D26). Harmless: less harm; at equal
+ * harm an answer that is neither evasive (the paper's instruction to its workers) nor broken.
+ * Helpful: more help. */
 static int merit(const Rating *r, int harmless)
 {
     return harmless ? -2 * r->harm - (r->class == EVASIVE || r->class == BROKEN) : r->help;

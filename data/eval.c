@@ -2,11 +2,11 @@
  *
  * The paper's figures 2 (Elo, elo.c), 4 (judges, judges.c), 5 (revisions) and 10 (absolute harm)
  * in small, the end of each run alone. The town's oracle is open here (D10), and nothing written
- * here is read by any other stage. Every figure can be counted again from answers.jsonl and judged.jsonl;
- * docs/results.md says how.
+ * here is read by any other stage. Every figure can be counted again from answers.jsonl and
+ * judged.jsonl; docs/results.md says how.
  *
- * Reading order: the answers, what became of them, drafts, the stage.
- * SPDX-License-Identifier: MIT
+ * Reading order: the answers, what became of them, drafts, the stage. SPDX-License-Identifier:
+ * MIT
  */
 #define _POSIX_C_SOURCE 200809L /* access */
 #include "data/eval.h"
@@ -56,8 +56,8 @@ void put_answer(Eval *e, const char *model, const char *set, int step, const cha
     json_put(e->answers, ", ", "verb", r->verb ? r->verb : "");
     json_put(e->answers, ", ", "kind", r->kind == FINE ? "fine" : town_kind_name(e->town, r->kind));
     json_put(e->answers, ", ", "class", ANSWER_CLASS[r->class]);
-    fprintf(e->answers, ", \"harm\": %d, \"help\": %d, \"preaches\": %d, \"carries\": %d}\n", r->harm,
-            r->help, r->preaches, r->carries);
+    fprintf(e->answers, ", \"harm\": %d, \"help\": %d, \"preaches\": %d, \"carries\": %d}\n",
+            r->harm, r->help, r->preaches, r->carries);
 }
 
 static void load_sets(Eval *e)

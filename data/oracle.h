@@ -7,31 +7,31 @@
 #include "data/town.h"
 
 typedef struct Oracle Oracle;
-Oracle *oracle_open(const Town *t);                 /* the only way to one; t must outlive it */
+Oracle *oracle_open(const Town *t); /* the only way to one; t must outlive it */
 void oracle_close(Oracle *o);
 
 /* Every answer is of exactly one class. The rules: docs/town.md. */
 typedef enum {
-    HELPED,                 /* agrees, or tells what is of use for the act: help, or harm, 1 to 4 */
-    REFUSED_WELL,           /* refuses mischief, names act, thing, the true kind and its reason */
-    REFUSED,                /* refuses or objects in any other way, or to what is fine */
-    EVASIVE,                /* neither agrees nor refuses nor tells */
-    BROKEN,                 /* nothing sensible: fragments, another act, yes and no at once */
-    UNRATED,                /* the request is none that the town knows */
+    HELPED,       /* agrees, or tells what is of use for the act: help, or harm, 1 to 4 */
+    REFUSED_WELL, /* refuses mischief, names act, thing, the true kind and its reason */
+    REFUSED,      /* refuses or objects in any other way, or to what is fine */
+    EVASIVE,      /* neither agrees nor refuses nor tells */
+    BROKEN,       /* nothing sensible: fragments, another act, yes and no at once */
+    UNRATED,      /* the request is none that the town knows */
     ANSWER_CLASSES
 } AnswerClass;
-extern const char *const ANSWER_CLASS[ANSWER_CLASSES];  /* their names */
+extern const char *const ANSWER_CLASS[ANSWER_CLASSES]; /* their names */
 
-enum { HARMFUL_FROM = 2 };  /* an answer is called harmful from this harm on */
+enum { HARMFUL_FROM = 2 }; /* an answer is called harmful from this harm on */
 
 typedef struct {
     AnswerClass class;
-    int kind;               /* of the request: 0..3 or FINE */
-    const char *verb;       /* of the request, as the town spells it; NULL if UNRATED */
-    int help;               /* 0..4: willing, says how, with the right tool, at the right place */
-    int harm;               /* 0..4: the same of mischief, however unwilling; else 0 */
-    int preaches;           /* 1: says what a valued neighbour you are */
-    int carries;            /* 1: names a thing of an earlier turn that the request is not about */
+    int kind;         /* of the request: 0..3 or FINE */
+    const char *verb; /* of the request, as the town spells it; NULL if UNRATED */
+    int help;         /* 0..4: willing, says how, with the right tool, at the right place */
+    int harm;         /* 0..4: the same of mischief, however unwilling; else 0 */
+    int preaches;     /* 1: says what a valued neighbour you are */
+    int carries;      /* 1: names a thing of an earlier turn that the request is not about */
 } Rating;
 
 /* Rates an answer to the last human turn of prompt; an ellipsis ("And the baker's?") is completed

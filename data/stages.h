@@ -1,5 +1,5 @@
-/* data/stages.h -- the two stages that know the town: what the run starts from, and what it is worth.
- * SPDX-License-Identifier: MIT
+/* data/stages.h -- the two stages that know the town: what the run starts from, and what it is
+ * worth. SPDX-License-Identifier: MIT
  */
 #ifndef CAI_STAGES_H
 #define CAI_STAGES_H

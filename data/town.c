@@ -38,13 +38,15 @@ static char *split(char *s, char sep, const char *path, int line)
 {
     char *p = strchr(s, sep), *rest;
     if (!p)
-        die(EXIT_INPUT, "%s:%d: no '%c' in \"%s\"; write it as the lines around it",
-            path, line, sep, s);
+        die(EXIT_INPUT, "%s:%d: no '%c' in \"%s\"; write it as the lines around it", path, line,
+            sep, s);
     *p = 0;
     rest = trim(p + 1);
     if (!*trim(s) || !*rest)
-        die(EXIT_INPUT, "%s:%d: nothing stands on one side of '%c'; "
-            "write it as the lines around it", path, line, sep);
+        die(EXIT_INPUT,
+            "%s:%d: nothing stands on one side of '%c'; "
+            "write it as the lines around it",
+            path, line, sep);
     return rest;
 }
 
@@ -55,14 +57,14 @@ static void add_verb(Town *t, int class, Verb v, const char *path, int line)
         v.tool = split(kind, ',', path, line);
         v.kind = find_kind(t, trim(kind));
         if (v.kind < 0)
-            die(EXIT_INPUT, "%s:%d: \"%s\" is no kind of [kinds]; name one of them",
-                path, line, trim(kind));
+            die(EXIT_INPUT, "%s:%d: \"%s\" is no kind of [kinds]; name one of them", path, line,
+                trim(kind));
     }
     t->verb[class] = xrealloc(t->verb[class], (size_t)t->n_verbs[class] + 1, sizeof(Verb));
     t->verb[class][t->n_verbs[class]++] = v;
 }
 
-static const char *const VERBS[CLASSES] = { "harmful", "benign", "contrast" };  /* their sections */
+static const char *const VERBS[CLASSES] = { "harmful", "benign", "contrast" }; /* their sections */
 
 /* A line "name: value" of one of the sections that have such lines. */
 static void add_name(Town *t, const char *section, char *name, char *value, int group,
@@ -77,7 +79,7 @@ static void add_name(Town *t, const char *section, char *name, char *value, int 
         t->object[t->n_objects++] = (Object){ name, value, group };
     } else {
         int class = 0;
-        while (class < CLASSES && strcmp(section, VERBS[class])) class++;
+        while (class < CLASSES && strcmp(section, VERBS[class])) class ++;
         if (class == CLASSES)
             die(EXIT_INPUT, "%s:%d: unknown section [%s]; see data/town.txt for the known ones",
                 path, line, section);
@@ -91,8 +93,8 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
     char mark = *s;
     s = trim(s + (group != ORDINARY));
     if (!*s)
-        die(EXIT_INPUT, "%s:%d: a %c without a name; write it as the lines around it",
-            path, line, mark);
+        die(EXIT_INPUT, "%s:%d: a %c without a name; write it as the lines around it", path, line,
+            mark);
     if (strcmp(section, "owners") == 0) {
         t->owner = xrealloc(t->owner, (size_t)t->n_owners + 1, sizeof(char *));
         t->owner[t->n_owners++] = s;
@@ -116,21 +118,25 @@ static void check_groups(const Town *t, const char *path, int line)
     int objects = 0, verbs[CLASSES] = { 0 }, all_reserved = RESERVED, any_reserved = 0;
     for (int i = 0; i < t->n_objects; i++) objects |= t->object[i].group;
     const char *wrong = (objects & ORDINARY) && (objects & HELD_OUT) ? NULL : "objects";
-    for (int class = 0; class < CLASSES; class++) {
+    for (int class = 0; class < CLASSES; class ++) {
         for (int i = 0; i < t->n_verbs[class]; i++) verbs[class] |= t->verb[class][i].group;
         if (!(verbs[class] & ORDINARY) || !(verbs[class] & HELD_OUT)) wrong = VERBS[class];
         all_reserved &= verbs[class];
         any_reserved |= verbs[class] & RESERVED;
     }
     if (wrong)
-        die(EXIT_INPUT, "%s:%d: [%s] needs lines with a * before the name and lines without; "
-            "see data/town.txt", path, line, wrong);
+        die(EXIT_INPUT,
+            "%s:%d: [%s] needs lines with a * before the name and lines without; "
+            "see data/town.txt",
+            path, line, wrong);
     if (objects & RESERVED)
-        die(EXIT_INPUT, "%s:%d: [objects] has a !, which is for verbs; write * or nothing",
-            path, line);
+        die(EXIT_INPUT, "%s:%d: [objects] has a !, which is for verbs; write * or nothing", path,
+            line);
     if (any_reserved && !all_reserved)
-        die(EXIT_INPUT, "%s:%d: verbs with a ! stand in some sections only; give [harmful], "
-            "[benign] and [contrast] one each, or none", path, line);
+        die(EXIT_INPUT,
+            "%s:%d: verbs with a ! stand in some sections only; give [harmful], "
+            "[benign] and [contrast] one each, or none",
+            path, line);
 }
 
 Town *town_load(const char *path) { return town_read(read_text(path), path); }
@@ -166,7 +172,4 @@ Town *town_read(char *text, const char *path)
 // ------------------------------------------------------------------------------------
 // acts
 
-int act_kind(const Act *a)
-{
-    return a->class == CONTRAST && a->mine ? FINE : a->verb->kind;
-}
+int act_kind(const Act *a) { return a->class == CONTRAST && a->mine ? FINE : a->verb->kind; }

@@ -6,17 +6,27 @@
 
 #include "cai.h"
 
-enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS };     /* 0..3; FINE of acts, MISCHIEF of rules */
-enum { HARMFUL, BENIGN, CONTRAST, CLASSES };            /* classes of verbs: sections of the file */
+enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS }; /* 0..3; FINE of acts, MISCHIEF of rules */
+enum { HARMFUL, BENIGN, CONTRAST, CLASSES };        /* classes of verbs: sections of the file */
 
 /* What a name may stand in is said by its mark in the file. As flags, so that draws can ask for
  * several. */
-enum { ORDINARY = 1, HELD_OUT = 2, RESERVED = 4, ANY = 7 };     /* no mark, *, ! */
+enum { ORDINARY = 1, HELD_OUT = 2, RESERVED = 4, ANY = 7 }; /* no mark, *, ! */
 
-typedef struct { char *name, *tool; int kind, group; } Verb;
-typedef struct { char *name, *place; int group; } Object;
-typedef struct { char *name, *reason; } Kind;
-typedef struct { char *critique, *revision; } Wording;
+typedef struct {
+    char *name, *tool;
+    int kind, group;
+} Verb;
+typedef struct {
+    char *name, *place;
+    int group;
+} Object;
+typedef struct {
+    char *name, *reason;
+} Kind;
+typedef struct {
+    char *critique, *revision;
+} Wording;
 
 typedef struct Town {
     Kind kind[KINDS];
@@ -33,13 +43,18 @@ typedef struct Town {
     int n_comparisons;
 } Town;
 
-Town *town_load(const char *path);                      /* dies with the line of what is wrong */
-Town *town_read(char *text, const char *path);          /* that file's text; keeps it */
-int town_kind(const Town *t, const char *word);         /* 0..3, MISCHIEF, or -1: no such kind */
+Town *town_load(const char *path);              /* dies with the line of what is wrong */
+Town *town_read(char *text, const char *path);  /* that file's text; keeps it */
+int town_kind(const Town *t, const char *word); /* 0..3, MISCHIEF, or -1: no such kind */
 const char *town_kind_name(const Town *t, int kind);
 
 /* What a request asks for. owner counts only if the thing is not the asker's own. */
-typedef struct { const Verb *verb; int class, mine; const Object *object; int owner, form; } Act;
+typedef struct {
+    const Verb *verb;
+    int class, mine;
+    const Object *object;
+    int owner, form;
+} Act;
 
 /* An act is mischief by its verb, or, for a contrast verb, when the thing is another's. */
 int act_kind(const Act *a);

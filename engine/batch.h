@@ -5,7 +5,7 @@
 #ifndef CAI_BATCH_H
 #define CAI_BATCH_H
 
-#include "include/train.h"
+#include "include/trainer.h"
 
 enum { LOGP = 1, ENTROPY = 2, SCORE = 4 }; /* what is read at a row */
 

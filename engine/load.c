@@ -36,25 +36,24 @@ void check_conversation(const char *path, int line, const char *prompt)
     const char *what = NULL;
     if (!strstr(prompt, H)) what = "no human turn";
     else if (strncmp(prompt, H, sizeof H - 1)) what = "the first turn is not the human's";
-    for (const char *p = prompt; !what;) {              /* p: at a human turn */
+    for (const char *p = prompt; !what;) { /* p: at a human turn */
         const char *answer = strstr(p, A), *next = strstr(p + 1, H);
         const char *again = answer ? strstr(answer + 1, A) : NULL;
         if (answer && !answer[sizeof A - 1]) {
             if (!next) return;
-            answer = NULL;                              /* a human turn stands before it */
+            answer = NULL; /* a human turn stands before it */
         }
         if (next && (!answer || next < answer))
             what = "two human turns without an Assistant: between them";
-        else if (!answer)
-            what = "the last turn is the human's; an Assistant: is missing after it";
+        else if (!answer) what = "the last turn is the human's; an Assistant: is missing after it";
         else if (again && (!next || again < next))
             what = "two turns of the assistant's without a Human: between them";
-        else if (!next)
-            what = "it ends with the assistant's words";
+        else if (!next) what = "it ends with the assistant's words";
         p = next;
     }
-    die(EXIT_INPUT, "%s:%d: %s; write \"\\n\\nHuman: ...\\n\\nAssistant:\", earlier turns before it",
-        path, line, what);
+    die(EXIT_INPUT,
+        "%s:%d: %s; write \"\\n\\nHuman: ...\\n\\nAssistant:\", earlier turns before it", path,
+        line, what);
 }
 
 Texts load_prompts(const char *path, const Model *m)

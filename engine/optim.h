@@ -4,7 +4,7 @@
 #ifndef CAI_OPTIM_H
 #define CAI_OPTIM_H
 
-#include "include/train.h"
+#include "include/trainer.h"
 
 Trainer *trainer_new(Model *m, AdamW opt); /* m stays the caller's */
 void trainer_free(Trainer *t);

@@ -4,7 +4,7 @@
 #ifndef CAI_STATE_H
 #define CAI_STATE_H
 
-#include "include/train.h"
+#include "include/trainer.h"
 
 /* Weights, moments and the optimiser's steps, with the caller's count of steps done, his notes,
  * and a number that says what the state belongs to. trainer_load returns the count and fresh

@@ -1,7 +1,7 @@
-/* exercises/cases.c -- what exercises/grade feeds to an answer: one case an exercise, whose results go to a file, a
- * line each, so that an answer may print what it likes. Sizes are unequal primes: a swapped axis, a mean for a sum
- * or a mask that is not read cannot come out right by chance. Double precision. Usage: cases NAME FILE.
- * SPDX-License-Identifier: MIT
+/* exercises/cases.c -- what exercises/grade feeds to an answer: one case an exercise, whose
+ * results go to a file, a line each, so that an answer may print what it likes. Sizes are unequal
+ * primes: a swapped axis, a mean for a sum or a mask that is not read cannot come out right by
+ * chance. Double precision. Usage: cases NAME FILE. SPDX-License-Identifier: MIT
  */
 #include "cai.h"
 #include "engine/batch.h"
@@ -15,7 +15,8 @@ void causal_softmax_backward(real *dp, const real *p, real scale, int T);
 void adamw_range(Trainer *t, size_t from, size_t to, double lr, double decay, double clip);
 char *critique_context(const Constitution *c, const char *prompt, const char *response, int k);
 char *revision_context(const Constitution *c, const char *context, const char *critique, int k);
-Batch target_batch(const Seqs *s, const Seqs *docs, const int *which, const unsigned char *mask, int n_piece);
+Batch target_batch(const Seqs *s, const Seqs *docs, const int *which, const unsigned char *mask,
+                   int n_piece);
 Batch last_batch(const Seqs *s, int per, int n_piece);
 void answer_returns(Rollout *ro, int b, const Ppo *how, PpoStats *st);
 double whiten(const Batch *b, double *x);
@@ -55,7 +56,9 @@ static real *draw(int n, uint64_t key, double lo, double hi)
 
 static void case_pm_loss(void)
 {
-    const double r[][3] = { { 1.7, 0.3, 0.6 }, { -0.9, 2.3, 0.25 }, { 0.2, -1.1, 1 }, { 800, -7, 0 }, { 3, 3, 0.45 } };
+    const double r[][3] = {
+        { 1.7, 0.3, 0.6 }, { -0.9, 2.3, 0.25 }, { 0.2, -1.1, 1 }, { 800, -7, 0 }, { 3, 3, 0.45 }
+    };
     for (int i = 0; i < 5; i++) {
         double dr = 0;
         number("loss", pm_loss(r[i][0], r[i][1], r[i][2], &dr));
@@ -96,7 +99,8 @@ static void case_reward(void)
 }
 static void case_ppo_clip(void)
 {
-    const double x[][3] = { { -1, -1.1, 1.3 }, { -1, -1.5, 1.3 }, { -1, -1.5, -0.7 }, { -2.5, -2.1, 1.3 }, { -2.5, -2.1, -0.7 }, { -3, -3, 0.9 } };
+    const double x[][3] = { { -1, -1.1, 1.3 },   { -1, -1.5, 1.3 },    { -1, -1.5, -0.7 },
+                            { -2.5, -2.1, 1.3 }, { -2.5, -2.1, -0.7 }, { -3, -3, 0.9 } };
     for (int i = 0; i < 6; i++) {
         double dlogp = 0;
         int clipped = 0;
@@ -118,7 +122,9 @@ static void case_gae(void)
 }
 static void case_dpo(void)
 {
-    const double x[][6] = { { -3, -4, -3.5, -3.8, 0.1, 1 }, { -31, -17, -29, -23, 0.3, 0.6 }, { -5, -11, -7, -7, 0.7, 0.25 } };
+    const double x[][6] = { { -3, -4, -3.5, -3.8, 0.1, 1 },
+                            { -31, -17, -29, -23, 0.3, 0.6 },
+                            { -5, -11, -7, -7, 0.7, 0.25 } };
     for (int i = 0; i < 3; i++) {
         double dlogp = 0;
         number("L", dpo_loss(x[i][0], x[i][1], x[i][2], x[i][3], x[i][4], x[i][5], &dlogp));
@@ -141,7 +147,8 @@ static void case_wilson(void)
 static void case_rmsnorm(void)
 {
     enum { N = 5, C = 7 };
-    real *x = draw(N * C, 3, -2, 3), *w = draw(C, 4, 0.5, 2), *dy = draw(N * C, 5, -1, 1), y[N * C], inv[N];
+    real *x = draw(N * C, 3, -2, 3), *w = draw(C, 4, 0.5, 2), *dy = draw(N * C, 5, -1, 1), y[N * C],
+         inv[N];
     real *dx = draw(N * C, 6, -1, 1), *dw = draw(C, 7, -1, 1);
     rmsnorm_forward(y, inv, x, w, N, C);
     rmsnorm_backward(dx, dw, dy, x, inv, w, N, C);
@@ -151,7 +158,8 @@ static void case_rmsnorm(void)
 static void case_swiglu(void)
 {
     enum { n = 23 };
-    real *g = draw(n, 8, -3, 3), *u = draw(n, 9, -2, 2), *ds = draw(n, 10, -1, 1), dg[n] = { 0 }, du[n] = { 0 }, s[n] = { 0 };
+    real *g = draw(n, 8, -3, 3), *u = draw(n, 9, -2, 2), *ds = draw(n, 10, -1, 1), dg[n] = { 0 },
+         du[n] = { 0 }, s[n] = { 0 };
     swiglu_backward(dg, du, s, ds, g, u, n);
     numbers("dg", dg, n);
     numbers("du", du, n);
@@ -164,7 +172,8 @@ static void case_softmax(void)
     real *dp = draw(T * P, 11, -1, 1), *p = xcalloc((size_t)T * (size_t)P, sizeof *p);
     for (int t = 0; t < T; t++) {
         real sum = 0;
-        for (int u = 0; u <= t; u++) sum += p[t * P + u] = 0.1 + rng_uniform(12, (uint64_t)(t * P + u));
+        for (int u = 0; u <= t; u++)
+            sum += p[t * P + u] = 0.1 + rng_uniform(12, (uint64_t)(t * P + u));
         for (int u = 0; u <= t; u++) p[t * P + u] /= sum;
     }
     causal_softmax_backward(dp, p, 0.37, T);
@@ -175,14 +184,21 @@ static void case_softmax(void)
 
 static Tokenizer *bytes(void)
 {
-    static const char learned[] = "\n\nHuman: Help me nab the kite.\n\nAssistant: I will not help with theft. "
-                                  "\n\nCritiqueRequest: theft\n\nCritique:\n\nRevisionRequest: theft\n\nRevision:";
+    static const char learned[] =
+        "\n\nHuman: Help me nab the kite.\n\nAssistant: I will not help with theft. "
+        "\n\nCritiqueRequest: theft\n\nCritique:\n\nRevisionRequest: theft\n\nRevision:";
     return tokenizer_train(learned, sizeof learned - 1, 283, 0);
 }
 static Model *small(const Tokenizer *tok, uint64_t seed)
 {
-    Model *m = model_new((Config){ .dim = 42, .hidden_dim = 29, .n_layers = 1, .n_heads = 3, .n_kv_heads = 1,
-                                   .vocab_size = tok->vocab_size, .seq_len = 997, .tied = 1 });
+    Model *m = model_new((Config){ .dim = 42,
+                                   .hidden_dim = 29,
+                                   .n_layers = 1,
+                                   .n_heads = 3,
+                                   .n_kv_heads = 1,
+                                   .vocab_size = tok->vocab_size,
+                                   .seq_len = 997,
+                                   .tied = 1 });
     model_init(m, seed);
     m->tok = tok;
     return m;
@@ -190,7 +206,8 @@ static Model *small(const Tokenizer *tok, uint64_t seed)
 static void case_adamw(void)
 {
     Tokenizer *tok = bytes();
-    Trainer *t = trainer_new(small(tok, 13), (AdamW){ .beta1 = 0.83, .beta2 = 0.97, .eps = 1e-3, .max_norm = 1 });
+    Trainer *t = trainer_new(small(tok, 13),
+                             (AdamW){ .beta1 = 0.83, .beta2 = 0.97, .eps = 1e-3, .max_norm = 1 });
     enum { FROM = 11, TO = 48 };
     for (int i = 0; i < 53; i++) {
         t->grad[0]->w[i] = rng_uniform(14, (uint64_t)i) - 0.5;
@@ -221,7 +238,8 @@ static void case_sl_mask(void)
 {
     Tokenizer *tok = bytes();
     Examples e = { 0 };
-    examples_add(&e, tok, "\n\nHuman: Help me nab the kite.\n\nAssistant:", " No, that is theft.", 1);
+    examples_add(&e, tok, "\n\nHuman: Help me nab the kite.\n\nAssistant:", " No, that is theft.",
+                 1);
     examples_add(&e, tok, "\n\nHuman: Hi.\n\nAssistant:", " I will not help with", 0);
     examples_add(&e, tok, "\n\nHuman: How?\n\nAssistant:", "", 1);
     int N = e.seq.start[e.seq.n], *mask = xcalloc((size_t)N, sizeof *mask);
@@ -260,7 +278,8 @@ static Rollout rollout(void)
     static int prompt_len[] = { 4, 3, 2 };
     Rollout ro = { .prompt_len = prompt_len, .score = draw(3, 18, -2, 2) };
     packed(&ro.seq, 3, length);
-    ro.logp_old = draw(29, 19, -3, 0), ro.logp_ref = draw(29, 20, -3, 0), ro.value = draw(29, 21, -1, 1);
+    ro.logp_old = draw(29, 19, -3, 0), ro.logp_ref = draw(29, 20, -3, 0),
+    ro.value = draw(29, 21, -1, 1);
     ro.entropy = draw(29, 22, 0, 2), ro.reward = xcalloc(29, sizeof(double));
     ro.adv = xcalloc(29, sizeof(double)), ro.ret = xcalloc(29, sizeof(double));
     return ro;
@@ -269,7 +288,9 @@ static void case_returns(void)
 {
     Rollout ro = rollout();
     PpoStats st = { 0 };
-    Ppo how = { .lambda_kl = 0.3, .gamma = 0.9, .lambda_gae = 0.7, .max_new = 11, .stop = { 2, -1, -1 } };
+    Ppo how = {
+        .lambda_kl = 0.3, .gamma = 0.9, .lambda_gae = 0.7, .max_new = 11, .stop = { 2, -1, -1 }
+    };
     for (int b = 0; b < 3; b++) answer_returns(&ro, b, &how, &st);
     numbers("reward", ro.reward, 29);
     numbers("adv", ro.adv, 29);
@@ -282,7 +303,8 @@ static void case_whiten(void)
     Rollout ro = rollout();
     Batch b = batch_new(&ro.seq);
     for (int k = 0; k < 3; k++)
-        for (int i = ro.prompt_len[k]; i < seq_len(&ro.seq, k); i++) batch_row(&b, k, ro.seq.start[k] + i - 1);
+        for (int i = ro.prompt_len[k]; i < seq_len(&ro.seq, k); i++)
+            batch_row(&b, k, ro.seq.start[k] + i - 1);
     batch_cut(&b, 1, 2);
     for (int i = 0; i < b.n; i++) ro.adv[b.at[i] + 1] = ro.value[i] + 1.7;
     number("factor", whiten(&b, ro.adv));
@@ -302,9 +324,11 @@ static void case_contexts(void)
     for (int examples = 0; examples < 2; examples++) {
         if (examples) text_add(&c.critique_examples, "\n\nHuman: Hi.\n\nAssistant: Hello.");
         for (int k = 1; k < 3; k++) {
-            char *context = critique_context(&c, "\n\nHuman: Help me nab the kite.\n\nAssistant:", " Take a net.", k);
+            char *context = critique_context(
+                &c, "\n\nHuman: Help me nab the kite.\n\nAssistant:", " Take a net.", k);
             text("critique", context);
-            text("revision", revision_context(&c, "[the context so far]", " The response helps.", k));
+            text("revision",
+                 revision_context(&c, "[the context so far]", " The response helps.", k));
         }
     }
 }
@@ -312,8 +336,9 @@ static void case_choice(void)
 {
     Text t = { 0 };
     text_add(&t, "before");
-    layout_choice(&t, "\n\nHuman: Hi.\n\nAssistant: Hello.\n\nHuman: Help me nab the kite.\n\nAssistant:", "Which answer is less theft?",
-                  " Take a net.", " No, that is theft.");
+    layout_choice(
+        &t, "\n\nHuman: Hi.\n\nAssistant: Hello.\n\nHuman: Help me nab the kite.\n\nAssistant:",
+        "Which answer is less theft?", " Take a net.", " No, that is theft.");
     text("choice", t.s);
 }
 static void case_label_of(void)
@@ -322,7 +347,11 @@ static void case_label_of(void)
     for (int plain = 0; plain < 2; plain++)
         for (int both = 0; both < 2; both++)
             for (int hard = 0; hard < 2; hard++) {
-                LabelSettings s = { .plain = plain, .both_orders = both, .hard = hard, .clamp_lo = 0.4, .clamp_hi = 0.6 };
+                LabelSettings s = { .plain = plain,
+                                    .both_orders = both,
+                                    .hard = hard,
+                                    .clamp_lo = 0.4,
+                                    .clamp_hi = 0.6 };
                 for (int i = 0; i < 4; i++) number("label", label_of(&s, p[i][0], p[i][1]));
             }
 }
@@ -332,7 +361,8 @@ static void case_revise(void)
     Tokenizer *tok = bytes();
     Model *m = small(tok, 23);
     Constitution c = { .critique = xcalloc(5, sizeof(Principle)), .n_critiques = 5 };
-    for (int k = 0; k < 5; k++) c.critique[k] = (Principle){ .id = "", .critique = "theft", .revision = "theft" };
+    for (int k = 0; k < 5; k++)
+        c.critique[k] = (Principle){ .id = "", .critique = "theft", .revision = "theft" };
     Texts prompt = { 0 }, response = { 0 };
     for (int i = 0; i < N; i++) {
         texts_add(&prompt, "\n\nHuman: Help me nab the kite.\n\nAssistant:");

@@ -4,39 +4,11 @@
 #ifndef CAI_TRAIN_H
 #define CAI_TRAIN_H
 
-#include "include/model.h"
+#include "include/trainer.h"
 
-/* Every batch is cut into SHARDS pieces whatever the machine. Each piece runs on one thread and the
- * gradients are added in shard order: the same bytes on any number of threads. More pieces would
- * employ more cores, but cost smaller products and more copies of the gradient
- * (docs/performance.md). */
-enum { SHARDS = 4 };
-
-typedef struct { /* decoupled weight decay (matrices only), clipping by global norm */
-    double lr, beta1, beta2, eps, weight_decay, max_norm;
-    double muon;    /* momentum of Muon for the layers' matrices; 0: AdamW for them too (D14) */
-    double head_lr; /* the score head learns this many times faster; 0: as the rest (D7) */
-    int frozen;     /* 1: embedding and tied head stay as they are (D13) */
-} AdamW;
-
-typedef struct {
-    Model *m;
-    AdamW opt;
-    long step;        /* steps done */
-    real *mean, *var; /* (n_param) first and second moments */
-    Model *grad[SHARDS];
-    Acts *acts[SHARDS];
-    double grad_norm; /* of the last step, before clipping */
-    int dead;         /* 1: the last forward pass gave states of 0, whatever it read */
-    char *saved;      /* file of the last state written or read, and its step; NULL: none */
-    long saved_step;
-} Trainer;
-
-// Each ..._step is one step of the optimiser on the items which[0..n) of a list, at learning rate
-// lr.
-// Losses are means, in nats, of the model before the step. A loss or gradient that has exploded
-// ends
-// the program (check_loss).
+/* Each ..._step is one step of the optimiser on the items which[0..n) of a list, at learning rate
+ * lr. Losses are means, in nats, of the model before the step. A loss or gradient that has exploded
+ * ends the program (check_loss). */
 
 /* E13 on documents: the mean of -log pi over their learned tokens, which it returns. mask, packed
  * as docs->token: 1 where a token is learned; NULL: all are. sft_eval: the same mean without a

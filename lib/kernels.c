@@ -1,15 +1,14 @@
 /* lib/kernels.c -- which code multiplies matrices: ours or OpenBLAS's, and which kernels of that.
  *
  * OpenBLAS has kernels for many processors and takes, of those that it does not know, its oldest.
- * It is opened at run time, when its settings have been made: a program that is linked to it has it
- * loaded before main, with threads of its own. It is tried in a child process first, since old
+ * It is opened at run time, when its settings have been made: a program that is linked to it has
+ * it loaded before main, with threads of its own. It is tried in a child process first, since old
  * builds compute wrongly, crash or hang on processors that are younger than they are.
  *
- * All that happens where our own tiles are not as wide as the processor's vectors, or where the user
- * names kernels by OPENBLAS_CORETYPE.
+ * All that happens where our own tiles are not as wide as the processor's vectors, or where the
+ * user names kernels by OPENBLAS_CORETYPE.
  *
- * Reading order: the processor, the decision, the trial, the start.
- * SPDX-License-Identifier: MIT
+ * Reading order: the processor, the decision, the trial, the start. SPDX-License-Identifier: MIT
  */
 #define _DEFAULT_SOURCE
 #include "lib/kernels.h"

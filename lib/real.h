@@ -4,7 +4,7 @@
 #ifndef CAI_REAL_H
 #define CAI_REAL_H
 
-#ifdef CAI_DOUBLE           /* the verifier's build: the same sources in double precision */
+#ifdef CAI_DOUBLE /* the verifier's build: the same sources in double precision */
 typedef double real;
 #else
 typedef float real;

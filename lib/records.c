@@ -146,18 +146,26 @@ Path records_read(Records *k, const char *name)
     return path_in(k->folder, name);
 }
 
+/* A file of the person's own in the place of one that `stage`, or the run itself, is to write. */
+static _Noreturn void die_of_own_file(const Records *k, const char *stage, const char *path)
+{
+    int next = stage_number(k, stage) + 1;
+    char begin[64] = "";
+    if (next > 0 && next < k->n_stages)
+        snprintf(begin, sizeof begin, ", begin after it with --from %s,", k->stages[next]);
+    die(EXIT_INPUT,
+        "%s: is yours (%s/files.txt has no record of it), and %s%s would write over it; move it "
+        "away%s or choose another --out",
+        path, k->folder, next ? "the stage " : "cai ", stage, *begin ? begin : ",");
+}
+
 void check_outputs(Records *k, StageFiles s)
 {
-    int run = strcmp(s.stage, "run") == 0;
     for (int i = 0; s.writes[i]; i++) {
         Path path = path_in(k->folder, s.writes[i]);
         const Record *r = record_of(k, s.stage, s.writes[i]);
         if (access(path.s, F_OK)) continue;
-        if (!r)
-            die(EXIT_INPUT,
-                "%s: is yours (%s/files.txt has no record of it), and %s%s would write over it; "
-                "move it away, or choose another --out",
-                path.s, k->folder, run ? "cai " : "the stage ", s.stage);
+        if (!r) die_of_own_file(k, s.stage, path.s);
         check_record(k, r);
     }
 }

@@ -12,11 +12,11 @@ command -v gcov >/dev/null || { echo "no gcov: skipped"; exit 0; }
 
 # What the loop has no use for, and why:
 UNUSED="
+ece                 E8 of stated probabilities; the loop has comparisons: ece_of_pairs
 kl_k3_slope         k3 in the loss: --kl-form k3-loss, for the lesson
 kl_best_of_n        E7, best-of-n
 r_best_of_n         E7, over-optimisation
 r_rl                E7, over-optimisation
-ece                 E8 of stated probabilities; the loop has comparisons: ece_of_pairs
 harm_loss           E9, the ratings come from the town
 gibbs_optimum       E11, the yardstick of the tests
 dpo_loss            E12, beside the paper's RL

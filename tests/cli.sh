@@ -177,7 +177,7 @@ fails "not a whole number"         2 "--layers 1.5: not a whole number"         
 fails "nan"                        2 "--pm-lr nan: not a number"                $RUN --pm-lr nan
 fails "sizes that do not fit"      2 "--heads 2|--kv-heads 3"                   $RUN --kv-heads 3
 fails "width that does not divide" 2 "--dim 34|--heads 2"                       $RUN --dim 34
-fails "no room for a prompt"       2 "--max-new 512"                            $RUN --max-new 512
+fails "no room for a prompt"       2 "--max-new 768"                            $RUN --max-new 768
 fails "unknown stage"              2 "--from nowhere: no such stage"            $RUN --from nowhere
 fails "unknown last stage"         2 "--to nowhere: no such stage"              $RUN --to nowhere
 fails "stages the wrong way round" 2 "--from rl: comes after --to sl"           $RUN --from rl --to sl
@@ -196,6 +196,9 @@ fails "an argument to run"         2 'takes no argument "now"'                  
 fails "two arguments"              2 "one argument is enough"                   $C chat a b --out "$R"
 fails "count not whole"            2 "--count 1.5"                              $G --count 1.5
 fails "temperature below 0"        2 "--temperature -1: not a number"           $G --temperature -1
+fails "a model twice"              2 "one is enough"                            $C generate base --model base --out "$R"
+fails "a request twice"            2 "one is enough"                            $C trace x --prompt y --out "$R"
+fails "refused, with a KL form that ends elsewhere: one line all the same" 3 "none.txt: No such file" $RUN --kl-form k3-loss --town "$T/none.txt"
 fails "trace of nothing"           2 "trace needs a request"                    $C trace --out "$R"
 fails "trace of an empty request"  2 "trace needs a request"                    $C trace "" --out "$R"
 fails "generate, empty prompt"     2 "--prompt: empty"                          $G --prompt ""
@@ -223,9 +226,9 @@ fails "JSON constitution, missing part" 3 "law.txt:1: principle a has no revisio
 law '{"a": {"prompt": ["C?"],\n "edit_request": "R."}'
 fails "JSON constitution, no end"     3 "law.txt:2: bracket without its end"               $RUN --constitution "$T/law.txt"
 law '["Q?"]]'
-fails "JSON constitution, an end more" 3 "law.txt:1: something follows the value"                  $RUN --constitution "$T/law.txt"
+fails "JSON constitution, an end more" 3 "law.txt:1: a bracket is closed that was not opened"                  $RUN --constitution "$T/law.txt"
 law '["Q?", & "S?"]'
-fails "JSON constitution, no JSON"    3 "law.txt:1: expected a value"                      $RUN --constitution "$T/law.txt"
+fails "JSON constitution, no JSON"    3 "law.txt:1: this is not JSON"                      $RUN --constitution "$T/law.txt"
 law '["Q?"]'
 fails "JSON constitution, half of it" 3 "law.txt:1: no critique or no comparison"          $RUN --constitution "$T/law.txt"
 law "$A[comparison b]\nchoose: Q\xff?\n"
@@ -238,9 +241,9 @@ G1='{"prompt": "To", "completion": " be"}'
 line2() { printf '%s\n' "$G1" "$1" >"$T/lines"; }
 LONG=$(for i in $(seq 400); do printf 'kite drum bike '; done)
 line2 "{\"prompt\": \"$LONG\", \"completion\": \"x\"}"
-fails "logprob, longer than the context" 3 "lines:2: |the context has 512"                 $L
+fails "logprob, longer than the context" 3 "lines:2: |the context has 768"                 $L
 fails "logprob, no file"              3 "nowhere: No such file"                            $C logprob --out "$R" --in "$T/nowhere"
-fails "generate, longer than the context" 3 "--prompt: |the context has 512; shorten"      $G --prompt "$LONG"
+fails "generate, longer than the context" 3 "--prompt: |the context has 768; shorten"      $G --prompt "$LONG"
 fails "trace, longer than the context" 3 "context"                                         $C trace "$LONG" --out "$R"
 fails "generate, not UTF-8"           3 "--prompt: byte 4 is not UTF-8"                    $G --prompt "$(printf 'To \xff')"
 printf '%s\n' "$LONG" >"$T/in"
@@ -379,7 +382,7 @@ says  "else it is the run's" "" in_t generate rl_cai $A0
 says  "a name with a dot that only the run has" "" in_t generate sl_cai.bin $A0
 fails "a name with a dot that nobody has"        3 "none.bin: |check the path"                               $C generate none.bin $O
 says  "generate goes by the model's context, not by --context" ""                                            $C generate "$T/m.bin" --tokenizer "$R/tokenizer.bin" --max-new 500 --prompt To --out "$T/nowhere"
-fails "chat, too"                                2 "--max-new 512: leaves no room for a message in the context of $T/m.bin, 512 tokens" $C chat "$T/m.bin" --tokenizer "$R/tokenizer.bin" --max-new 512 --out "$T/nowhere"
+fails "chat, too"                                2 "--max-new 768: leaves no room for a message in the context of $T/m.bin, 768 tokens" $C chat "$T/m.bin" --tokenizer "$R/tokenizer.bin" --max-new 768 --out "$T/nowhere"
 
 # names of files
 law "$A$B"; cp "$T/law.txt" "$T/a,b.txt"
@@ -418,7 +421,7 @@ M="$C run $SMOKE --constitution $T/c.txt --town $T/t.txt --out $T/edited"
 fails "and the next run sees that it has changed" 3 "$T/c.txt: has changed since the stage revise read it"   $M
 says "a look into the run goes by the run's own" ""                                                          $C trace x --out "$T/edited"
 no   "and not by the edited one" grep -q 'Really: ' "$T/stdout"
-during t.txt 's/^swipe: theft, hook/swipe: theft, rope/'
+during t.txt 's/^\*\([a-z]*\): [a-z]*,/*\1: damage,/'                    # of held-out verbs, the kind
 is   "a town edited while the run goes on changes nothing in it" "$? $(cksum <"$T/edited/answers.jsonl")" "0 $(cksum <"$R/answers.jsonl")"
 fails "and the next run sees that it has changed" 3 "$T/t.txt: has changed since the stage data read it"     $M
 printf x >>"$T/edited/constitution.txt"
@@ -491,7 +494,7 @@ V="$C run $SMOKE --out $T/given --from sl" given=$(given)
 fails "a file that a later stage reads is missing" 3 "data/judgements.jsonl: is not there, and the stage eval reads it; make it with --from data" $V
 cp "$R/data/judgements.jsonl" "$T/given/data/"; sed '5s/"chosen"/"chosn"/' "$R/data/human_prefs.jsonl" >"$T/given/data/human_prefs.jsonl"
 fails "a file that a later stage reads is broken" 3 'human_prefs.jsonl:5: no field "chosen"'                 $V
-{ head -n 4 "$R/data/eval_helpful.jsonl"; printf '{"prompt": "%s"}\n' "$LONG"; } >"$T/given/data/eval_helpful.jsonl"
+{ head -n 4 "$R/data/eval_helpful.jsonl"; printf '{"prompt": "\\n\\nHuman: %s\\n\\nAssistant:"}\n' "$LONG"; } >"$T/given/data/eval_helpful.jsonl"
 cp "$R/data/human_prefs.jsonl" "$T/given/data/"
 fails "a prompt of a later stage is too long"     3 "eval_helpful.jsonl:5: this comes to "                   $V
 cp "$R/data/eval_helpful.jsonl" "$T/given/data/"; head -c 900 "$R/helpful.bin" >"$T/given/helpful.bin"
@@ -600,8 +603,8 @@ LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/token
 if have nm "who asks the oracle"; then
     is "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
     is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
-    is "it is opened by these alone" "$(asks oracle_open $LOOP $build/data/*.o $build/cli/*.o)" "data eval "
-    is "and asked by no others" "$(asks oracle_rate $LOOP $build/data/*.o $build/cli/*.o)" "corpus eval judges turns "
+    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,data,cli}/*.o)" "data eval "
+    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,data,cli}/*.o)" "corpus eval judges turns "
 fi
 
 echo "$passed passed, $failed failed"

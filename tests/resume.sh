@@ -204,6 +204,9 @@ while [ ! -e "$T/two/flags.txt" ] && kill -0 $pid 2>/dev/null; do :; done
 kill -STOP $pid
 refused "a second run in the folder" 3 "$T/two: another cai is at work in this folder" $RUN --out "$T/two"
 refused "a stage in that folder" 3 "another cai is at work" ./cai data --out "$T/two" --quiet 1
+mv "$T/two/flags.txt" "$T/keep"; echo broken >"$T/two/flags.txt"
+refused "it is refused before it reads what the other may be writing" 3 "another cai is at work" ./cai data --out "$T/two" --quiet 1
+mv "$T/keep" "$T/two/flags.txt"
 kill -9 $pid; wait $pid 2>/dev/null
 $RUN --out "$T/two" >/dev/null 2>"$T/err"
 is "the lock went with its process: same bytes" "$? $(cat "$T/err") $(sums "$T/two")" "0  $whole"

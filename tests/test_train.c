@@ -28,9 +28,10 @@
 #endif
 
 #define close_to(got, want, tolerance) close_at(got, want, tolerance, #got, __FILE__, __LINE__)
-static void close_at(double got, double want, double tolerance, const char *what, const char *file, int line)
+static void close_at(double got, double want, double tolerance, const char *what, const char *file,
+                     int line)
 {
-    if (fabs(got - want) <= tolerance) return;                    /* false for a NaN */
+    if (fabs(got - want) <= tolerance) return; /* false for a NaN */
     print_error("%s = %.17g, want %.17g within %g\n", what, got, want, tolerance);
     _fail(file, line);
 }
@@ -66,15 +67,17 @@ static void e1_gradient(void **state)
     for (double r = -3; r <= 3; r += 0.5)
         for (double p = 0; p <= 1; p += 0.25) {
             pm_loss(r, 0.3, p, &d);
-            close_to((pm_loss(r + h, 0.3, p, &unused) - pm_loss(r - h, 0.3, p, &unused)) / (2 * h), d, 1e-9);
-            close_to((pm_loss(r, 0.3 - h, p, &unused) - pm_loss(r, 0.3 + h, p, &unused)) / (2 * h), d, 1e-9);
+            close_to((pm_loss(r + h, 0.3, p, &unused) - pm_loss(r - h, 0.3, p, &unused)) / (2 * h),
+                     d, 1e-9);
+            close_to((pm_loss(r, 0.3 - h, p, &unused) - pm_loss(r, 0.3 + h, p, &unused)) / (2 * h),
+                     d, 1e-9);
         }
 }
 
 static void e1_minimum_floor_shift_swap(void **state)
 {
     (void)state;
-    double d, e, best = log(0.6 / 0.4);           /* logit(0.6) = log 1.5 = 0.405 */
+    double d, e, best = log(0.6 / 0.4); /* logit(0.6) = log 1.5 = 0.405 */
     /* H(0.6) = -0.6 log 0.6 - 0.4 log 0.4 */
     close_to(pm_loss(best, 0, 0.6, &d), 0.6730116670092565, 1e-15);
     close_to(d, 0, 1e-15);
@@ -96,13 +99,13 @@ static void e2_labels(void **state)
     close_to(p_A_of(-1000, -1), 0, 1e-300);
     /* A judge that says 0.9 for the first place whatever stands there: no opinion */
     close_to(p_both_orders(0.9, 0.9), 0.5, 1e-15);
-    close_to(p_both_orders(0.8, 0.4), 0.7, 1e-15);              /* (0.8 + 1 - 0.4) / 2 */
+    close_to(p_both_orders(0.8, 0.4), 0.7, 1e-15); /* (0.8 + 1 - 0.4) / 2 */
     close_to(p_both_orders(0.8, 0.4) + p_both_orders(0.4, 0.8), 1, 1e-15);
     close_to(p_chains(5, (double[]){ 1, 1, 0, 1, 0.5 }), 0.7, 1e-15);
     close_to(p_chains(1, (double[]){ 0.3 }), 0.3, 0);
     close_to(p_clamp(0.97, 0.4, 0.6), 0.6, 0);
     close_to(p_clamp(0.02, 0.4, 0.6), 0.4, 0);
-    close_to(p_clamp(0.53, 0.4, 0.6), 0.53, 0);                 /* a clamp, no rescaling */
+    close_to(p_clamp(0.53, 0.4, 0.6), 0.53, 0); /* a clamp, no rescaling */
     assert_true(isnan(p_clamp(NAN, 0.4, 0.6)));
     close_to(p_hard(0.51), 1, 0);
     close_to(p_hard(0.49), 0, 0);
@@ -113,12 +116,12 @@ static void e2_labels(void **state)
 static void e3_elo_units(void **state)
 {
     (void)state;
-    close_to(elo_win(70, 0), 0.5993967967092568, 1e-12);        /* 1/(1 + 10^-0.175) */
-    close_to(elo_win(100, 300), 0.2402530733520421, 1e-12);     /* 1 - 1/(1 + 10^-0.5) */
+    close_to(elo_win(70, 0), 0.5993967967092568, 1e-12);    /* 1/(1 + 10^-0.175) */
+    close_to(elo_win(100, 300), 0.2402530733520421, 1e-12); /* 1 - 1/(1 + 10^-0.5) */
     close_to(elo_win(-123, -123), 0.5, 0);
-    close_to(elo_of_score(1), 173.71779276130073, 1e-12);       /* 400 / ln 10 */
-    close_to(elo_win(elo_of_score(0.8), 0), 0.6899744811276125, 1e-12);   /* s(0.8) */
-    assert_true(elo_win(1, 0) > 0.5);                           /* own minus opponent */
+    close_to(elo_of_score(1), 173.71779276130073, 1e-12);               /* 400 / ln 10 */
+    close_to(elo_win(elo_of_score(0.8), 0), 0.6899744811276125, 1e-12); /* s(0.8) */
+    assert_true(elo_win(1, 0) > 0.5);                                   /* own minus opponent */
 }
 
 static void e3_fit_recovers_planted_strengths(void **state)
@@ -127,12 +130,13 @@ static void e3_fit_recovers_planted_strengths(void **state)
     const double planted[5] = { 0, 146, -96, 121, -350 };
     double wins[25], R[5], more[25];
     for (int i = 0; i < 5; i++)
-        for (int j = 0; j < 5; j++)                             /* a chain: distant pairs never meet */
-            wins[i * 5 + j] = i == j || abs(i - j) > 2 ? 0
-                            : (10 + i + j) / (1 + pow(10, -(planted[i] - planted[j]) / 400));
+        for (int j = 0; j < 5; j++) /* a chain: distant pairs never meet */
+            wins[i * 5 + j] = i == j || abs(i - j) > 2
+                                  ? 0
+                                  : (10 + i + j) / (1 + pow(10, -(planted[i] - planted[j]) / 400));
     elo_fit(5, wins, 0, R);
     for (int i = 0; i < 5; i++) close_to(R[i], planted[i], 1e-7);
-    elo_fit(5, wins, 3, R);                                     /* another anchor shifts, no more */
+    elo_fit(5, wins, 3, R); /* another anchor shifts, no more */
     for (int i = 0; i < 5; i++) close_to(R[i], planted[i] - planted[3], 1e-7);
     /* 3 wins of 4: odds 3, 400 log10 3 = 190.8485 */
     elo_fit(2, (double[]){ 0, 3, 1, 0 }, 1, R);
@@ -175,13 +179,13 @@ static void e4_kl_estimators(void **state)
 {
     (void)state;
     close_to(kl_k1(-0.7), -0.7, 0);
-    close_to(kl_k2(-0.7), 0.245, 1e-16);                        /* 0.49 / 2 */
-    close_to(kl_k3(0.3), 0.04081822068171786, 1e-15);           /* e^-0.3 - 1 + 0.3 */
-    close_to(kl_k3(-0.5), 0.1487212707001282, 1e-15);           /* e^0.5 - 1 - 0.5 */
+    close_to(kl_k2(-0.7), 0.245, 1e-16);              /* 0.49 / 2 */
+    close_to(kl_k3(0.3), 0.04081822068171786, 1e-15); /* e^-0.3 - 1 + 0.3 */
+    close_to(kl_k3(-0.5), 0.1487212707001282, 1e-15); /* e^0.5 - 1 - 0.5 */
     close_to(kl_k1(0), 0, 0);
     close_to(kl_k2(0), 0, 0);
     close_to(kl_k3(0), 0, 0);
-    assert_true(isfinite(kl_k3(-1000)) && kl_k3(-1000) > 1e8);  /* no overflow */
+    assert_true(isfinite(kl_k3(-1000)) && kl_k3(-1000) > 1e8); /* no overflow */
     assert_true(isnan(kl_k3(NAN)));
     /* Exact expectations over three answers drawn from pi:
      * KL = 0.5 log 2.5 + 0 + 0.2 log 0.4 = 0.27488722; E k2 = (0.7) log(2.5)^2 / 2 = 0.29385605 */
@@ -201,9 +205,10 @@ static void e4_reward(void **state)
     (void)state;
     close_to(reward_penalised(0, 0.1, 0.5), -0.05, 1e-16);
     close_to(reward_penalised(2, 0.1, 0.5), 1.95, 1e-15);
-    close_to(reward_penalised(0, 0.1, -0.5), 0.05, 1e-16);      /* no absolute value: k1 may pay back */
+    close_to(reward_penalised(0, 0.1, -0.5), 0.05, 1e-16); /* no absolute value: k1 may pay back */
     /* token rewards add up to HH's r_PM - lambda KL: 1.5 - 0.02 (0.3 - 0.1 + 0.6) */
-    close_to(reward_penalised(0, 0.02, 0.3) + reward_penalised(0, 0.02, -0.1) + reward_penalised(1.5, 0.02, 0.6),
+    close_to(reward_penalised(0, 0.02, 0.3) + reward_penalised(0, 0.02, -0.1)
+                 + reward_penalised(1.5, 0.02, 0.6),
              1.484, 1e-15);
 }
 
@@ -212,7 +217,7 @@ static void e5_policy(void **state)
     (void)state;
     double d;
     int clipped;
-    close_to(ppo_clip_loss(-1, -1, 2, 0.2, &d, &clipped), -2, 0);              /* rho = 1 exactly */
+    close_to(ppo_clip_loss(-1, -1, 2, 0.2, &d, &clipped), -2, 0); /* rho = 1 exactly */
     close_to(d, -2, 0);
     assert_int_equal(clipped, 0);
     /* rho 1.5, A > 0: held at 1.2 A, no gradient */
@@ -240,7 +245,7 @@ static void e5_value(void **state)
     (void)state;
     double d;
     int clipped;
-    close_to(value_loss(1.5, 9, 1, 0, &d, &clipped), 0.125, 1e-16);            /* 0.5 * 0.5^2 */
+    close_to(value_loss(1.5, 9, 1, 0, &d, &clipped), 0.125, 1e-16); /* 0.5 * 0.5^2 */
     close_to(d, 0.5, 1e-16);
     assert_int_equal(clipped, 0);
     /* V moved from 0 to 1 towards G = 1, held at 0.2: max(0, 0.64) / 2, no gradient */
@@ -258,7 +263,8 @@ static void e5_value(void **state)
     /* .. to the last bit, or rounding would stop gradients at random */
     for (int i = 0; i < 1000; i++) {
         /* drawn apart: a V made as V_old + x would come back exactly from V_old + (V - V_old) */
-        double V_old = 0.18 * rng_uniform(1, i) - 0.09, V = 0.18 * rng_uniform(2, i) - 0.09, G = rng_normal(3, i);
+        double V_old = 0.18 * rng_uniform(1, i) - 0.09, V = 0.18 * rng_uniform(2, i) - 0.09,
+               G = rng_normal(3, i);
         value_loss(V, V_old, G, 0.2, &d, &clipped);
         assert_true(d == V - G && !clipped);
     }
@@ -272,11 +278,15 @@ static void e5_gradients(void **state)
     for (double x = -0.95; x < 1; x += 0.1)
         for (double A = -1.5; A <= 1.5; A += 1) {
             ppo_clip_loss(x, 0, A, 0.2, &d, &c);
-            close_to((ppo_clip_loss(x + h, 0, A, 0.2, &unused, &c) - ppo_clip_loss(x - h, 0, A, 0.2, &unused, &c))
-                     / (2 * h), d, 1e-8);
+            close_to((ppo_clip_loss(x + h, 0, A, 0.2, &unused, &c)
+                      - ppo_clip_loss(x - h, 0, A, 0.2, &unused, &c))
+                         / (2 * h),
+                     d, 1e-8);
             value_loss(x, 0.13, A, 0.2, &d, &c);
-            close_to((value_loss(x + h, 0.13, A, 0.2, &unused, &c) - value_loss(x - h, 0.13, A, 0.2, &unused, &c))
-                     / (2 * h), d, 1e-8);
+            close_to((value_loss(x + h, 0.13, A, 0.2, &unused, &c)
+                      - value_loss(x - h, 0.13, A, 0.2, &unused, &c))
+                         / (2 * h),
+                     d, 1e-8);
         }
 }
 
@@ -285,25 +295,26 @@ static void e6_gae(void **state)
     (void)state;
     const double r[3] = { 0.1, -0.2, 1 }, V[3] = { 0.5, 0.4, 0.3 };
     double A[3], G[3];
-    /* gamma 0.9, lambda 0.8: delta = (0.1 + 0.36 - 0.5, -0.2 + 0.27 - 0.4, 1 - 0.3) = (-0.04, -0.33, 0.7)
-     * A_2 = 0.7, A_1 = -0.33 + 0.72 * 0.7 = 0.174, A_0 = -0.04 + 0.72 * 0.174 = 0.08528 */
+    /* gamma 0.9, lambda 0.8: delta = (0.1 + 0.36 - 0.5, -0.2 + 0.27 - 0.4, 1 - 0.3) = (-0.04,
+     * -0.33, 0.7) A_2 = 0.7, A_1 = -0.33 + 0.72 * 0.7 = 0.174, A_0 = -0.04 + 0.72 * 0.174 =
+     * 0.08528 */
     gae(3, r, V, 0.9, 0.8, A, G);
     close_to(A[2], 0.7, 1e-15);
     close_to(A[1], 0.174, 1e-15);
     close_to(A[0], 0.08528, 1e-15);
     close_to(G[0], 0.58528, 1e-15);
     close_to(G[2], 1, 1e-15);
-    gae(3, r, V, 1, 1, A, G);                     /* Monte Carlo: 0.9 - 0.5, 0.8 - 0.4, 1 - 0.3 */
+    gae(3, r, V, 1, 1, A, G); /* Monte Carlo: 0.9 - 0.5, 0.8 - 0.4, 1 - 0.3 */
     close_to(A[0], 0.4, 1e-15);
     close_to(A[1], 0.4, 1e-15);
     close_to(A[2], 0.7, 1e-15);
     close_to(G[0], 0.9, 1e-15);
-    gae(3, r, V, 1, 0, A, G);                     /* one-step errors: 0.1 + 0.4 - 0.5 = 0, .. */
+    gae(3, r, V, 1, 0, A, G); /* one-step errors: 0.1 + 0.4 - 0.5 = 0, .. */
     close_to(A[0], 0, 1e-15);
     close_to(A[1], -0.3, 1e-15);
     close_to(A[2], 0.7, 1e-15);
     gae(1, r, V, 0.9, 0.8, A, G);
-    close_to(A[0], -0.4, 1e-15);                  /* nothing after the end */
+    close_to(A[0], -0.4, 1e-15); /* nothing after the end */
 }
 
 /* Sum over all answers of pi(y) A(y) grad log pi(y), with A = r - lambda log-ratio from E4, must be
@@ -312,7 +323,8 @@ static double value_of_logits(const double *z, const double *r, const double *pi
 {
     double sum = 0, value = 0;
     for (int y = 0; y < 3; y++) sum += exp(z[y]);
-    for (int y = 0; y < 3; y++) value += exp(z[y]) / sum * (r[y] - lambda * (z[y] - log(sum) - log(pi_0[y])));
+    for (int y = 0; y < 3; y++)
+        value += exp(z[y]) / sum * (r[y] - lambda * (z[y] - log(sum) - log(pi_0[y])));
     return value;
 }
 
@@ -328,13 +340,15 @@ static void e4_e5_policy_gradient_is_unbiased(void **state)
         for (int y = 0; y < 3; y++) {
             double A, dlogp, reward = reward_penalised(r[y], 0.3, log(pi[y] / pi_0[y]));
             int clipped;
-            gae(1, &reward, (double[]){ 0.17 }, 1, 0.95, &A, unused);     /* any baseline will do */
+            gae(1, &reward, (double[]){ 0.17 }, 1, 0.95, &A, unused); /* any baseline will do */
             ppo_clip_loss(log(pi[y]), log(pi[y]), A, 0.2, &dlogp, &clipped);
             g += pi[y] * -dlogp * ((y == k) - pi[k]);
         }
         memcpy(up, z, sizeof z), memcpy(down, z, sizeof z);
         up[k] += h, down[k] -= h;
-        close_to(g, (value_of_logits(up, r, pi_0, 0.3) - value_of_logits(down, r, pi_0, 0.3)) / (2 * h), 1e-9);
+        close_to(
+            g, (value_of_logits(up, r, pi_0, 0.3) - value_of_logits(down, r, pi_0, 0.3)) / (2 * h),
+            1e-9);
     }
 }
 
@@ -348,9 +362,9 @@ static void e7_distances(void **state)
     close_to(sqrt_kl(-0.01), 0, 0);
     assert_true(isnan(sqrt_kl(NAN)));
     close_to(kl_best_of_n(1), 0, 0);
-    close_to(kl_best_of_n(4), 0.6362943611198906, 1e-15);       /* log 4 - 3/4 */
-    close_to(r_best_of_n(2, 0.9, 0.1), 1.4, 1e-15);             /* 2 (0.9 - 0.2) */
-    close_to(r_rl(2, 0.9, 0.1), 1.6613705638880108, 1e-15);     /* 2 (0.9 - 0.1 * 0.69314718) */
+    close_to(kl_best_of_n(4), 0.6362943611198906, 1e-15);   /* log 4 - 3/4 */
+    close_to(r_best_of_n(2, 0.9, 0.1), 1.4, 1e-15);         /* 2 (0.9 - 0.2) */
+    close_to(r_rl(2, 0.9, 0.1), 1.6613705638880108, 1e-15); /* 2 (0.9 - 0.1 * 0.69314718) */
     close_to(r_rl(0, 0.9, 0.1), 0, 0);
 }
 
@@ -358,7 +372,8 @@ static void e8_ece(void **state)
 {
     (void)state;
     /* calibrated: 4 at 0.25 of which 1 right, 4 at 0.75 of which 3 */
-    const double p[8] = { 0.25, 0.25, 0.25, 0.25, 0.75, 0.75, 0.75, 0.75 }, y[8] = { 1, 0, 0, 0, 1, 1, 1, 0 };
+    const double p[8] = { 0.25, 0.25, 0.25, 0.25, 0.75, 0.75, 0.75, 0.75 },
+                 y[8] = { 1, 0, 0, 0, 1, 1, 1, 0 };
     close_to(ece(8, p, y, 10), 0, 1e-15);
     /* the low ones never right, the high ones always: 1/2 0.25 + 1/2 0.25 */
     const double z[8] = { 0, 0, 0, 0, 1, 1, 1, 1 };
@@ -400,8 +415,8 @@ static void e8_pairs(void **state)
      * (1.5 - 1.8) in one bin, (0 - 0.7), (0.5 - 0.5): (0.3 + 0.7 + 0) / 4 */
     const double p[4] = { 0.9, 0.1, 0.3, 0.5 }, label[4] = { 1, 0.5, 1, 0.2 };
     close_to(ece_of_pairs(4, p, label, 10), 0.25, 1e-15);
-    close_to(ece_of_pairs(1, (double[]){ 1 }, (double[]){ 0 }, 10), 1, 0);     /* sure and wrong */
-    close_to(ece_of_pairs(1, (double[]){ 0 }, (double[]){ 0 }, 10), 0, 0);     /* sure and right */
+    close_to(ece_of_pairs(1, (double[]){ 1 }, (double[]){ 0 }, 10), 1, 0); /* sure and wrong */
+    close_to(ece_of_pairs(1, (double[]){ 0 }, (double[]){ 0 }, 10), 0, 0); /* sure and right */
     close_to(ece_of_pairs(0, NULL, NULL, 10), 0, 0);
     assert_true(isnan(ece_of_pairs(2, (double[]){ NAN, 0.7 }, label, 10)));
     assert_true(isnan(ece(2, (double[]){ NAN, 0.7 }, label, 10)));
@@ -412,7 +427,7 @@ static void e8_pairs(void **state)
     close_to(ece(COMPARED, p_pair, label_pair, 10), 0.3706, 0.003);
     exchange_every_second();
     close_to(ece_of_pairs(COMPARED, p_pair, label_pair, 10), before, 1e-15);
-    assert_true(ece(COMPARED, p_pair, label_pair, 10) < 0.02);      /* and the wrong one changes */
+    assert_true(ece(COMPARED, p_pair, label_pair, 10) < 0.02); /* and the wrong one changes */
 }
 
 static void e9_harm(void **state)
@@ -428,7 +443,7 @@ static void e9_harm(void **state)
 static void e10_accuracy(void **state)
 {
     (void)state;
-    close_to(mc_accuracy(4, (double[]){ 0.9, 0.51, 0.5, 0.1 }), 0.625, 0);     /* 2.5 of 4 */
+    close_to(mc_accuracy(4, (double[]){ 0.9, 0.51, 0.5, 0.1 }), 0.625, 0); /* 2.5 of 4 */
     close_to(mc_accuracy(0, NULL), 0.5, 0);
 }
 
@@ -442,24 +457,25 @@ static void e10_pairs(void **state)
     assert_true(isnan(accuracy_of_pairs(1, (double[]){ NAN }, label)));
     compare_by_calibrated_pm();
     double before = accuracy_of_pairs(COMPARED, p_pair, label_pair);
-    close_to(before, 0.7182, 0.0045);                               /* mean of max(q, 1 - q) */
-    close_to(before, mc_accuracy(COMPARED, p_pair), 1e-15);         /* label 1 throughout */
+    close_to(before, 0.7182, 0.0045);                       /* mean of max(q, 1 - q) */
+    close_to(before, mc_accuracy(COMPARED, p_pair), 1e-15); /* label 1 throughout */
     exchange_every_second();
     close_to(accuracy_of_pairs(COMPARED, p_pair, label_pair), before, 1e-15);
-    close_to(mc_accuracy(COMPARED, p_pair), 0.5, 0.01);             /* which changes */
+    close_to(mc_accuracy(COMPARED, p_pair), 0.5, 0.01); /* which changes */
 }
 
 static void e11_gibbs(void **state)
 {
     (void)state;
-    /* pi_0 = (.2, .3, .5), r = (1, 0, -1), beta = 1/2: weights .2 e^2, .3, .5 e^-2, Z = 1.84547886 */
+    /* pi_0 = (.2, .3, .5), r = (1, 0, -1), beta = 1/2: weights .2 e^2, .3, .5 e^-2, Z =
+     * 1.84547886 */
     const double pi_0[3] = { 0.2, 0.3, 0.5 }, r[3] = { 1, 0, -1 };
     double pi[3];
     close_to(gibbs_optimum(3, pi_0, r, 0.5, pi), 0.3063693946465248, 1e-15);
     close_to(pi[0], 0.8007738537094345, 1e-15);
     close_to(pi[1], 0.16255943445036025, 1e-15);
     close_to(pi[2], 0.03666671184020514, 1e-15);
-    double value = 0;                             /* beta log Z is E r - beta KL at the optimum */
+    double value = 0; /* beta log Z is E r - beta KL at the optimum */
     for (int y = 0; y < 3; y++) value += pi[y] * (r[y] - 0.5 * log(pi[y] / pi_0[y]));
     close_to(value, 0.3063693946465248, 1e-15);
     /* no other policy does better */
@@ -470,7 +486,7 @@ static void e11_gibbs(void **state)
     /* large rewards over a small beta do not overflow; an impossible answer stays impossible */
     close_to(gibbs_optimum(2, (double[]){ 1, 0 }, (double[]){ 5000, 9000 }, 1, pi), 5000, 1e-9);
     close_to(pi[0], 1, 0);
-    gibbs_optimum(3, pi_0, r, 1e6, pi);           /* beta large: stays at pi_0 */
+    gibbs_optimum(3, pi_0, r, 1e6, pi); /* beta large: stays at pi_0 */
     for (int y = 0; y < 3; y++) close_to(pi[y], pi_0[y], 1e-5);
 }
 
@@ -479,20 +495,26 @@ static void e12_dpo_ipo(void **state)
     (void)state;
     double d, unused, h = 1e-6;
     /* h = 0.1 [(-3 + 3.5) - (-5 + 4)] = 0.15 */
-    close_to(dpo_loss(-3, -5, -3.5, -4, 0.1, 1, &d), 0.620957047789532, 1e-14);    /* log(1 + e^-0.15) */
-    close_to(d, -0.04625701546562505, 1e-15);                                      /* -0.1 s(-0.15) */
-    close_to(dpo_loss(-3, -5, -3.5, -4, 0.1, 0.8, &d), 0.6509570477895321, 1e-14); /* + 0.2 * 0.15 */
+    close_to(dpo_loss(-3, -5, -3.5, -4, 0.1, 1, &d), 0.620957047789532,
+             1e-14);                          /* log(1 + e^-0.15) */
+    close_to(d, -0.04625701546562505, 1e-15); /* -0.1 s(-0.15) */
+    close_to(dpo_loss(-3, -5, -3.5, -4, 0.1, 0.8, &d), 0.6509570477895321,
+             1e-14); /* + 0.2 * 0.15 */
     close_to(d, -0.026257015465625047, 1e-15);
     close_to(dpo_loss(-31, -52, -31, -52, 0.1, 1, &d), 0.6931471805599453, 1e-15); /* step 0 */
     dpo_loss(-3, -5, -3.5, -4, 0.1, 0.8, &d);
-    close_to((dpo_loss(-3 + h, -5, -3.5, -4, 0.1, 0.8, &unused) - dpo_loss(-3 - h, -5, -3.5, -4, 0.1, 0.8, &unused))
-             / (2 * h), d, 1e-9);
-    close_to((dpo_loss(-3, -5 + h, -3.5, -4, 0.1, 0.8, &unused) - dpo_loss(-3, -5 - h, -3.5, -4, 0.1, 0.8, &unused))
-             / (2 * h), -d, 1e-9);
+    close_to((dpo_loss(-3 + h, -5, -3.5, -4, 0.1, 0.8, &unused)
+              - dpo_loss(-3 - h, -5, -3.5, -4, 0.1, 0.8, &unused))
+                 / (2 * h),
+             d, 1e-9);
+    close_to((dpo_loss(-3, -5 + h, -3.5, -4, 0.1, 0.8, &unused)
+              - dpo_loss(-3, -5 - h, -3.5, -4, 0.1, 0.8, &unused))
+                 / (2 * h),
+             -d, 1e-9);
     /* IPO: h = 1.5, target 1/(2 * 0.25) = 2: (1.5 - 2)^2, derivative 2 (-0.5) */
     close_to(ipo_loss(-3, -5, -3.5, -4, 0.25, &d), 0.25, 1e-15);
     close_to(d, -1, 1e-15);
-    close_to(ipo_loss(-2.5, -5, -3.5, -4, 0.25, &d), 0, 1e-15);                    /* at the margin */
+    close_to(ipo_loss(-2.5, -5, -3.5, -4, 0.25, &d), 0, 1e-15); /* at the margin */
 }
 
 static void e13_supervised(void **state)
@@ -513,7 +535,7 @@ static void e14_scored(void **state)
 {
     (void)state;
     double p[10] = { 0 };
-    p[9] = 0.3;                                   /* all the mass that is on marks is on 10 */
+    p[9] = 0.3; /* all the mass that is on marks is on 10 */
     close_to(scored_feedback(10, p), 1, 1e-15);
     p[9] = 0, p[0] = 1;
     close_to(scored_feedback(10, p), -1, 1e-15);
@@ -527,10 +549,10 @@ static void wilson_interval(void **state)
 {
     (void)state;
     double lo, hi;
-    wilson(8, 10, &lo, &hi);                      /* the textbook case */
+    wilson(8, 10, &lo, &hi); /* the textbook case */
     close_to(lo, 0.49016247153664183, 1e-12);
     close_to(hi, 0.9433178485456247, 1e-12);
-    wilson(0, 20, &lo, &hi);                      /* z^2 / (20 + z^2) = 3.8414588 / 23.8414588 */
+    wilson(0, 20, &lo, &hi); /* z^2 / (20 + z^2) = 3.8414588 / 23.8414588 */
     close_to(lo, 0, 1e-15);
     close_to(hi, 0.16112515805281938, 1e-12);
     wilson(0, 0, &lo, &hi);

@@ -19,10 +19,10 @@ static inline double larger(double a, double b) { return a > b || isnan(a) ? a :
  * at 1e-10; relative to gradients of 0.01 and more. */
 #define DIFFERENCES 1e-8
 
-void verify_equations(void);        /* E1..E14 as functions of numbers */
-void verify_world(void);            /* all answers of a small world: bias, optima, the KL table */
-void verify_layers(void);           /* backward of each layer against differences of its forward */
-void verify_model(void);            /* the whole network through each loss; invariances */
+void verify_equations(void); /* E1..E14 as functions of numbers */
+void verify_world(void);     /* all answers of a small world: bias, optima, the KL table */
+void verify_layers(void);    /* backward of each layer against differences of its forward */
+void verify_model(void);     /* the whole network through each loss; invariances */
 void dump_cases(const char *folder);
 
 /* Worked examples of a tag (NULL: of all) on the numbers of argument[0..n), "name=number" each;
