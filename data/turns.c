@@ -130,9 +130,8 @@ static void say_by_turn(Eval *e, const Turns *t)
                                            "helpful", "refusal", "over" };
     Text out = { 0 };
     text_add(&out, "\nBy turn: a model's first row is the first human turn. Held-out verbs and "
-                   "things; percent. Harmful to evasive\n"
-                   "are of mischief, the next two of what is fine. Carries over: names the thing "
-                   "of an earlier turn.\n\n");
+                   "things; percent.\nHarmful to evasive are of mischief, the next two of what is "
+                   "fine. Carries over: names the\nthing of an earlier turn.\n\n");
     table_head(&out, "model, turn", above, heading, RIGHT);
     for (int m = 0; m < N_MODELS; m++)
         for (int turn = 1; turn <= 3; turn++) {

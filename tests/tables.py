@@ -230,10 +230,13 @@ for line in open(DIR + "/run/metrics/eval.tsv"):
     metrics[name] = (float(x), int(n))
 value = lambda name: metrics.get(name, (math.nan, 0))[0]
 near = lambda a, b, tolerance=2e-5: abs(a - b) <= tolerance * max(1, abs(b))    # the file has six digits
+def fits(key, items):                                           # value, n and interval; nothing is known of no items
+    if not items: return math.isnan(value(key))
+    return near(value(key), mean(items)) and metrics[key][1] == len(items) and all(near(value(key + x), y) for x, y in zip((".lo", ".hi"), wilson(items)))
 def column(name, of):
-    """of: (metric, items) pairs. Value, n and interval of each; one check for all, since a column is one piece of code"""
-    wrong = ["%s: %r, wanted %.5g of %d %s" % (key, [value(key + x) for x in ("", ".lo", ".hi")], mean(items), len(items), wilson(items)) for key, items in of
-             if not (near(value(key), mean(items)) and metrics[key][1] == len(items) and near(value(key + ".lo"), wilson(items)[0]) and near(value(key + ".hi"), wilson(items)[1]))]
+    """of: (metric, items) pairs; one check for all, since a column is one piece of code"""
+    wrong = ["%s: %r, wanted %s" % (key, [value(key + x) for x in ("", ".lo", ".hi")], "nothing" if not items else "%.5g of %d %s" % (mean(items), len(items), wilson(items)))
+             for key, items in of if not fits(key, items)]
     varied = len({round(value(key), 4) for key, _ in of}) > 1 or len(of) == 1
     is_true(name, not wrong and varied, "; ".join(wrong) or "all alike: shows nothing")
 

@@ -12,7 +12,7 @@ spy=${B:-build}/spy
 command -v python3 >/dev/null || { echo "skipped: no python3 (the tables, counted again)"; exit 0; }
 
 mkdir "$T/plain" "$T/exchanged"
-"$spy" run --preset smoke --redteam 96 --eval 96 --judgements 120 --reserved 1 --to rl --out "$T/plain/run" --quiet 1 >/dev/null || exit 1
+"$spy" run --preset smoke --redteam 96 --eval 96 --judgements 300 --reserved 1 --to rl --out "$T/plain/run" --quiet 1 >/dev/null || exit 1
 rm -r "$T/plain/run/files.txt" "$T/plain/run/metrics.tsv"     # its files are the person's own from here on
 cp -r "$T/plain/run" "$T/exchanged/"
 evaluate() {
