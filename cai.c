@@ -272,7 +272,7 @@ void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, 
                                lr * lr_schedule(LR_CONSTANT, k, 5, total));
         progress(report, k + 1, total, "loss", loss);
         metric(report, k, "loss", loss);
-        keep(report, "sl", t, k + 1);
+        save_progress(report, "sl", t, k + 1);
     }
     trainer_free(t);
     free(order);
@@ -560,7 +560,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
         metric(report, k, "loss_floor", st.entropy_floor); /* H(p), the least with soft labels */
         metric(report, k, "accuracy", st.accuracy);
         metric(report, k, "margin", st.margin);
-        keep(report, name, t, k + 1);
+        save_progress(report, name, t, k + 1);
     }
     pm_centre(pm, &c->pair);
     trainer_free(t);
@@ -642,7 +642,7 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
         progress(report, it + 1, iters, "score", s.scores);
         ppo_metrics(report, it, &s);
         watch_collapse(report, it, &ro, &s, &warned);
-        keep(report, name, t, it + 1);
+        save_progress(report, name, t, it + 1);
         rollout_free(&ro);
         seqs_free(&asked);
     }
@@ -784,7 +784,7 @@ void stage_pretrain(Run *run)
         double loss = sft_step(t, &e.seq, order + first[k], first[k + 1] - first[k], e.mask, lr);
         progress(&run->report, k + 1, steps, "loss", loss);
         if (k % 10 == 0 || k + 1 == steps) metric(&run->report, k, "loss", loss);
-        keep(&run->report, "pretrain", t, k + 1);
+        save_progress(&run->report, "pretrain", t, k + 1);
     }
     model_save(m, run_path(run, "base.bin").s);
     trainer_free(t);
