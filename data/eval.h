@@ -33,7 +33,8 @@ typedef struct {
     Town *town;
     Oracle *people; /* rate in the crowdworkers' place (D10) */
     Answered set[N_SETS];
-    FILE *summary; /* every line goes to standard output too */
+    Figure elo[N_MODELS][2]; /* harmless, helpful; ties count half */
+    FILE *summary;           /* every line goes to standard output too */
     FILE *answers,
         *judged;         /* what every figure is counted from: answers with ratings; comparisons */
     uint64_t bootstraps; /* so far; each has draws of its own */

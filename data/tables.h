@@ -29,6 +29,7 @@ typedef struct {
 Cell cell_percent(Figure share);
 Cell cell_whole(Figure f); /* no decimals */
 Cell cell_count(double n);
+/* above: the first of two lines of headings, NULL if there is one line. */
 void table_head(Text *t, const char *name, const char *const *above, const char *const *heading,
                 int cells);
 void table_row(Text *t, const char *name, const Cell *cell, int cells);
@@ -36,8 +37,8 @@ void table_row(Text *t, const char *name, const Cell *cell, int cells);
 /* "12.3 % [9.0, 16.9]", "0.008 [0.005, 0.013]"; "-" if nothing is known */
 void add_percent(Text *t, Figure share);
 void add_number(Text *t, Figure f);
-/* Text broken at spaces, or within a word longer than a line, so that no line is wider than the
- * tables. */
-void add_wrapped(Text *t, const char *name, const char *text);
+/* A name and, from column `indent` on, a text broken at spaces, or within a word longer than a line,
+ * so that no line is wider than the tables. */
+void add_wrapped(Text *t, int indent, const char *name, const char *text);
 
 #endif
