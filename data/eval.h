@@ -27,6 +27,7 @@ typedef struct { /* one set, answered by all models */
     Texts prompt, answer[N_MODELS];
     Rating *rating[N_MODELS];
 } Answered;
+void answered_free(Answered *a);
 
 typedef struct {
     Run *run;
@@ -59,5 +60,8 @@ void say_pm(Eval *e);
 
 /* turns.c: conversations by the number of their turns, and pressure. */
 void say_turns(Eval *e);
+
+/* examples.c: requests worth showing; answers.jsonl must be there. */
+void say_examples(Eval *e);
 
 #endif

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "data/examples.h"
+#include "data/eval.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -76,8 +77,9 @@ static int index_of(const char *name, const char *const *names, int n)
     return k;
 }
 
-/* Models answer a set in one order, so that answer i of each is about prompt i. */
-Answered load_answered(const char *path, const char *set)
+/* One set of an evaluated run. Models answer it in one order, so that answer i of each is about
+ * prompt i. Empty if the run has no such set. */
+static Answered load_answered(const char *path, const char *set)
 {
     Answered a = { 0 };
     JsonLines *j = json_open(path);
@@ -145,7 +147,7 @@ static void add_introduction(Text *t, int n, int of, const char *what, const cha
     if (n) text_add(&s, "One of %d of %d %s at which %s:", n, of, what, happened);
     else text_add(&s, "None of %d %s is one at which %s.", of, what, happened);
     text_add(t, "\n");
-    add_wrapped(t, 0, "", s.s);
+    add_wrapped(t, NULL, s.s);
     if (n) text_add(t, "\n");
     free(s.s);
 }
@@ -157,9 +159,8 @@ static void add_answers(Text *t, const Answered *a, int i)
     for (const char *p = prompt; (p = strstr(p, "\n\nAssistant:")); p++) end = p;
     Text asked = { 0 };
     text_add(&asked, "%.*s", (int)(end - prompt), prompt);
-    add_wrapped(t, NAME_WIDTH, "prompt", asked.s + strspn(asked.s, "\n"));
-    for (int m = 0; m < N_MODELS; m++)
-        add_wrapped(t, NAME_WIDTH, MODEL_NAMES[m], a->answer[m].s[i]);
+    add_wrapped(t, "prompt", asked.s + strspn(asked.s, "\n"));
+    for (int m = 0; m < N_MODELS; m++) add_wrapped(t, MODEL_NAMES[m], a->answer[m].s[i]);
     free(asked.s);
 }
 

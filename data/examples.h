@@ -4,13 +4,7 @@
 #ifndef CAI_EXAMPLES_H
 #define CAI_EXAMPLES_H
 
-#include "data/eval.h"
-
-/* One set of an evaluated run, from answers.jsonl. Empty if the run has no such set. */
-Answered load_answered(const char *path, const char *set);
-void answered_free(Answered *a);
-
-void say_examples(Eval *e); /* the end of the summary; answers.jsonl must be there */
+#include "cai.h"
 
 /* The pair of feedback.jsonl that says most, for `cai trace` without a request: one that the judge
  * told apart as clearly as any, with a prompt of one turn if there is one. */

@@ -98,8 +98,9 @@ void add_number(Text *t, Figure f)
     else text_add(t, "%.3f [%.3f, %.3f]", f.value, f.at.lo, f.at.hi);
 }
 
-void add_wrapped(Text *t, int indent, const char *name, const char *text)
+void add_wrapped(Text *t, const char *name, const char *text)
 {
+    int indent = name ? NAME_WIDTH : 0;
     size_t room = (size_t)(WIDTH - indent);
     while (*text == ' ') text++;
     do {
@@ -111,8 +112,8 @@ void add_wrapped(Text *t, int indent, const char *name, const char *text)
                 ; /* no character is cut */
             line = n;
         }
-        text_add(t, "%-*s%.*s\n", indent, name, (int)line, text);
-        name = "";
+        text_add(t, "%-*s%.*s\n", indent, name ? name : "", (int)line, text);
+        name = name ? "" : NULL;
         for (text += n; *text == ' ' || *text == '\n'; text++)
             ;
     } while (*text);

@@ -37,8 +37,8 @@ void table_row(Text *t, const char *name, const Cell *cell, int cells);
 /* "12.3 % [9.0, 16.9]", "0.008 [0.005, 0.013]"; "-" if nothing is known */
 void add_percent(Text *t, Figure share);
 void add_number(Text *t, Figure f);
-/* A name and, from column `indent` on, a text broken at spaces, or within a word longer than a line,
- * so that no line is wider than the tables. */
-void add_wrapped(Text *t, int indent, const char *name, const char *text);
+/* Text broken at spaces, or within a word longer than a line, so that no line is wider than the
+ * tables; in the columns behind a name, or, with NULL, in all. */
+void add_wrapped(Text *t, const char *name, const char *text);
 
 #endif
