@@ -22,11 +22,10 @@ CFLAGS += -fopenmp-simd      # heeds "#pragma omp simd" (sums in vector order), 
 CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -I.
 CFLAGS += -ffp-contract=fast # a * b + c as one instruction, rounded once; -std=c11 alone forbids it: half the speed
 CFLAGS += -pthread           # the workers of lib/threads.c
-LDLIBS := -lm -pthread
+LDLIBS := -lm -pthread $(if $(filter Linux,$(SYSTEM)),-ldl)
 
 ifeq ($(BLAS),openblas)
 CFLAGS += -DCAI_OPENBLAS
-LDLIBS += $(if $(filter Linux,$(SYSTEM)),-ldl)
 else ifeq ($(BLAS),accelerate)
 CFLAGS += -DCAI_ACCELERATE -DACCELERATE_NEW_LAPACK
 LDLIBS += -framework Accelerate

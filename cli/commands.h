@@ -15,8 +15,9 @@ typedef struct {
 } Args;
 
 void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
-Model *load_given_model(Run *run,
-                        const char *name); /* that a person named: of the run, or a file */
+/* That a person named: of the run, or a file. */
+Model *load_given_model(Run *run, const char *name);
+int is_model_of_run(const Run *run, const char *name); /* 1: of the run, and there */
 void command_chat(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);
 void command_logprob(Run *run, const Args *arg);

@@ -21,7 +21,7 @@
 static const struct { const char *name, *usage, *what; } COMMANDS[] = {
     { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
       "the whole loop, or a part of it" },
-    { "chat", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
+    { "chat", "cai chat [MODEL]", "talk to a model; /help there says more" },
     { "generate",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
       "continue a text" },

@@ -5,6 +5,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/commands.h"
+#include "cli/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -186,6 +187,9 @@ void command_trace(Run *run, const Args *arg)
     Texts a, b, prompt = { 0 };
     layout_human(&request, arg->prompt);
     texts_add(&prompt, request.s);
+    Words words = words_of_run(run, NULL);
+    say_unknown(&words, arg->prompt);
+    words_free(&words);
     printf("request: %s\n", printable(arg->prompt));
     trace_revisions(run, &prompt);
     draw_pair(run, &prompt, &a, &b);
