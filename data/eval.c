@@ -37,8 +37,8 @@ uint64_t next_bootstrap(Eval *e)
 
 void say(Eval *e, Text *t)
 {
-    fputs(shown(t->s), stdout);
-    fputs(shown(t->s), e->summary);
+    fputs(printable(t->s), stdout);
+    fputs(printable(t->s), e->summary);
     text_clear(t);
 }
 
