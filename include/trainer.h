@@ -13,7 +13,7 @@
 enum { SHARDS = 4 };
 
 typedef struct { /* decoupled weight decay (matrices only), clipping by global norm */
-    double lr, beta1, beta2, eps, weight_decay, max_norm;
+    double beta1, beta2, eps, weight_decay, max_norm;
     double muon;    /* momentum of Muon for the layers' matrices; 0: AdamW for them too (D14) */
     double head_lr; /* the score head learns this many times faster; 0: as the rest (D7) */
     int frozen;     /* 1: embedding and tied head stay as they are (D13) */
@@ -23,6 +23,7 @@ typedef struct {
     Model *m;
     AdamW opt;
     long step;        /* steps done */
+    double largest;   /* weight before the first step, in absolute value */
     real *mean, *var; /* (n_param) first and second moments */
     Model *grad[SHARDS];
     Acts *acts[SHARDS];
