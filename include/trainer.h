@@ -6,10 +6,10 @@
 
 #include "include/model.h"
 
-/* Every batch is cut into SHARDS pieces whatever the machine. Each piece runs on one thread and the
- * gradients are added in shard order: the same bytes on any number of threads. More pieces would
- * employ more cores, but cost smaller products and more copies of the gradient
- * (docs/performance.md). */
+/* Every batch is cut into SHARDS pieces whatever the machine, and their gradients are added in shard
+ * order: the same bytes on any number of threads. A piece is one worker's; a worker without a piece
+ * takes columns of the others' large products. More pieces would cost smaller products and more
+ * copies of the gradient (docs/performance.md). */
 enum { SHARDS = 4 };
 
 typedef struct { /* decoupled weight decay (matrices only), clipping by global norm */
