@@ -22,7 +22,8 @@ typedef struct {
 } Flag;
 
 /* Learning rates are not in the paper's proportion to pretraining's (D22). Values without a
- * source in the text are toy choices, found by measuring (docs/notes/settings.md). Warm-ups: D23. */
+ * source in the text are toy choices, found by measuring (docs/notes/settings.md). Warm-ups:
+ * D23. */
 #define AT(field) offsetof(Run, field)
 // clang-format off
 static const Flag FLAGS[] = {

@@ -126,8 +126,7 @@ void trainer_done(Trainer *t)
     const char *tensor = largest_weight(t->m, &largest);
     char what[256];
     snprintf(what, sizeof what,
-             "the model has exploded: the largest weight, %.3g, is in %s; before the training it was "
-             "%.3g",
+             "the model has exploded: the largest weight, %.3g, is in %s; at first it was %.3g",
              largest, tensor, t->largest);
     if (!(largest <= GROWTH * fmax(t->largest, 1))) stop_training(t, what);
     trainer_free(t);

@@ -6,7 +6,7 @@
 
 #include "include/model.h"
 
-/* Every batch is cut into SHARDS pieces whatever the machine, and their gradients are added in shard
+/* Every batch is cut into SHARDS pieces whatever the machine; their gradients are added in shard
  * order: the same bytes on any number of threads. A piece is one worker's; a worker without a piece
  * takes columns of the others' large products. More pieces would cost smaller products and more
  * copies of the gradient (docs/performance.md). */

@@ -901,8 +901,8 @@ static void losses_that_stop(void **state)
     expect_death(gradient_that_is_no_number, "", EXIT_NUMERICS,
                  "step 0: the gradient of wv is not finite|lower the learning rate");
     expect_death(last_step_too_long, "", EXIT_NUMERICS,
-                 "step 1: the model has exploded: the largest weight, 6, is in wq; before the "
-                 "training it was 1|lower the learning rate");
+                 "step 1: the model has exploded: the largest weight, 6, is in wq; "
+                 "at first it was 1|lower the learning rate");
     Trainer *t = doomed_trainer(); /* and these do not */
     check_loss(t, "some", 10, 10);
     check_loss(t, "some", -1e30, 10);
