@@ -71,11 +71,11 @@ $(B)/test_%: $(B)/tests/test_%.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG) --libs cmocka)
 
 deps:                        ## install OpenBLAS, cmocka and what tests use (no network if they are there)
-	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas) 2>/dev/null; then echo "deps: libraries are there"; \
+	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas libedit) 2>/dev/null; then echo "deps: libraries are there"; \
 	elif [ $(SYSTEM) = Darwin ]; then brew install pkgconf cmocka; \
 	elif command -v apt-get >/dev/null; then $(SUDO) apt-get update && \
-		$(SUDO) apt-get install -y --no-install-recommends build-essential pkg-config libopenblas-dev libcmocka-dev; \
-	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y gcc pkgconf-pkg-config openblas-devel libcmocka-devel; \
+		$(SUDO) apt-get install -y --no-install-recommends build-essential pkg-config libopenblas-dev libcmocka-dev libedit-dev; \
+	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y gcc pkgconf-pkg-config openblas-devel libcmocka-devel libedit-devel; \
 	else echo "deps: install OpenBLAS, cmocka and pkg-config with your package manager"; exit 1; fi
 	@if command -v python3 >/dev/null && command -v clang-format >/dev/null; then echo "deps: tools are there"; \
 	elif [ $(SYSTEM) = Darwin ]; then brew install python clang-format; \

@@ -585,7 +585,7 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
         Dice d = { rng_key(seed, 1, (uint64_t)i), 0 };
         int x = roll(&d, 100);
         text_clear(&t);
-        if (!rng_below(rng_key(seed, 2, (uint64_t)i), 0, 50)) demo_small_talk(&t, town, &d);
+        if (!rng_below(rng_key(seed, 2, (uint64_t)i), 0, 100)) demo_small_talk(&t, town, &d);
         else if (x < 36) demo_question(&t, town, &d);
         else if (x < 45) demo_dialogue(&t, town, &d);
         else if (x < 76) demo_critique(&t, town, &d);
