@@ -41,8 +41,8 @@ SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
 LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
 LIBRARY := $(LOOP) $(wildcard data/*.c)
-HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h cli/*.h)
-PROGRAM := $(wildcard cli/*.c)
+HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h export/*.h cli/*.h)
+PROGRAM := $(wildcard cli/*.c export/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
@@ -137,7 +137,7 @@ SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm
 $(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
-SPIED_C := cai.c $(wildcard data/*.c cli/*.c)
+SPIED_C := cai.c $(wildcard data/*.c export/*.c cli/*.c)
 $(B)/spy: tests/spy.c $(SPIED_C:%.c=$(B)/spied/%.o) $(patsubst %.c,$(B)/%.o,$(filter-out $(SPIED_C),$(LIBRARY)))
 	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 

@@ -22,6 +22,8 @@ const Command COMMANDS[] = {
     { "trace", "cai trace PROMPT", "one request through every stage, with every number" },
     { "logprob", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities" },
+    { "export", "cai export [MODEL] --gguf FILE | --hf FOLDER | --trl FOLDER",
+      "a model, or the run's data, for llama.cpp, Hugging Face, TRL" },
     { "help", "cai help [COMMAND | STAGE | man | bash | zsh]",
       "this page, that of one command, the manual page, a shell's completions" },
     { NULL, NULL, NULL },
@@ -30,12 +32,15 @@ const Command COMMANDS[] = {
 const OwnFlag OWN_FLAGS[] = {
     { "--from", "STAGE", "run", "the first stage to make, made anew if it is there" },
     { "--to", "STAGE", "run", "the last stage to make" },
-    { "--model", "MODEL", "chat generate logprob", "a model of the run, or a checkpoint file" },
+    { "--model", "MODEL", "chat generate logprob export", "a model of the run, or a checkpoint file" },
     { "--prompt", "TEXT", "generate trace", "the text that is continued, the request traced" },
     { "--in", "FILE", "logprob", "JSON lines {prompt, completion}; standard input without it" },
-    { "--tokenizer", "FILE", "chat generate logprob", "of a checkpoint that is not the run's" },
+    { "--tokenizer", "FILE", "chat generate logprob export", "of a checkpoint that is not the run's" },
     { "--temperature", "T", "chat generate", "of sampling; 0: the likeliest token" },
     { "--count", "K", "generate", "how many texts" },
+    { "--gguf", "FILE", "export", "one file for llama.cpp and its kin" },
+    { "--hf", "FOLDER", "export", "safetensors, tokenizer, settings and a card; a PM too" },
+    { "--trl", "FOLDER", "export", "the run's data: SFT, preferences, KTO, prompts" },
     { NULL, NULL, NULL, NULL },
 };
 // clang-format on

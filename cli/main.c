@@ -29,6 +29,9 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--prompt") == 0) arg->prompt = value;
     else if (strcmp(flag, "--in") == 0) arg->in = value;
     else if (strcmp(flag, "--tokenizer") == 0) arg->tokenizer = value;
+    else if (strcmp(flag, "--gguf") == 0) arg->gguf = value;
+    else if (strcmp(flag, "--hf") == 0) arg->hf = value;
+    else if (strcmp(flag, "--trl") == 0) arg->trl = value;
     else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
@@ -248,6 +251,7 @@ static void command_read(Run *run, Args *arg)
     if (!arg->model) arg->model = "rl_cai";
     if (strcmp(arg->command, "chat") == 0) command_chat(run, arg);
     else if (strcmp(arg->command, "generate") == 0) command_generate(run, arg);
+    else if (strcmp(arg->command, "export") == 0) command_export(run, arg);
     else command_logprob(run, arg);
 }
 
