@@ -47,7 +47,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test lint verify exercises grade class mutants kills compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist clean help FORCE
+.PHONY: all deps run results test lint verify exercises grade class mutants kills compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -92,6 +92,11 @@ deps:                        ## install OpenBLAS, cmocka and what tests use (no 
 	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y python3 clang clang-tools-extra git mandoc zsh; \
 	elif command -v pkg >/dev/null; then $(SUDO) pkg install -y python3 llvm git zsh; \
 	else false; fi || echo "deps: without$$missing the tests that need them are skipped, by name"
+
+others:                      ## what tests/export.sh compares with: llama.cpp and Hugging Face's tokenizers, by npm, into build/others
+	@mkdir -p $(B)/others && cd $(B)/others && npm init -y >/dev/null && \
+		npm install --no-audit --no-fund --ignore-scripts node-llama-cpp@3 @huggingface/tokenizers
+	@python3 -c 'import torch' 2>/dev/null || echo "others: no PyTorch (Debian: apt-get install python3-torch)"
 
 # Make is called anew because deps may just have brought the BLAS that was looked for above.
 run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (ARGS="--seed 2" adds flags)
