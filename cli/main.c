@@ -210,7 +210,7 @@ static void command_write(Run *run, const Args *arg)
     take_flags(run, arg);
     set_workers(run);
     options_check(run);
-    options_check_room(run);
+    options_check_context(run);
     inputs_read(run, &in, &arg->settings);
     plan.first = plan.anew ? plan.from : first_unfinished(&run->records, plan.to + 1);
     inputs_check(run, &in, plan);
@@ -235,14 +235,15 @@ static void command_read(Run *run, Args *arg)
     arg->settings.looks = 1;
     options_apply(run, &arg->settings);
     if (has) differ = options_differences(&folder, run, trace ? "" : "seed max-new");
-    if (differ.n) fprintf(stderr, "cai: %s: the run has %s\n", shown(run->folder), shown(differ.s));
+    if (differ.n)
+        fprintf(stderr, "cai: %s: the run has %s\n", printable(run->folder), printable(differ.s));
     set_workers(run);
     options_check(run);
     run->tokenizer_file = arg->tokenizer;
     if (trace) {
         if (arg->model && arg->prompt)
             die(EXIT_USAGE, "\"%s\": beside --prompt, one is enough; see cai --help", arg->model);
-        options_check_room(run);
+        options_check_context(run);
         run->constitution = constitution_of_run(run, &arg->settings);
         if (arg->model) arg->prompt = arg->model;
         command_trace(run, arg);

@@ -313,7 +313,7 @@ void options_check(const Run *run)
             c->superwords, c->vocab - learned + 1);
 }
 
-void options_check_room(const Run *run)
+void options_check_context(const Run *run)
 {
     if (run->max_new >= run->model.context)
         die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others",
