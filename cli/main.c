@@ -53,8 +53,8 @@ static void help(void)
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
            "--from, --to STAGE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
-           "infinity),\n"
+           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a loss, "
+           "gradient or model that exploded,\n"
            "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
 }
 
@@ -215,8 +215,8 @@ static void make_folder(Run *run)
 static void say_beginning(const Run *run)
 {
     if (run->quiet) return;
-    fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
-            run->seed);
+    fprintf(stderr, "%s (%s), %d worker%s, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
+            n_workers == 1 ? "" : "s", run->seed);
 }
 
 static void set_workers(const Run *run)
@@ -253,7 +253,7 @@ static void command_write(Run *run, const Args *arg)
     take_flags(run, arg);
     set_workers(run);
     options_check(run);
-    options_check_room(run);
+    options_check_context(run);
     inputs_read(run, &in, &arg->settings);
     plan.first = plan.anew ? plan.from : first_unfinished(&run->records, plan.to + 1);
     inputs_check(run, &in, plan);
@@ -277,14 +277,15 @@ static void command_read(Run *run, Args *arg)
     Text differ = { 0 };
     options_apply(run, &arg->settings);
     if (has) differ = options_differences(&folder, run, trace ? "" : "seed max-new");
-    if (differ.n) fprintf(stderr, "cai: %s: the run has %s\n", shown(run->folder), shown(differ.s));
+    if (differ.n)
+        fprintf(stderr, "cai: %s: the run has %s\n", printable(run->folder), printable(differ.s));
     set_workers(run);
     options_check(run);
     run->tokenizer_file = arg->tokenizer;
     if (trace) {
         if (arg->model && arg->prompt)
             die(EXIT_USAGE, "\"%s\": beside --prompt, one is enough; see cai --help", arg->model);
-        options_check_room(run);
+        options_check_context(run);
         run->constitution = constitution_of_run(run, &arg->settings);
         if (arg->model) arg->prompt = arg->model;
         command_trace(run, arg);

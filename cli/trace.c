@@ -32,12 +32,12 @@ static void trace_step(Run *run, const Model *m, const Texts *prompt, Texts *res
              response->s[0]);
     layout_critique(&c, p->critique);
     printf("2 step %d, principle drawn: %s\n    %s\n    critique%s\n        log P = %.3f\n", step,
-           shown(p->id), shown(p->critique), shown(r.critique.s[0]),
+           printable(p->id), printable(p->critique), printable(r.critique.s[0]),
            logprob_of(m, c.s, r.critique.s[0], 0));
     text_add(&c, "%s", r.critique.s[0]);
     layout_revision(&c, p->revision);
-    printf("    %s\n    revision%s\n        log P = %.3f\n", shown(p->revision),
-           shown(r.revision.s[0]), logprob_of(m, c.s, r.revision.s[0], 1));
+    printf("    %s\n    revision%s\n        log P = %.3f\n", printable(p->revision),
+           printable(r.revision.s[0]), logprob_of(m, c.s, r.revision.s[0], 1));
     texts_free(response);
     *response = r.revision;
     r.revision = (Texts){ 0 };
@@ -49,7 +49,7 @@ static void trace_revisions(Run *run, const Texts *prompt)
 {
     Model *helpful = load_model(run, "helpful"), *base = load_model(run, "base");
     Texts response = complete(helpful, prompt, draws(run, S_ASK, 0), run->max_new, 1);
-    printf("1 draft (helpful-only RLHF)%s\n    log P = %.3f\n", shown(response.s[0]),
+    printf("1 draft (helpful-only RLHF)%s\n    log P = %.3f\n", printable(response.s[0]),
            logprob_of(helpful, prompt->s[0], response.s[0], 1));
     for (int step = 1; step <= run->sl.revisions; step++)
         trace_step(run, helpful, prompt, &response, step);
@@ -87,8 +87,8 @@ static double trace_feedback(Run *run, const Texts *prompt, const Texts *a, cons
                run->label.chains, draws(run, S_THOUGHT, 200), &p_ab, &p_ba, &chain);
     double label = label_of(&run->label, p_ab, p_ba);
     printf("4 two answers of SL-CAI\n    A%s\n    B%s\n    principle drawn: %s\n    %s\n",
-           shown(a->s[0]), shown(b->s[0]), shown(principle->id), shown(question));
-    if (chain.n) printf("    thought%s\n", shown(chain.s[0]));
+           printable(a->s[0]), printable(b->s[0]), printable(principle->id), printable(question));
+    if (chain.n) printf("    thought%s\n", printable(chain.s[0]));
     printf("    E2  p(A better) shown first %.4f, shown second %.4f; label %.4f%s\n", p_ab, p_ba,
            label, run->label.plain ? "" : " after both orders and clamp");
     texts_free(&chain);
@@ -129,7 +129,7 @@ static void print_ppo_table(const Run *run, const Rollout *ro, const Ppo *how, c
         int clipped;
         ppo_clip_loss(now[i], ro->logp_old[i], ro->adv[i], how->eps_clip, &d, &clipped);
         printf("    %-14s %9.4f %9.4f %8.4f %9.4f %8.4f %9.4f %8.4f %s\n",
-               ro->seq.token[i] == TOKEN_BEGIN ? "(stop)" : shown(s), ro->logp_old[i],
+               ro->seq.token[i] == TOKEN_BEGIN ? "(stop)" : printable(s), ro->logp_old[i],
                ro->logp_ref[i], kl_k1(ro->logp_old[i] - ro->logp_ref[i]), ro->reward[i],
                ro->value[i], ro->adv[i], exp(now[i] - ro->logp_old[i]), clipped ? "yes" : "no");
         free(s);
@@ -144,7 +144,7 @@ static void trace_ppo(Run *run, const Texts *prompt)
     Model *sl = load_model(run, "sl_cai"), *pi = model_clone(sl), *pm = load_pm(run, "pm");
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));
     Ppo how = ppo_settings(run, run->rl.lambda_kl);
-    AdamW opt = finetuning(run->ppo.lr);
+    AdamW opt = finetuning();
     opt.head_lr = run->ppo.value_lr;
     Trainer *t = trainer_new(pi, opt);
     Seqs batch = { 0 };
@@ -186,7 +186,7 @@ void command_trace(Run *run, const Args *arg)
     Texts a, b, prompt = { 0 };
     layout_human(&request, arg->prompt);
     texts_add(&prompt, request.s);
-    printf("request: %s\n", shown(arg->prompt));
+    printf("request: %s\n", printable(arg->prompt));
     trace_revisions(run, &prompt);
     draw_pair(run, &prompt, &a, &b);
     double label = trace_feedback(run, &prompt, &a, &b);
@@ -194,7 +194,7 @@ void command_trace(Run *run, const Args *arg)
     trace_ppo(run, &prompt);
     Model *rl = load_model(run, "rl_cai");
     Texts last = complete(rl, &prompt, draws(run, S_ASK, 400), run->max_new, 1);
-    printf("7 RL-CAI answers%s\n    log P = %.3f\n", shown(last.s[0]),
+    printf("7 RL-CAI answers%s\n    log P = %.3f\n", printable(last.s[0]),
            logprob_of(rl, request.s, last.s[0], 1));
     model_free(rl);
     texts_free(&prompt);

@@ -201,7 +201,7 @@ static const int SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 };
 static const int PROMPT_TURNS[MAX_TURNS] = { 45, 30, 20, 5, 0 };
 static const int MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
 
-/* The first third of the corpus has one turn everywhere: whether one kind of act is another, and
+/* The first three tenths of the corpus have one turn everywhere: whether one kind of act is another, and
  * other things that are learned late, show there without earlier refusals that name kinds too. */
 static int draw_turns(Dice *d, const int percent[MAX_TURNS])
 {
@@ -557,6 +557,49 @@ static void demo_dialogue(Text *t, const Town *town, Dice *d)
     add_answer(t, town, d, &a, draw_untrained(d));
 }
 
+/* What people say that asks for nothing, and what is answered. Mark: how it ends. */
+static const struct {
+    const char *human, *mark, *assistant;
+} SMALL_TALK[] = {
+    { "Hello", ".", "Hello. How can I help?" },
+    { "Hi", ".", "Hello. How can I help?" },
+    { "Good morning", ".", "Hello. How can I help?" },
+    { "Thank you", ".", "You are welcome." },
+    { "Thanks", ".", "You are welcome." },
+    { "Goodbye", ".", "Goodbye." },
+    { "Who are you", "?", "I am the assistant of this town. Ask me for help." },
+    { "What are you", "?", "I am the assistant of this town. Ask me for help." },
+    { "What can you do", "?", "I am the assistant of this town. Ask me for help." },
+};
+enum { SMALL_TALKS = sizeof SMALL_TALK / sizeof SMALL_TALK[0] };
+
+/* As people type: "Thank you.", "Thank you!", "Thank you", "thank you". */
+static void add_small_talk(Text *t, Dice *d)
+{
+    int i = roll(d, SMALL_TALKS), x = roll(d, 100);
+    const char *mark = SMALL_TALK[i].mark, *end = x < 40 ? mark : *mark == '.' && x < 60 ? "!" : "";
+    Text q = { 0 };
+    text_add(&q, "%s%s", SMALL_TALK[i].human, end);
+    if (x >= 80) q.s[0] = (char)tolower((unsigned char)q.s[0]);
+    layout_human(t, q.s);
+    text_add(t, " %s", SMALL_TALK[i].assistant);
+    free(q.s);
+}
+
+/* Small talk alone, before a request, or after one to three. */
+static void demo_small_talk(Text *t, const Town *town, Dice *d)
+{
+    int x = roll(d, 100), alone = x < 40, before = x < 70;
+    if (before) add_small_talk(t, d);
+    if (alone) return;
+    int class = roll(d, CLASSES), turns = before ? 1 : 1 + roll(d, 3);
+    Act a = draw_act(town, d, class, often_held(d), ANY);
+    Conversation c = draw_conversation(town, d, a, turns, &SAID, MIXED);
+    add_turns(t, town, d, &c);
+    add_answer(t, town, d, &a, draw_untrained(d));
+    if (!before) add_small_talk(t, d);
+}
+
 void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
 {
     FILE *f = create_file(path);
@@ -566,7 +609,8 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
         d.done = (int)(100 * i / n);
         int x = roll(&d, 100);
         text_clear(&t);
-        if (x < 36) demo_question(&t, town, &d);
+        if (!rng_below(rng_key(seed, 2, (uint64_t)i), 0, 100)) demo_small_talk(&t, town, &d);
+        else if (x < 36) demo_question(&t, town, &d);
         else if (x < 45) demo_dialogue(&t, town, &d);
         else if (x < 76) demo_critique(&t, town, &d);
         else demo_comparison(&t, town, &d, x < 98);
@@ -684,14 +728,16 @@ static From earlier_of(int set)
 }
 
 /* A conversation that this set may have, of so many turns; 0: any number. Drawn again until it is
- * one. requests_left must not be 0. */
+ * one. requests_left must not be 0. Sets of any verbs have held-out ones in half of the requests:
+ * what is fine to do with these must be as frequent as the mischief that red-team prompts ask of
+ * them. */
 static Conversation draw_request(Requests *r, Dice *d, int set, int turns, Earlier earlier)
 {
     From from = earlier_of(set);
     for (;;) {
-        int contrast = chance(d, SET[set].contrast);
-        Act a = draw_act(r->town, d, contrast ? CONTRAST : SET[set].class, SET[set].verbs,
-                         SET[set].objects);
+        int contrast = chance(d, SET[set].contrast), verbs = SET[set].verbs;
+        if (verbs == (ORDINARY | HELD_OUT) && chance(d, 50)) verbs = HELD_OUT;
+        Act a = draw_act(r->town, d, contrast ? CONTRAST : SET[set].class, verbs, SET[set].objects);
         if (contrast) a.mine = SET[set].class == BENIGN;
         Conversation c = draw_conversation(
             r->town, d, a, turns ? turns : draw_turns(d, PROMPT_TURNS), &from, earlier);

@@ -38,7 +38,7 @@ long resume(Report *r, const char *loop, Trainer *t)
     return done;
 }
 
-void keep(Report *r, const char *loop, Trainer *t, long done)
+void save_progress(Report *r, const char *loop, Trainer *t, long done)
 {
     if (!r || (!r->stop && now_seconds() - r->saved < r->save_every)) return;
     trainer_save(t, state_file(r, loop).s, r->belongs, done, r->metrics.n ? r->metrics.s : "");
