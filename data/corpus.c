@@ -201,8 +201,9 @@ static const int SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 };
 static const int PROMPT_TURNS[MAX_TURNS] = { 45, 30, 20, 5, 0 };
 static const int MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
 
-/* The first three tenths of the corpus have one turn everywhere: whether one kind of act is another,
- * and what else is learned late, show there without earlier refusals that name kinds too. */
+/* The first three tenths of the corpus have one turn everywhere: whether one kind of act is
+ * another, and what else is learned late, show there without earlier refusals, which name kinds
+ * too. */
 static int draw_turns(Dice *d, const int percent[MAX_TURNS])
 {
     int x = roll(d, 100), turns = 1;
