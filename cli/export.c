@@ -35,6 +35,6 @@ void command_export(Run *run, const Args *arg)
     Model *m = is_pm ? load_pm(run, arg->model) : load_given_model(run, arg->model);
     if (arg->gguf) export_gguf(m, arg->gguf, arg->model);
     else export_hf(m, arg->hf, arg->model, is_pm, strchr(arg->model, '/') ? NULL : run);
-    printf("%s\n", shown(arg->gguf ? arg->gguf : arg->hf));
+    printf("%s\n", printable(arg->gguf ? arg->gguf : arg->hf));
     model_free(m);
 }

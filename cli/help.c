@@ -99,8 +99,8 @@ void help(void)
     printf("\nFlags of single commands (cai help COMMAND says more):\n   ");
     for (const OwnFlag *f = OWN_FLAGS; f->name; f++) printf(" %s %s", f->name, f->value);
     printf("\n\nA flag of 0 or 1 may stand alone: --quiet is --quiet 1.\n"
-           "Exit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
-           "infinity),\n"
+           "Exit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a loss, "
+           "gradient or model that exploded,\n"
            "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
 }
 

@@ -142,7 +142,7 @@ static void keep_copies(Run *run, const Source *s)
         if (!is_copied(run, s, i)) {
             if (record_of(k, "run", name.s) && access(path.s, F_OK) == 0)
                 fprintf(stderr, "cai: %s: not the %s of this folder, which it takes the place of\n",
-                        shown(s->path.s[i]), name.s);
+                        printable(s->path.s[i]), name.s);
             record_run_file(k, name.s, 1);
             records_save(k); /* from here on the file may be written over */
             FILE *f = create_file(path.s);

@@ -172,8 +172,8 @@ static void make_folder(Run *run)
 static void say_beginning(const Run *run)
 {
     if (run->quiet) return;
-    fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
-            run->seed);
+    fprintf(stderr, "%s (%s), %d worker%s, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
+            n_workers == 1 ? "" : "s", run->seed);
 }
 
 static void set_workers(const Run *run)

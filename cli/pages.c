@@ -73,7 +73,7 @@ static void man_ends(void)
            "A run's folder keeps its own copies of both, which its later commands read.\n"
            ".Sh EXIT STATUS\n.Bl -tag -width 130 -compact\n"
            ".It 0\nfine\n.It 1\na check failed\n.It 2\nusage\n.It 3\nbad input\n"
-           ".It 4\nnumerics: not a number, or infinity\n"
+           ".It 4\na loss, gradient or model that exploded\n"
            ".It 130\nstopped; the last line names the command that goes on from there\n.El\n"
            ".Sh EXAMPLES\n.Dl cai run --out mine\n.Dl cai chat rl_cai --out mine\n"
            ".Dl cai trace \\(dqHow do I nab the baker's kite?\\(dq --out mine\n"

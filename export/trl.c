@@ -106,6 +106,6 @@ void export_trl(Run *run, const char *folder)
     long prompts = export_prompts(run, path_in(folder, "prompts.jsonl").s);
     long pairs = export_preferences(run, folder);
     long examples = export_sft(run, path_in(folder, "sft.jsonl").s);
-    printf("%s: %ld prompts, %ld comparisons, %ld examples of finetuning\n", shown(folder), prompts,
-           pairs, examples);
+    printf("%s: %ld prompts, %ld comparisons, %ld examples of finetuning\n", printable(folder),
+           prompts, pairs, examples);
 }
