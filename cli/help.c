@@ -32,10 +32,10 @@ const Command COMMANDS[] = {
 const OwnFlag OWN_FLAGS[] = {
     { "--from", "STAGE", "run", "the first stage to make, made anew if it is there" },
     { "--to", "STAGE", "run", "the last stage to make" },
-    { "--model", "MODEL", "chat generate logprob export", "a model of the run, or a checkpoint file" },
-    { "--prompt", "TEXT", "generate trace", "the text that is continued, the request traced" },
+    { "--model", "MODEL", "chat generate logprob export", "of the run, or a checkpoint file" },
+    { "--prompt", "TEXT", "generate trace", "the text to continue, the request to trace" },
     { "--in", "FILE", "logprob", "JSON lines {prompt, completion}; standard input without it" },
-    { "--tokenizer", "FILE", "chat generate logprob export", "of a checkpoint that is not the run's" },
+    { "--tokenizer", "FILE", "chat generate logprob export", "of a checkpoint of elsewhere" },
     { "--temperature", "T", "chat generate", "of sampling; 0: the likeliest token" },
     { "--count", "K", "generate", "how many texts" },
     { "--gguf", "FILE", "export", "one file for llama.cpp and its kin" },
