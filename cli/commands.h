@@ -8,9 +8,9 @@
 
 /* A command line. settings: those of a run's flags that it names. */
 typedef struct {
-    const char *command, *model, *prompt, *in, *from, *to, *tokenizer;
+    const char *command, *model, *prompt, *in, *from, *to, *tokenizer, *html;
     double temperature;
-    int count, help, version;
+    int count, help, version, steps;
     Settings settings;
 } Args;
 

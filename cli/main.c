@@ -25,7 +25,8 @@ static const struct { const char *name, *usage, *what; } COMMANDS[] = {
     { "generate",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
       "continue a text" },
-    { "trace", "cai trace PROMPT", "one request through every stage, with every number" },
+    { "trace", "cai trace [PROMPT] [--steps] [--html FILE]",
+      "one request through every stage, with every number" },
     { "logprob", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities" },
     { "help", "cai help", "this page" },
@@ -52,7 +53,7 @@ static void help(void)
            "them):\n");
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
-           "--from, --to STAGE\n"
+           "--from, --to STAGE  --steps  --html FILE\n"
            "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
            "infinity),\n"
            "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
@@ -72,6 +73,8 @@ static const struct { const char *name, *commands; } OWN_FLAGS[] = {
     { "--tokenizer", "chat generate logprob" },
     { "--temperature", "chat generate" },
     { "--count", "generate" },
+    { "--html", "trace" },
+    { "--steps", "trace" },
 };
 // clang-format on
 enum { N_OWN_FLAGS = sizeof OWN_FLAGS / sizeof OWN_FLAGS[0] };
@@ -83,6 +86,8 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--model") == 0) arg->model = value;
     else if (strcmp(flag, "--prompt") == 0) arg->prompt = value;
     else if (strcmp(flag, "--in") == 0) arg->in = value;
+    else if (strcmp(flag, "--html") == 0) arg->html = value;
+    else if (strcmp(flag, "--steps") == 0) arg->steps = 1;
     else if (strcmp(flag, "--tokenizer") == 0) arg->tokenizer = value;
     else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
     else {
@@ -95,13 +100,13 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     }
 }
 
-/* A flag and its value. 0: the program has no such flag. */
+/* A flag and its value. Returns the arguments that were read; 0: the program has no such flag. */
 static int take_flag(Args *arg, const char *flag, const char *value)
 {
-    int own = 0;
+    int own = 0, alone = strcmp(flag, "--steps") == 0; /* has no value */
     while (own < N_OWN_FLAGS && strcmp(flag, OWN_FLAGS[own].name)) own++;
     if (own == N_OWN_FLAGS && strcmp(flag, "--preset") && !option_known(flag + 2)) return 0;
-    if (!value) die(EXIT_USAGE, "%s needs a value; see cai --help", flag);
+    if (!value && !alone) die(EXIT_USAGE, "%s needs a value; see cai --help", flag);
     if (own < N_OWN_FLAGS) {
         if (!strstr(OWN_FLAGS[own].commands, arg->command))
             die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
@@ -116,7 +121,7 @@ static int take_flag(Args *arg, const char *flag, const char *value)
         s->set = xrealloc(s->set, (size_t)s->n + 1, sizeof *s->set);
         s->set[s->n++] = (Setting){ flag + 2, value };
     }
-    return 1;
+    return alone ? 1 : 2;
 }
 
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
@@ -129,9 +134,9 @@ static Args parse(int argc, char **argv)
         else if (strcmp(f, "--version") == 0) arg.version = 1;
         else if (i == 1) continue;
         else if (strncmp(f, "--", 2) == 0) {
-            if (!take_flag(&arg, f, argv[i + 1]))
-                die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
-            i++;
+            int read = take_flag(&arg, f, argv[i + 1]);
+            if (!read) die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
+            i += read - 1;
         } else if (arg.model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
         else arg.model = f;
     }
