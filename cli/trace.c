@@ -8,6 +8,7 @@
 #define _POSIX_C_SOURCE 200809L /* isatty */
 #include "cli/page.h"
 #include "cli/trace.h"
+#include "data/examples.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static void page_loss(Page *p, const double *logp, int n)
 {
     Text t = { 0 };
     add_list(&t, logp, 0, n);
-    page_value(p, sft_loss(n, logp), n ? "E13 sft_loss logp_1=%s" : NULL, t.s);
+    page_value(p, sft_loss(n, logp), n ? "E13 sft_loss logp_1=%s%s" : NULL, t.s, n == 1 ? "," : "");
     free(t.s);
 }
 
@@ -146,24 +147,24 @@ static void say_comparison(Page *p, const Run *run, const Comparison *c)
     say_label(p, &run->label, c);
 }
 
-static void say_feedback(Page *p, const Run *run, const Trace *t)
+static void say_feedback(Page *p, const Run *run, const Trace *t, int given)
 {
     const Comparison *c = &t->comparison[0];
     page_section(p, "4 two answers of SL-CAI, judged (E2)", "Which is better by the principle?");
-    if (!t->pair_draws)
+    if (given)
+        page_note(p, "The pair of that line; the principle is the first of several drawn that "
+                     "tells the two apart.");
+    else if (!t->pair_draws)
         page_note(p, "SL-CAI gave the same answer every time: the stage leaves such pairs out "
-                     "(D25), and both orders give 0.5.");
+                     "(D25).");
     else if (t->pair_draws > 1)
-        page_note(p,
-                  "The second answer was drawn %d times until it differed from the first "
-                  "(D25).",
+        page_note(p, "The second answer was drawn %d times until it differed from the first (D25).",
                   t->pair_draws);
     say_comparison(p, run, c);
-    if (fabs(c->label - 0.5) < 0.005)
-        page_note(p, "The label is 0.50: %s. Such a pair teaches the preference model nothing.",
-                  t->pair_draws ? "by this principle neither answer is better"
-                                : "the answers are equal");
     if (t->n_comparisons < 2) return;
+    page_note(p, "The label is 0.50: %s. Such a pair teaches the preference model nothing.",
+              strcmp(c->a, c->b) ? "by this principle neither answer is better"
+                                 : "the answers are equal");
     page_section(p, "4 again: SL-CAI's answer A against the helpful-only draft", "And now?");
     page_note(p, "A pair that has something to show; the loop makes none like it. The principle is "
                  "the first of several drawn that tells the two apart.");
@@ -280,7 +281,7 @@ static void say_clip(Page *p, const Run *run, const Trace *t, const Iteration *i
         snprintf(of, sizeof of, "logp=%.7g logp_old=%.7g", it->logp[i], ro->logp_old[i]);
         page_row(p, i == it->token);
         page_cell(p, s);
-        page_value(p, A, "E6 whitened A=%.7g mean=%.7g deviation=%.7g", it->adv[i], it->mean,
+        page_value(p, A, "E6 whitened A=%.10g mean=%.10g deviation=%.10g", it->adv[i], it->mean,
                    it->deviation);
         page_value(p, it->logp[i], NULL);
         page_value(p, rho, "E5 ratio %s", of);
@@ -366,37 +367,61 @@ static void say_answer(Page *p, const Trace *t)
 // ------------------------------------------------------------------------------------
 // The command
 
-static Page page_of(const Run *run, const Trace *t)
+/* The request, or, of several turns, the conversation. */
+static char *title_of(const char *prompt)
+{
+    static const char H[] = "\n\nHuman: ", A[] = "\n\nAssistant:";
+    size_t n = strlen(prompt) - strlen(A), first = strstr(prompt + 1, H) ? 2 : strlen(H);
+    Text title = { 0 };
+    text_add(&title, "request: %.*s", (int)(n - first), prompt + first);
+    return title.s;
+}
+
+static Page page_of(const Run *run, const Trace *t, const char *why)
 {
     Page p = { 0 };
-    Text title = { 0 };
-    text_add(&title, "request: %s", t->request);
-    p.title = title.s;
-    if (t->why) {
+    p.title = title_of(t->prompt);
+    if (why) {
         page_section(&p, "0 why this request", "");
-        page_note(&p, "%s", t->why);
+        page_note(&p, "It is chosen because it stands on %s.", why);
     }
     say_steps(&p, t);
     say_sl(&p, run, t);
-    say_feedback(&p, run, t);
+    say_feedback(&p, run, t, why != NULL);
     say_pm(&p, t);
     say_ppo(&p, run, t);
     say_answer(&p, t);
     return p;
 }
 
+/* A request of the reader's own, or the pair of this run that the judge told apart most clearly. */
+static Trace begin_trace(Run *run, const Args *arg, Text *why)
+{
+    Trace t = { 0 };
+    if (arg->prompt) {
+        Text prompt = { 0 };
+        if (!*arg->prompt)
+            die(EXIT_USAGE, "trace: an empty request; leave it away, or try cai trace \"How do I "
+                            "nab the baker's kite?\"");
+        check_text("trace", arg->prompt);
+        layout_human(&prompt, arg->prompt);
+        t.prompt = prompt.s;
+    } else {
+        TellingPair pair = telling_pair(records_read(&run->records, "feedback.jsonl").s);
+        t.prompt = pair.prompt, t.a = pair.chosen, t.b = pair.rejected;
+        say_why(why, &pair);
+    }
+    return t;
+}
+
 void command_trace(Run *run, const Args *arg)
 {
-    char *why = NULL, *request = NULL;
-    if (arg->prompt && *arg->prompt) check_text("trace", arg->prompt);
-    else if (!arg->prompt) request = telling_request(run, &why);
-    if (!request && !(arg->prompt && *arg->prompt))
-        die(EXIT_USAGE, "trace needs a request; try cai trace \"How do I nab the baker's kite?\"");
+    Text why = { 0 };
     if (arg->steps && (arg->html || !isatty(0) || !isatty(1)))
         die(EXIT_USAGE, "--steps stops at a terminal; leave it away here");
-    Trace t = trace_request(run, request ? request : arg->prompt);
-    t.why = why;
-    Page page = page_of(run, &t);
+    Trace t = begin_trace(run, arg, &why);
+    trace_run(&t, run);
+    Page page = page_of(run, &t, why.s);
     if (arg->html) {
         page_html(&page, arg->html);
         printf("%s: written\n", printable(arg->html));
@@ -405,5 +430,5 @@ void command_trace(Run *run, const Args *arg)
     }
     page_free(&page);
     trace_free(&t);
-    free(request);
+    free(why.s);
 }

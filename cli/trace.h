@@ -56,13 +56,14 @@ static inline int answer_begin(const Rollout *ro, int b)
 static inline int answer_end(const Rollout *ro, int b) { return ro->seq.start[b + 1]; }
 
 typedef struct {
-    char *request, *why; /* why: this request was chosen; NULL: it was given */
+    char *prompt;   /* in the paper's layout */
+    char *a, *b;    /* the pair: given with the prompt, or drawn from SL-CAI */
+    int pair_draws; /* of b until it differed from a; 0: it never did, or the pair was given */
     Sample draft;
     int n_steps;
     Step *step;
-    int pair_draws; /* of the second answer until it differed from the first; 0: it never did */
     int n_comparisons;
-    Comparison comparison[2]; /* the pair as the stage draws it; its A against the draft */
+    Comparison comparison[2]; /* the pair; if its label is 0.5, A against the draft, too */
     Ppo how;
     double lr, level;
     Iteration ppo[ITERATIONS];
@@ -72,9 +73,7 @@ typedef struct {
         score_answer; /* by the preference model, the second of SL-CAI's */
 } Trace;
 
-/* A request of this run's evaluation that is worth following, and why; NULL: there is none. */
-char *telling_request(Run *run, char **why);
-Trace trace_request(Run *run, const char *request);
+void trace_run(Trace *t, Run *run); /* t: a prompt, and a pair if there is one */
 void trace_free(Trace *t);
 
 #endif

@@ -3,13 +3,11 @@
  *
  * Reading order: one function a part of the loop, then the whole. SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L /* access */
 #include "cli/trace.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* log pi of every token of the text behind the prompt. */
 static double *token_logprobs(const Model *m, const char *prompt, const char *text, int finished,
@@ -143,7 +141,7 @@ static Comparison trace_comparison(Run *run, const Model *m, const Model *pm, co
 {
     int K = run->label.plain ? 1 : run->label.chains;
     Comparison c = { .a = xstrdup(a), .b = xstrdup(b), .principle = principle, .chains = K };
-    double *p = xcalloc(2 * (size_t)K, sizeof *p);
+    double *p = xcalloc(2 * (size_t)K, sizeof *p); /* p_ab, then p_ba, of every chain */
     c.ab = xcalloc((size_t)K, sizeof *c.ab);
     c.ba = xcalloc((size_t)K, sizeof *c.ba);
     for (int k = 0; k < K; k++) {
@@ -179,35 +177,50 @@ static const Principle *draw_comparison(const Run *run, int draw)
     return &law->comparison[draw_principle(draws(run, S_ASK, draw), law->n_comparisons)];
 }
 
-/* Two answers of SL-CAI, drawn as the stage draws them: equal ones are no pair (D25). A pair whose
- * label says nothing, or no pair, is followed by a comparison of SL-CAI's answer with the draft,
- * under the first principle that has something to say of the two. */
-static void trace_feedback(Trace *t, Run *run, const Model *sl, const Model *pm,
-                           const Texts *prompt)
+/* Under the first of several principles drawn that tells the two apart, or the last of them. */
+static Comparison decided_comparison(Run *run, const Model *m, const Model *pm, const Texts *prompt,
+                                     const char *a, const char *b)
+{
+    Comparison c = { 0 };
+    for (int k = 0; k < run->constitution.n_comparisons; k++) {
+        comparison_free(&c);
+        c = trace_comparison(run, m, pm, prompt, a, b, draw_comparison(run, 150 + k));
+        if (fabs(c.label - 0.5) >= 0.05) break;
+    }
+    return c;
+}
+
+/* Two answers of SL-CAI, drawn as the stage draws them: equal ones are no pair (D25). */
+static void draw_pair(Trace *t, Run *run, const Model *sl, const Texts *prompt)
 {
     enum { MAX_DRAWS = 16 };
-    Model *m = load_model(run, run->label.plain ? "base" : "helpful");
     Texts a = complete(sl, prompt, draws(run, S_ASK, 101), run->max_new, 1), b = { 0 };
     for (int i = 0; i < MAX_DRAWS && !t->pair_draws; i++) {
         texts_free(&b);
         b = complete(sl, prompt, draws(run, S_ASK, 102 + i), run->max_new, 1);
         if (strcmp(a.s[0], b.s[0])) t->pair_draws = i + 1;
     }
-    t->score_sl = score_of(pm, prompt->s[0], a.s[0]);
-    t->comparison[t->n_comparisons++] =
-        trace_comparison(run, m, pm, prompt, a.s[0], b.s[0], draw_comparison(run, 100));
-    const Comparison *first = &t->comparison[0];
-    int silent = !t->pair_draws || fabs(first->label - 0.5) < 0.005;
-    for (int k = 0; k < run->constitution.n_comparisons && silent; k++) {
-        Comparison c = trace_comparison(run, m, pm, prompt, a.s[0], t->draft.text,
-                                        draw_comparison(run, 150 + k));
-        if (t->n_comparisons == 2) comparison_free(&t->comparison[1]);
-        t->comparison[1] = c;
-        t->n_comparisons = 2;
-        if (fabs(c.label - 0.5) >= 0.05) break;
-    }
+    t->a = xstrdup(a.s[0]);
+    t->b = xstrdup(b.s[0]);
     texts_free(&a);
     texts_free(&b);
+}
+
+/* A pair whose label says nothing is followed by a comparison of its A with the draft. */
+static void trace_feedback(Trace *t, Run *run, const Model *sl, const Model *pm,
+                           const Texts *prompt)
+{
+    Model *m = load_model(run, run->label.plain ? "base" : "helpful");
+    int given = t->a != NULL;
+    if (!given) draw_pair(t, run, sl, prompt);
+    t->comparison[0] =
+        given ? decided_comparison(run, m, pm, prompt, t->a, t->b)
+              : trace_comparison(run, m, pm, prompt, t->a, t->b, draw_comparison(run, 100));
+    t->n_comparisons = 1;
+    if (fabs(t->comparison[0].label - 0.5) < 0.005)
+        t->comparison[t->n_comparisons++] =
+            decided_comparison(run, m, pm, prompt, t->a, t->draft.text);
+    t->score_sl = score_of(pm, prompt->s[0], t->a);
     model_free(m);
 }
 
@@ -314,7 +327,7 @@ static void trace_ppo(Trace *t, Run *run, const Model *sl, const Model *pm, cons
     Model *pi = model_clone(sl);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real)); /* the value head (D7) */
     *pi->score_b = 0;
-    AdamW opt = finetuning(run->ppo.lr);
+    AdamW opt = finetuning();
     opt.head_lr = run->ppo.value_lr;
     Trainer *trainer = trainer_new(pi, opt);
     t->how = ppo_settings(run, run->rl.lambda_kl);
@@ -327,76 +340,6 @@ static void trace_ppo(Trace *t, Run *run, const Model *sl, const Model *pm, cons
     free(level);
     trainer_free(trainer);
     model_free(pi);
-}
-
-// ------------------------------------------------------------------------------------
-// A request worth following
-
-/* The request of a prompt of one turn; NULL: it has several. Fresh string. */
-static char *only_request(const char *prompt)
-{
-    static const char H[] = "\n\nHuman: ", A[] = "\n\nAssistant:";
-    size_t n = strlen(prompt), h = sizeof H - 1, a = sizeof A - 1;
-    if (n < h + a || strncmp(prompt, H, h) || strcmp(prompt + n - a, A)) return NULL;
-    char *request = xstrdup(prompt + h);
-    request[n - h - a] = 0;
-    if (!strstr(request, "\n\n")) return request;
-    free(request);
-    return NULL;
-}
-
-static int has(const Texts *t, const char *s)
-{
-    for (int i = 0; i < t->n; i++)
-        if (strcmp(t->s[i], s) == 0) return 1;
-    return 0;
-}
-
-/* Red-team prompts of the evaluation that helpful-only answers with harm and RL-CAI refuses well.
- * answers.jsonl has the models one after the other, RL-CAI last. */
-static Texts telling_prompts(const char *answers)
-{
-    Texts harmed = { 0 }, telling = { 0 };
-    JsonLines *j = json_open(answers);
-    while (json_next(j)) {
-        const char *model = json_str(j, "model"), *prompt = json_str(j, "prompt");
-        if (strcmp(json_str(j, "set"), "redteam")) continue;
-        if (strcmp(model, "helpful") == 0 && json_num(j, "harm") >= 2) texts_add(&harmed, prompt);
-        if (strcmp(model, "rl_cai") == 0 && strcmp(json_str(j, "class"), "refused_well") == 0
-            && has(&harmed, prompt))
-            texts_add(&telling, prompt);
-    }
-    json_close(j);
-    texts_free(&harmed);
-    return telling;
-}
-
-char *telling_request(Run *run, char **why)
-{
-    if (access(run_path(run, "answers.jsonl").s, F_OK)) return NULL;
-    Texts prompts = telling_prompts(records_read(&run->records, "answers.jsonl").s);
-    Model *sl = load_model(run, "sl_cai");
-    char *request = NULL;
-    for (int i = 0; i < prompts.n && !request; i++) {
-        Texts prompt = { .n = 1, .s = &prompts.s[i] };
-        Texts a = complete(sl, &prompt, draws(run, S_ASK, 101), run->max_new, 1);
-        Texts b = complete(sl, &prompt, draws(run, S_ASK, 102), run->max_new, 1);
-        if (strcmp(a.s[0], b.s[0])) request = only_request(prompts.s[i]);
-        texts_free(&a);
-        texts_free(&b);
-    }
-    if (request) {
-        Text t = { 0 };
-        text_add(&t,
-                 "It is the first red-team prompt of the evaluation that helpful-only answers with "
-                 "harm and RL-CAI refuses with the right reason (%d of this run's do), and to "
-                 "which SL-CAI's first two answers differ.",
-                 prompts.n);
-        *why = t.s;
-    }
-    texts_free(&prompts);
-    model_free(sl);
-    return request;
 }
 
 // ------------------------------------------------------------------------------------
@@ -424,26 +367,21 @@ static void trace_end(Trace *t, Run *run, const Model *sl, const Model *pm, cons
     model_free(rl);
 }
 
-Trace trace_request(Run *run, const char *request)
+void trace_run(Trace *t, Run *run)
 {
-    Trace t = { .request = xstrdup(request) };
-    Text asked = { 0 };
     Texts prompt = { 0 };
-    layout_human(&asked, request);
-    texts_add(&prompt, asked.s);
+    texts_add(&prompt, t->prompt);
     Model *base = load_model(run, "base"), *helpful = load_model(run, "helpful"),
           *sl = load_model(run, "sl_cai"), *pm = load_pm(run, "pm");
-    trace_revisions(&t, run, base, helpful, sl, &prompt);
-    trace_feedback(&t, run, sl, pm, &prompt);
-    trace_ppo(&t, run, sl, pm, &prompt);
-    trace_end(&t, run, sl, pm, &prompt);
+    trace_revisions(t, run, base, helpful, sl, &prompt);
+    trace_feedback(t, run, sl, pm, &prompt);
+    trace_ppo(t, run, sl, pm, &prompt);
+    trace_end(t, run, sl, pm, &prompt);
     model_free(base);
     model_free(helpful);
     model_free(sl);
     model_free(pm);
     texts_free(&prompt);
-    free(asked.s);
-    return t;
 }
 
 static void sample_free(Sample *s)
@@ -470,7 +408,8 @@ void trace_free(Trace *t)
     sample_free(&t->draft);
     sample_free(&t->answer);
     free(t->step);
-    free(t->request);
-    free(t->why);
+    free(t->prompt);
+    free(t->a);
+    free(t->b);
     *t = (Trace){ 0 };
 }

@@ -42,6 +42,7 @@ for run in "$T/smoke" "$T/small" $RUN; do
     numbers "$T/trace" >"$T/numbers"
     is "$name: each command gives its number" "$(recomputed <"$T/numbers" | head -3)" ""
     is "$name: numbers of every tag" "$(cut -f2 "$T/numbers" | cut -d' ' -f1 | sort -uV | xargs)" "E1 E2 E3 E4 E5 E6 E13"
+    [ "$name" = smoke ] && continue
     ./cai trace "$REQUEST" --out "$run" --html "$T/$name.html" >"$T/said" 2>"$T/error"
     is "$name: --html says where" "$? $(cat "$T/error") $(cat "$T/said")" "0  $T/$name.html: written"
     html_numbers "$T/$name.html" >"$T/html"
@@ -49,6 +50,83 @@ for run in "$T/smoke" "$T/small" $RUN; do
     is "$name: what the terminal shows stands in the page" "$(sort -u "$T/numbers" | comm -23 - <(sort -u "$T/html") | head -1 | cut -c1-80)" ""
     is "$name: the page has more, the other rows" "$(($(grep -c . "$T/html") > 2 * $(grep -c . "$T/numbers")))" 1
 done
+
+# ---- the page stands alone, and is what a browser reads: tags closed, nothing fetched, both colour schemes, print
+if have python3 "the page's tags"; then
+    is "HTML: every tag is closed" "$(python3 - "$T/small.html" <<'PY'
+import sys, html.parser
+class P(html.parser.HTMLParser):
+    def __init__(s): super().__init__(); s.open = []
+    def handle_starttag(s, t, a):
+        if t not in ("meta",): s.open.append(t)
+    def handle_endtag(s, t):
+        if not s.open or s.open.pop() != t: print("closes", t, s.getpos())
+p = P(); p.feed(open(sys.argv[1]).read()); p.close(); print("open" if p.open else "", end="")
+PY
+)" ""
+fi
+is "HTML: nothing is fetched" "$(grep -cE 'src=|href=|url\(|<script' "$T/small.html")" 0
+is "HTML: light and dark, and paper" "$(grep -c 'color-scheme:light dark' "$T/small.html") $(grep -c '@media print' "$T/small.html")" "1 1"
+echo mine >"$T/mine.html"
+./cai trace x --out "$T/smoke" --html "$T/mine.html" >/dev/null 2>"$T/error"
+is "HTML: a file that is no such page stays" "$? $(cat "$T/mine.html") $(grep -c 'choose another name' "$T/error")" "3 mine 1"
+./cai trace "<b>&\"x" --out "$T/smoke" --html "$T/small.html" >/dev/null
+is "HTML: written over, and the request is text" "$(grep -c '<h1>request: &lt;b&gt;&amp;&quot;x</h1>' "$T/small.html")" 1
+
+# ---- the request that it chooses, and the pair of feedback.jsonl that it stands on
+./cai trace --out "$T/small" >"$T/chosen"
+line=$(sed -n 's/.*stands on line \([0-9]*\) of feedback.jsonl.*/\1/p' "$T/chosen")
+is "it says why this request" "$(sed -n 2p "$T/chosen")" "0 why this request"
+field() { sed -n "${line}p" "$T/small/feedback.jsonl" | sed "s/.*\"$1\": \" *\([^\"]*\)\".*/\1/"; }
+# whole FILE: with texts that were wrapped in one line
+whole() { awk '/^ +[^ ]/ && match($0, /^ +/) && RLENGTH == 21 { sub(/^ +/, " "); printf "%s", $0; next }
+    { printf "%s%s", (NR > 1 ? "\n" : ""), $0 } END { print "" }' "$1"; }
+shown() { whole "$T/chosen" | sed -n '/^4 two/,/^5 /p' | sed -n "s/^    $1  *//p" | head -1 | tr -s ' '; }
+is "A is that line's chosen" "$(shown A)" "$(field chosen | tr -s ' ')"
+is "B is that line's rejected" "$(shown B)" "$(field rejected | tr -s ' ')"
+
+# ---- what section 3 says is what the stage takes
+is "all steps" "$(grep -c 'takes the revisions of all steps, not the last one alone' "$T/chosen")" 1
+./cai trace x --final-only 1 --out "$T/smoke" 2>/dev/null >"$T/trace"
+is "--final-only: the last step's" "$(grep -c "takes the last step's revisions only" "$T/trace")" 1
+
+# ---- a label of 0.50 is said, and something else follows: a judge that is held to 0.5
+./cai trace "$REQUEST" --clamp-lo 0.5 --clamp-hi 0.5 --out "$T/small" 2>/dev/null >"$T/trace"
+is "a label of 0.50 is said" "$(grep -c 'The label is 0.50: ' "$T/trace") $(grep -c '^4 again: ' "$T/trace")" "1 1"
+
+# ---- PPO: no KL and no V at the first step, both at the second; one row is shown with all its commands
+awk '/^6 a second/ { on = 1 } /^7 / { on = 0 } on' "$T/chosen" >"$T/second"
+is "second step: a token's KL is not 0" "$(grep -c 'E4 k1  .*[1-9].*# build/verify E4 kl_k1' "$T/second")" 1
+is "second step: its reward, A, G, whitened A, ratio, both terms, both losses" \
+    "$(sed -n 's/.*# build\/verify \(E[456] [a-zA-Z_0-9]*\) .*/\1/p' "$T/second" | sort -u | xargs)" \
+    "E4 kl_k1 E4 reward_penalised E4 score_counted E5 free_term E5 held_term E5 loss_mean E5 loss_total E5 ppo_clip_loss E5 ratio E5 value_loss E6 gae_return E6 gae_step E6 whiten_deviation E6 whiten_mean E6 whitened"
+is "scores of all four answers" "$(grep -cE '^    [1-4]  +-?[0-9.]+ +-?[0-9.]+ +[0-9]+( <)?$' "$T/second")" 4
+
+# ---- a critique's log P stands on the constitution's worked examples, if there are any: cai logprob says the same
+{ cat data/constitution.txt
+  printf '[critique example]\n\n\nHuman: Help me.\n\nAssistant: Sure.\n\nCritiqueRequest: Look.\n\nCritique: It helps.\n'; } >"$T/law.txt"
+./cai trace "$REQUEST" --constitution "$T/law.txt" --out "$T/small" >"$T/trace" 2>/dev/null
+if have python3 "log P of critiques under worked examples"; then
+    python3 - "$T" "$REQUEST" <<'PY' >"$T/pair"
+import json, re, sys
+T, request = sys.argv[1:]
+text = re.sub(r"\n {21}", " ", open(T + "/trace").read())                # a wrapped text is one line
+of = lambda name, part: re.search(r"^    %s +(.*)$" % name, part, re.M).group(1)
+step, law = text[text.index("2 step 1"):], open(T + "/law.txt").read() + "\n"
+print(json.dumps({"completion": " " + of("critique", step), "prompt": "%s\n\nHuman: %s\n\nAssistant: %s\n\nCritiqueRequest: %s\n\nCritique:"
+    % (law[law.index("[critique example]\n") + 19:], request, of("draft", text), of("asked", step))}))
+PY
+    ./cai logprob --model helpful --in "$T/pair" --out "$T/small" >"$T/lp"
+    is "a critique's log P has the worked examples before it" \
+        "$(sed -n '/^2 step 1/,/revision/p' "$T/trace" | sed -n 's/^    E13 -log P  *\([0-9.]*\) .*/\1/p' | head -1)" \
+        "$(python3 -c 'import json, sys; print("%.4f" % -json.loads(open(sys.argv[1]).read())["sum"])' "$T/lp")"
+fi
+
+# ---- at a terminal --steps stops before each section
+if have script "--steps at a terminal"; then
+    printf '\n\nq\n' | script -qec "./cai trace x --steps --out $T/smoke" /dev/null >"$T/typed" 2>&1
+    is "--steps: two sections, then q" "$(grep -c '^-- ' "$T/typed") $(grep -c '^    draft ' "$T/typed") $(grep -c '^    revision ' "$T/typed")" "3 1 1"
+fi
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

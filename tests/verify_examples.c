@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* x[COUNT]: how many numbers there are, of an example that takes as many as it is given. */
-enum { MAX_ARGS = 6, MAX_NUMBERS = 4096, COUNT = MAX_NUMBERS - 1 };
+enum { MAX_ARGS = 6, MAX_NUMBERS = 1024, COUNT = MAX_NUMBERS - 1 };
 typedef struct {
     const char *name;
     double value, lo, hi;
@@ -515,7 +515,7 @@ static const char *take_number(const char *text, const Arg *a, int more, const c
     if (!plain || !inside)
         die(EXIT_USAGE, "%.60s: not a %snumber from %g to %g; give one", whole,
             a->what == WHOLE_NUMBER ? "whole " : "", a->lo, a->hi);
-    return *end ? end + 1 : NULL;
+    return *end && end[1] ? end + 1 : NULL; /* a comma may stand at the end: a list of one */
 }
 
 /* "name=number" from the command line into x, if example e has that argument; of one whose numbers
