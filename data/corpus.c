@@ -201,13 +201,13 @@ static const int SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 };
 static const int PROMPT_TURNS[MAX_TURNS] = { 45, 30, 20, 5, 0 };
 static const int MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
 
-/* The first four tenths of the corpus have one turn everywhere: whether one kind of act is
+/* The first three tenths of the corpus have one turn everywhere: whether one kind of act is
  * another, and what else is learned late, show there without earlier refusals, which name kinds
  * too. */
 static int draw_turns(Dice *d, const int percent[MAX_TURNS])
 {
     int x = roll(d, 100), turns = 1;
-    if (d->done < 40) return 1;
+    if (d->done < 30) return 1;
     while (turns < MAX_TURNS && x >= percent[turns - 1]) x -= percent[turns++ - 1];
     return turns;
 }
@@ -314,8 +314,8 @@ static int concerns(const Rule *r, int kind)
 static int draw_topic(Dice *d, int kind)
 {
     int x = roll(d, 100);
-    if (x < 8) return MISCHIEF;
-    if (x < 46 && kind != FINE) return kind;
+    if (x < 12) return MISCHIEF;
+    if (x < 54 && kind != FINE) return kind;
     return roll(d, KINDS);
 }
 
