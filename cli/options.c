@@ -287,6 +287,28 @@ void options_help(FILE *f)
     free(forms.s);
 }
 
+int option_at(int i, OptionLine *o)
+{
+    if (i >= N_FLAGS) return 0;
+    const Flag *f = &FLAGS[i];
+    int is_file = f->at == AT(folder) || f->at == AT(town) || f->at == AT(constitution_files);
+    *o = (OptionLine){ f->name, f->value, f->what, is_file };
+    return 1;
+}
+
+int preset_at(int i, OptionLine *o)
+{
+    if (i >= N_PRESETS) return 0;
+    *o = (OptionLine){ PRESETS[i].name, PRESETS[i].flags, PRESETS[i].what, 0 };
+    return 1;
+}
+
+int option_is_switch(const char *name)
+{
+    const Flag *f = find_flag(name);
+    return f && f->type == 'i' && f->lo == 0 && f->hi == 1;
+}
+
 /* Found here, before a run has written anything, and not by the stage that uses the flag minutes
  * later. */
 void options_check(const Run *run)
