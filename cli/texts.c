@@ -87,11 +87,7 @@ void command_generate(Run *run, const Args *arg)
     if (seq_len(&p, 0) >= m->c.seq_len)
         die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0),
             m->c.seq_len);
-    if (arg->prompt) {
-        Words words = words_of_run(run, arg->model);
-        say_unknown(&words, arg->prompt);
-        words_free(&words);
-    }
+    if (arg->prompt) say_unknown_of_run(run, arg->model, arg->prompt);
     sample(m, &p, key, (Sampling){ arg->temperature, run->max_new, { TOKEN_BEGIN, -1, -1 } }, &out,
            NULL);
     for (int i = 0; i < arg->count; i++) {

@@ -122,6 +122,13 @@ void say_unknown(const Words *w, const char *text)
     free(otherwise.s);
 }
 
+void say_unknown_of_run(Run *run, const char *model, const char *text)
+{
+    Words words = words_of_run(run, model);
+    say_unknown(&words, text);
+    words_free(&words);
+}
+
 /* How many words a text has, and how many of them the models have not read. */
 static void count_unknown(const Words *w, const char *text, int *unknown, int *words)
 {

@@ -18,6 +18,7 @@ void words_free(Words *w);
 /* One line on standard error about the words of a text that the models have never read; nothing if
  * there is none, or nothing is known. */
 void say_unknown(const Words *w, const char *text);
+void say_unknown_of_run(Run *run, const char *model, const char *text);
 /* The same for the principle of a constitution that has the largest share of them. */
 void say_unknown_principles(const Words *w, const Constitution *c);
 
