@@ -207,7 +207,11 @@ static void check_lines(const Run *run, const char *path, const char *const *fie
     JsonLines *j = json_open(path);
     int n = 0;
     for (; json_next(j); n++)
-        for (int i = 0; i < 6 && field[i]; i++) json_str(j, field[i]);
+        for (int i = 0; i < 6 && field[i]; i++) {
+            const char *text = json_str(j, field[i]);
+            if (*text && strcmp(field[i], "prompt") == 0)
+                check_conversation(path, json_line(j), text);
+        }
     json_close(j);
     if (n || (strcmp(file, "feedback.jsonl") == 0 && !run->label.pairs)) return;
     die(EXIT_INPUT, "%s:1: no records, and the stage %s reads it; give it some%s", path, stage,
