@@ -254,9 +254,9 @@ void stage_revise(Run *run)
  * words that an answer did not use, and AdamW makes large steps of small steady pushes: things
  * that no prompt of these stages names would be unlearned. For the same reason eps is 1e-5, as
  * usual in PPO: smaller gradients stay small. */
-AdamW finetuning(double lr)
+AdamW finetuning(void)
 {
-    AdamW a = { .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
+    AdamW a = { .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
     return a;
 }
 
@@ -265,7 +265,7 @@ void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, 
 {
     int n = e->seq.n, total = (n + batch - 1) / batch,
         *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
-    Trainer *t = trainer_new(m, finetuning(lr));
+    Trainer *t = trainer_new(m, finetuning());
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
         double loss = sft_step(t, &e->seq, order + k * batch, size, e->mask,
@@ -274,7 +274,7 @@ void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, 
         metric(report, k, "loss", loss);
         save_progress(report, "sl", t, k + 1);
     }
-    trainer_free(t);
+    trainer_done(t);
     free(order);
 }
 
@@ -548,7 +548,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
 {
     int n = c->pair.n / 2, total = (n + batch - 1) / batch;
     int *order = shuffled(n, (Draws){ d.seed, S_ORDER, d.stage });
-    AdamW opt = finetuning(lr);
+    AdamW opt = finetuning();
     opt.frozen = 0; /* it never writes a word, so none is unlearned (D13) */
     Trainer *t = trainer_new(pm, opt);
     for (int k = (int)resume(report, name, t); k < total; k++) {
@@ -563,7 +563,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
         save_progress(report, name, t, k + 1);
     }
     pm_centre(pm, &c->pair);
-    trainer_free(t);
+    trainer_done(t);
     free(order);
 }
 
@@ -625,7 +625,7 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real)); /* the value head starts at 0 (D7) */
     *pi->score_b = 0;
-    AdamW opt = finetuning(lr);
+    AdamW opt = finetuning();
     opt.head_lr = value_lr;
     Trainer *t = trainer_new(pi, opt);
     double *level = prompt_levels(pi_0, pm, prompts, how->max_new);
@@ -648,7 +648,7 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
     }
     free(which);
     free(level);
-    trainer_free(t);
+    trainer_done(t);
     return pi;
 }
 
@@ -769,8 +769,7 @@ void stage_pretrain(Run *run)
                                    run->tok->vocab_size, c->context, 1 });
     m->tok = run->tok;
     model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
-    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr,
-                                         .beta1 = 0.9,
+    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9,
                                          .beta2 = 0.95,
                                          .eps = 1e-8,
                                          .max_norm = 1,
@@ -787,7 +786,7 @@ void stage_pretrain(Run *run)
         save_progress(&run->report, "pretrain", t, k + 1);
     }
     model_save(m, run_path(run, "base.bin").s);
-    trainer_free(t);
+    trainer_done(t);
     model_free(m);
     examples_free(&e);
     free(order);

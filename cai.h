@@ -68,7 +68,7 @@ Revisions revise(const Model *m, const Constitution *c, const Texts *prompt, con
 void revisions_free(Revisions *r);
 
 /* Supervised finetuning. */
-AdamW finetuning(double lr);
+AdamW finetuning(void);
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report);
 
 /* AI feedback: judgement of pairs, and the labels made of it. */

@@ -53,8 +53,8 @@ static void help(void)
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
            "--from, --to STAGE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
-           "infinity),\n"
+           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a loss, "
+           "gradient or model that exploded,\n"
            "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
 }
 
@@ -215,8 +215,8 @@ static void make_folder(Run *run)
 static void say_beginning(const Run *run)
 {
     if (run->quiet) return;
-    fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
-            run->seed);
+    fprintf(stderr, "%s (%s), %d worker%s, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
+            n_workers == 1 ? "" : "s", run->seed);
 }
 
 static void set_workers(const Run *run)

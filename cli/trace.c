@@ -144,7 +144,7 @@ static void trace_ppo(Run *run, const Texts *prompt)
     Model *sl = load_model(run, "sl_cai"), *pi = model_clone(sl), *pm = load_pm(run, "pm");
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real));
     Ppo how = ppo_settings(run, run->rl.lambda_kl);
-    AdamW opt = finetuning(run->ppo.lr);
+    AdamW opt = finetuning();
     opt.head_lr = run->ppo.value_lr;
     Trainer *t = trainer_new(pi, opt);
     Seqs batch = { 0 };
