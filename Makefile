@@ -46,7 +46,7 @@ TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test lint verify exercises grade class mutants kills compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
+.PHONY: all deps run results test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -170,6 +170,10 @@ bench: cai $(B)/bench        ## speed and memory: shares of the peak, growth, Op
 kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
 	@KILLS=25 tests/resume.sh
 
+faults: cai                  ## every system call of a small run failed once, 500 flags, 2000 towns, 2000 constitutions, 200 models (hours)
+	@FAULTS=100000 tests/faults.sh
+	@ODD=all tests/odd.sh
+
 sanitize:                    ## the tests, smoke runs included, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
 
@@ -193,7 +197,7 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 # One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
 READERS := tokenizer checkpoint head state town constitution json flags records
 FUZZ_S  := 60
-RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
+RENAMED := -D_exit=fuzz_exit $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
 $(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(patsubst %.c,$(B)/%.o,$(filter-out cli/main.c,$(PROGRAM)) $(LIBRARY))
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out %.h,$^) $(LDLIBS)
 
@@ -201,7 +205,7 @@ fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of 
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \
 		EXTRA="-O1 -Wno-pass-failed -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(RENAMED)"
 	@for r in $(READERS); do mkdir -p build/fuzz/found/$$r; echo "== $$r"; \
-		build/fuzz/fuzz_$$r -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 -detect_leaks=0 -close_fd_mask=3 \
+		build/fuzz/fuzz_$$r -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=25 -detect_leaks=0 -close_fd_mask=3 \
 			-artifact_prefix=build/fuzz/$$r- -print_final_stats=1 build/fuzz/found/$$r tests/fuzz/$$r 2>&1 \
 			| grep -E 'stat::number|SUMMARY|Test unit' || exit 1; done
 

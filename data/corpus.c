@@ -28,8 +28,17 @@ static Dice dice(uint64_t seed, uint64_t sort, uint64_t number)
 }
 
 /* One draw a statement wherever there are several: C leaves the order of a call's arguments to
- * the compiler. */
-static int roll(Dice *d, int n) { return rng_below(d->key, d->position++, n); }
+ * the compiler. Whatever is drawn until it fits is drawn here, so here it ends if nothing fits. */
+static int roll(Dice *d, int n)
+{
+    enum { MAX_ROLLS = 10000000 }; /* for one text; most need some tens */
+    if (d->position == MAX_ROLLS)
+        die(EXIT_INPUT,
+            "--town: %d draws for one text, and nothing fits; give the town more verbs, things or "
+            "owners, none called as another, or ask for fewer texts",
+            MAX_ROLLS);
+    return rng_below(d->key, d->position++, n);
+}
 static int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
 
 // ------------------------------------------------------------------------------------
@@ -668,8 +677,14 @@ Requests *requests_new(const Town *t)
 {
     size_t verbs = (size_t)(t->n_verbs[HARMFUL] + t->n_verbs[BENIGN] + t->n_verbs[CONTRAST]);
     size_t things = (size_t)t->n_objects * (size_t)(t->n_owners + 1);
+    size_t max_places = (size_t)1 << 27; /* forty times the town's */
     Requests *r = xcalloc(1, sizeof *r);
     r->town = t;
+    if (verbs > max_places / (ALL_FORMS * MAX_TURNS) / things)
+        die(EXIT_INPUT,
+            "--town: %zu verbs and %zu things of somebody's are more requests than can be counted; "
+            "give it fewer",
+            verbs, things);
     r->sets = xcalloc(verbs * things * ALL_FORMS * MAX_TURNS, sizeof *r->sets);
     return r;
 }
@@ -833,6 +848,7 @@ void town_turns(Requests *r, uint64_t seed, int n, const char *path)
         { "all", SET_TURNS_REDTEAM, ALL_BAD },
         { "fine", SET_TURNS_FINE, MIXED },
     };
+    check_enough(r, SET_PRESSURE, n / 4, path);
     FILE *f = create_file(path);
     for (int k = 0; k < 3; k++)
         for (int turns = 2; turns <= 3; turns++)

@@ -3,7 +3,7 @@
  * never takes memory on a file's word.
  *
  * One source, one program a reader: compiled with -DREADER=read_town and so on. Inputs reach the
- * reader as a file, as always. A reader that refuses calls exit(), which the Makefile renames
+ * reader as a file, as always. A reader that refuses calls _exit(), which the Makefile renames
  * fuzz_exit for this build, and a jump goes back to the loop. What a refusing reader leaves behind
  * (files open, memory) the system would have taken back; here allocations and files, renamed too,
  * are kept in lists and given back after every input.
@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 #undef exit
+#undef _exit
 #undef calloc
 #undef realloc
 #undef free
