@@ -96,13 +96,14 @@ static unsigned parse_hex4(JsonLines *j)
     return code;
 }
 
-/* After "\u". A pair of surrogates is one character. A lone \uDC80..\uDCFF stands for the byte
- * 80..FF that was not UTF-8 (see json_put_str); any other half of a pair is an error. */
+/* After "\u". A pair of surrogates is one character. \uEF80..\uEFFF stands for the byte 80..FF that
+ * was not UTF-8 (see json_put_str), and so does a lone \uDC80..\uDCFF, as Python writes it; any
+ * other half of a pair is an error. */
 static char *parse_unicode(JsonLines *j, char *to)
 {
     unsigned code = parse_hex4(j);
     if (code == 0) broken(j, "text holds \\u0000, which no text here may");
-    if (code >= 0xDC80 && code <= 0xDCFF) {
+    if ((code >= 0xEF80 && code <= 0xEFFF) || (code >= 0xDC80 && code <= 0xDCFF)) {
         *to = (char)(code & 0xFF);
         return to + 1;
     }
@@ -354,16 +355,16 @@ int json_line(const JsonLines *j) { return j->line; }
 // ------------------------------------------------------------------------------------
 // writing
 
-/* Always valid JSON in valid UTF-8, whatever a half-trained model wrote: a byte NN that is not
- * UTF-8 becomes the lone surrogate \udcNN, which json_next turns back into the byte. (Python's
- * errors="surrogateescape" is the same convention.) */
+/* Always valid JSON, for strict readers too, whatever a half-trained model wrote: a byte NN that is
+ * not UTF-8 becomes the escape \uefNN of a character for private use, which json_next turns back
+ * into the byte. Such a character itself is written as it is, not as an escape, and stays. */
 void json_put_str(FILE *f, const char *text)
 {
     putc('"', f);
     for (const char *c = text; *c;) {
         int n = utf8_length(c);
         unsigned byte = (unsigned char)*c;
-        if (n == 0) fprintf(f, "\\udc%02x", byte);
+        if (n == 0) fprintf(f, "\\uef%02x", byte);
         else if (byte == '"' || byte == '\\') fprintf(f, "\\%c", byte);
         else if (byte == '\n') fputs("\\n", f);
         else if (byte == '\t') fputs("\\t", f);
