@@ -639,7 +639,7 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
         for (int b = 0; b < batch; b++) ro.score[b] -= level[which[b]];
         PpoStats s = ppo_update(t, &ro, key, how, lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(report, it + 1, iters, "score", s.scores);
-        ppo_metrics(report, it, &s);
+        ppo_metrics(report, it, &ro, &s);
         watch_collapse(report, it, &ro, &s, &warned);
         save_progress(report, name, t, it + 1);
         rollout_free(&ro);

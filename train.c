@@ -360,6 +360,8 @@ static void score_answers(const Model *pm, const Ppo *how, Rollout *ro)
     for (int b = 0; b < read.n; b++)
         if (has_stopped(ro, b, how)) read.token[read.start[b + 1] - 1] = how->stop[0];
     pm_scores(pm, &read, ro->score);
+    ro->raw = 0;
+    for (int b = 0; b < ro->seq.n; b++) ro->raw += ro->score[b] / ro->seq.n;
     for (int b = 0; b < read.n; b++)
         if (!has_stopped(ro, b, how)) ro->score[b] -= how->missing_stop_penalty;
     free(read.token);
@@ -481,11 +483,26 @@ static void shuffle(int *x, int n, uint64_t key)
     }
 }
 
+/* 1 - Var(return - V) / Var(return) over the answers' tokens: how much of what an answer earns the
+ * value head foretold when the answer was sampled. */
+static double explained_variance(const Rollout *ro)
+{
+    double sum[2] = { 0 }, squares[2] = { 0 }, n = 0; /* of the returns, of what is left of them */
+    for (int b = 0; b < ro->seq.n; b++)
+        for (int i = ro->seq.start[b] + ro->prompt_len[b]; i < ro->seq.start[b + 1]; i++, n++) {
+            const double x[2] = { ro->ret[i], ro->ret[i] - ro->value[i] };
+            for (int k = 0; k < 2; k++) sum[k] += x[k], squares[k] += x[k] * x[k];
+        }
+    double var = squares[0] - sum[0] * sum[0] / n, left = squares[1] - sum[1] * sum[1] / n;
+    return 1 - left / var;
+}
+
 PpoStats ppo_update(Trainer *t, Rollout *ro, uint64_t key, const Ppo *how, double lr)
 {
-    PpoStats st = { 0 };
+    PpoStats st = { .lr = lr };
     Batch b = rollout_batch(ro, how);
     for (int k = 0; k < ro->seq.n; k++) answer_returns(ro, k, how, &st);
+    st.explained_var = explained_variance(ro);
     double factor = whiten(&b, ro->adv);
     double lambda_kl = kl_forms[how->kl_form].place == KL_IN_LOSS ? how->lambda_kl * factor : 0;
 

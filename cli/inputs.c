@@ -201,18 +201,38 @@ static const struct { const char *file, *field[6]; } LINES[] = {
 };
 // clang-format on
 
-/* An empty file teaches nothing. Comparisons by the model may be none, if none were asked for. */
-static void check_lines(const Run *run, const char *path, const char *const *field,
-                        const char *file, const char *stage)
+/* Comparisons and prompts come in several forms, all other files in ours. */
+static void check_record(JsonLines *j, const char *path, const char *const *field)
 {
-    JsonLines *j = json_open(path);
-    int n = 0;
-    for (; json_next(j); n++)
+    Text prompt = { 0 }, answer = { 0 };
+    if (strcmp(field[0], "chosen") == 0) {
+        int labelled = is_labelled(j);
+        read_answer(j, path, labelled ? "completion" : field[0], &prompt, &answer);
+        if (!labelled) read_answer(j, path, field[1], &prompt, &answer);
+    } else if (strcmp(field[0], "prompt") == 0 && !field[1]) {
+        read_prompt(j, path, &prompt);
+    } else {
         for (int i = 0; i < 6 && field[i]; i++) {
             const char *text = json_str(j, field[i]);
             if (*text && strcmp(field[i], "prompt") == 0)
                 check_conversation(path, json_line(j), text);
         }
+    }
+    free(prompt.s);
+    free(answer.s);
+}
+
+/* An empty file teaches nothing. Comparisons by the model may be none, if none were asked for. */
+static void check_lines(const Run *run, const char *path, const char *const *field,
+                        const char *file, const char *stage)
+{
+    if (strcmp(field[0], "prompt") == 0 && !field[1] && !is_json(path)) {
+        fprintf(stderr, "cai: %s: no JSON, so each line is a request\n", printable(path));
+        return;
+    }
+    JsonLines *j = json_open(path);
+    int n = 0;
+    for (; json_next(j); n++) check_record(j, path, field);
     json_close(j);
     if (n || (strcmp(file, "feedback.jsonl") == 0 && !run->label.pairs)) return;
     die(EXIT_INPUT, "%s:1: no records, and the stage %s reads it; give it some%s", path, stage,

@@ -46,6 +46,7 @@ static void write_metrics(Run *run, int k)
 {
     Path path = metrics_file(run, k);
     FILE *f = create_file(path.s);
+    fputs(METRICS_HEADER, f);
     if (run->report.metrics.n) fputs(run->report.metrics.s, f);
     commit_file(f, path.s);
 }
@@ -56,12 +57,13 @@ static void gather_metrics(Run *run)
 {
     Path path = run_path(run, "metrics.tsv");
     Text all = { 0 };
-    text_add(&all, "stage\tstep\tmetric\tseed\tvalue\n");
+    text_add(&all, "%s", METRICS_HEADER);
     for (int k = 0; k < N_STAGES; k++) {
         Path one = metrics_file(run, k);
         if (access(one.s, R_OK)) continue;
         char *text = read_file(one.s, NULL);
-        text_add(&all, "%s", text);
+        int has_header = strncmp(text, METRICS_HEADER, strlen(METRICS_HEADER)) == 0;
+        text_add(&all, "%s", text + (has_header ? strlen(METRICS_HEADER) : 0));
         free(text);
     }
     char *then = access(path.s, F_OK) ? NULL : read_file(path.s, NULL);

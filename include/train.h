@@ -63,7 +63,9 @@ typedef struct {
 typedef struct { /* TRL's names: objective/kl ... */
     /* before the update, means over answers of the sums over their tokens; KL(pi || pi_0) */
     double kl, k3, entropy, non_score_reward, rlhf_reward, scores, length;
-    int num_eos; /* answers that were not cut */
+    double explained_var; /* of the returns by the values, E6: 1 all, 0 none; NaN: no variance */
+    double lr;            /* of the update */
+    int num_eos;          /* answers that were not cut */
     /* of the update, means over the tokens of all passes; approxkl: k2 of the policy being
      * trained to the one that sampled */
     double approxkl, clipfrac, policy_loss, value_loss, value_clipfrac, ratio, ratio_var;
@@ -73,6 +75,7 @@ typedef struct {     /* one iteration's answers; per-token arrays are packed as 
     Seqs seq;        /* prompt + answer */
     int *prompt_len; /* (B) */
     double *score;   /* (B) PM score of the whole, less missing_stop_penalty */
+    double raw;      /* mean of the scores as the PM gave them */
     double *logp_old, *logp_ref, *value, *entropy; /* (N) by ppo_rollout, 0 in the prompts */
     double *reward, *adv, *ret;                    /* (N) by ppo_update: E4, E6 */
 } Rollout;

@@ -30,6 +30,8 @@ double now_seconds(void);
 void progress(Report *r, long i, long n, const char *metric, double value);
 void end_line(Report *r);
 void warning(Report *r, const char *text); /* on standard error, quiet or not */
+extern const char METRICS_HEADER[];        /* the first line of every metrics file */
 void metric(Report *r, long step, const char *name, double value);
+void metric_of(Report *r, const char *name, double value, long n); /* a figure of n items */
 
 #endif

@@ -1390,6 +1390,29 @@ static void ppo_first_pass_is_exact(void **state)
     world_free(&w);
 }
 
+/* lambda_GAE = gamma = 1 and no penalty: every token's return is its answer's score. Values that are
+ * one number foretell nothing, the scores themselves everything, half of them three quarters of
+ * the variance. */
+static void ppo_explained_variance(void **state)
+{
+    (void)state;
+    const double share[3] = { 0, 1, 0.5 }, wanted[3] = { 0, 1, 0.75 };
+    World w = world(NORMAL, 0);
+    w.how.lambda_kl = 0, w.how.gamma = 1, w.how.lambda_gae = 1;
+    for (int i = 0; i < 3; i++) {
+        ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 77, &w.how, &w.ro);
+        for (int b = 0; b < w.ro.seq.n; b++) {
+            w.ro.score[b] = b % 5;
+            for (int k = w.ro.seq.start[b]; k < w.ro.seq.start[b + 1]; k++)
+                w.ro.value[k] = 3 + share[i] * w.ro.score[b];
+        }
+        PpoStats st = ppo_update(w.t, &w.ro, 77, &w.how, 0.001);
+        close_to(st.explained_var, wanted[i], 1e-9);
+        close_to(st.lr, 0.001, 1e-12);
+    }
+    world_free(&w);
+}
+
 static void ppo_rollout_contents(void **state)
 {
     (void)state;
@@ -2088,6 +2111,7 @@ int main(int argc, char **argv) /* an argument: the name of the one test to run 
         cmocka_unit_test(completion_values),
         cmocka_unit_test(dpo_value_and_gradient),
         cmocka_unit_test(ppo_first_pass_is_exact),
+        cmocka_unit_test(ppo_explained_variance),
         cmocka_unit_test(ppo_rollout_contents),
         cmocka_unit_test(ppo_rewards_returns_statistics),
         cmocka_unit_test(ppo_gradient),
