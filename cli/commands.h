@@ -18,6 +18,7 @@ typedef struct {
 void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
 Model *load_given_model(Run *run,
                         const char *name); /* that a person named: of the run, or a file */
+void command_compare(const Args *arg);
 void command_chat(Run *run, const Args *arg);
 void command_export(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);
