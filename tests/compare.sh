@@ -55,7 +55,7 @@ PY
     is "figures, differences, intervals and marks" "$(sed '$d' "$T/anew")" "20 figures"
     is "requests and answers" "$(sed -n "s/^RL-CAI's answers: //p" "$T/out")" "$(tail -1 "$T/anew")"
 fi
-is "ten of them at most are shown" "$(grep -ac '^request ' "$T/out" | awk '{ print $1 > 0 && $1 <= 10 }')" 1
+is "ten of them at most are shown" "$(grep -ac '^request ' "$T/out" | awk '{ print ($1 > 0 && $1 <= 10) }')" 1
 is "nothing was written" "$(cat "$T"/a/* "$T"/b/* 2>/dev/null | cksum)" "$before"
 
 fails() { local want=$2; shift 2; "$@" >"$T/printed" 2>"$T/error"; is "$NAME" "$? $(grep -c . "$T/error") $(grep -c "$want" "$T/error")" "$STATUS 1 1"; }
