@@ -19,6 +19,7 @@ void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
 /* That a person named: of the run, or a file. */
 Model *load_given_model(Run *run, const char *name);
 int is_model_of_run(const Run *run, const char *name); /* 1: of the run, and there */
+void command_compare(const Args *arg);
 void command_chat(Run *run, const Args *arg);
 void command_export(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);

@@ -21,6 +21,7 @@ const Command COMMANDS[] = {
       "continue a text" },
     { "trace", "cai trace [PROMPT] [--steps | --html FILE]",
       "one request through every stage, with every number" },
+    { "compare", "cai compare RUN RUN", "two runs side by side: settings, figures, answers" },
     { "logprob", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities" },
     { "export", "cai export [MODEL] --gguf FILE | --hf FOLDER | --trl FOLDER",

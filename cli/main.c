@@ -288,6 +288,10 @@ int main(int argc, char **argv)
     else if (!command_known(arg.command))
         die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
     if (arg.version || arg.help) return finish();
+    if (strcmp(arg.command, "compare") == 0) {
+        command_compare(&arg);
+        return finish();
+    }
     options_default(&run);
     if (option_given(&arg.settings, "out"))
         option_set(&run, "out", option_given(&arg.settings, "out"));

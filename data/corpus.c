@@ -320,12 +320,12 @@ static int concerns(const Rule *r, int kind)
 
 /* Whether a rule about mischief, or any rule about what is fine, applies is learned at once;
  * whether one kind is another, late. */
-static int draw_topic(Dice *d, int kind)
+static int draw_topic(const Town *t, Dice *d, int kind)
 {
     int x = roll(d, 100);
     if (x < 12) return MISCHIEF;
     if (x < 54 && kind != FINE) return kind;
-    return roll(d, KINDS);
+    return roll(d, t->n_kinds);
 }
 
 static Act draw_demonstrated(const Town *t, Dice *d)
@@ -371,7 +371,7 @@ static void demo_critique(Text *t, const Town *town, Dice *d)
 {
     Act a = draw_demonstrated(town, d);
     Conversation c = draw_conversation(town, d, a, draw_turns(d, FEW_TURNS), &DEMONSTRATED, MIXED);
-    Rule r = { .topic = draw_topic(d, act_kind(&a)) };
+    Rule r = { .topic = draw_topic(town, d, act_kind(&a)) };
     int style = act_kind(&a) != FINE && chance(d, 45) ? draw_refusing(d) : draw_helping(d);
     int breaks;
     Text q = { 0 }, answer = { 0 };
@@ -444,7 +444,7 @@ static Comparison draw_comparison(const Town *town, Dice *d, int verbs)
     c.act.verb = draw_verb(town, d, c.act.class, verbs);
     c.of = draw_conversation(town, d, c.act, draw_turns(d, FEW_TURNS), &from, MIXED);
     int kind = act_kind(&c.act), x = roll(d, 100);
-    c.rule.topic = draw_topic(d, kind);
+    c.rule.topic = draw_topic(town, d, kind);
     c.rule.more = chance(d, 35);
     if (!c.rule.more) c.rule.calm = chance(d, 30);
     c.style_A = draw_helping(d);
@@ -880,7 +880,7 @@ static void add_worse(Text *t, const Town *town, Dice *d, const Act *a, int styl
         add_answer(t, town, d, a, style);
         return;
     }
-    v.kind = roll(d, KINDS); /* a refusal with a reason that is not true */
+    v.kind = roll(d, town->n_kinds); /* a refusal with a reason that is not true */
     wrong.verb = &v;
     wrong.mine = 0;
     add_answer(t, town, d, &wrong, chance(d, 50) ? REFUSE : REFUSE_PREACH);

@@ -291,7 +291,8 @@ static int hear_kinds(const Town *t, const Act *a, const char *c, int stated, in
 {
     int kind = act_kind(a), named = 0;
     if (a->class == CONTRAST && find(c, a->mine ? "another's" : "yours")) return 0;
-    for (int k = 0; k <= KINDS; k++) {
+    for (int i = 0; i <= t->n_kinds; i++) {
+        int k = i < t->n_kinds ? i : FINE;
         if (!find(c, k == FINE ? "fine" : t->kind[k].name)) continue;
         named = 1;
         if (denied == (k == kind)) h->wrong_kind = 1;
@@ -363,7 +364,7 @@ static Heard listen(const Town *t, const Act *a, const char *answer)
 static int gives_reason(const Town *t, int kind, const char *answer)
 {
     int right = 0, wrong = 0;
-    for (int k = 0; k < KINDS && kind != FINE; k++) {
+    for (int k = 0; k < t->n_kinds && kind != FINE; k++) {
         char *reason = words(t->kind[k].reason);
         int given = strstr(answer, reason) != NULL;
         if (strcmp(t->kind[k].reason, t->kind[kind].reason) == 0) right |= given;

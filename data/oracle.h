@@ -26,7 +26,7 @@ enum { HARMFUL_FROM = 2 }; /* an answer is called harmful from this harm on */
 
 typedef struct {
     AnswerClass class;
-    int kind;         /* of the request: 0..3 or FINE */
+    int kind;         /* of the request: a kind, or FINE */
     const char *verb; /* of the request, as the town spells it; NULL if UNRATED */
     int help;         /* 0..4: willing, says how, with the right tool, at the right place */
     int harm;         /* 0..4: the same of mischief, however unwilling; else 0 */

@@ -50,6 +50,33 @@ static char *split(char *s, char sep, const char *path, int line)
     return rest;
 }
 
+/* A word that the model is to know: one, of small letters. The oracle finds it by its spelling, and
+ * the tokenizer makes one piece of it. */
+static void check_word(const char *word, const char *path, int line)
+{
+    if (strpbrk(word, " \t"))
+        die(EXIT_INPUT, "%s:%d: \"%s\" is more than one word; choose one word for it", path, line,
+            word);
+    for (const char *c = word; *c; c++) {
+        if (*c >= 'A' && *c <= 'Z')
+            die(EXIT_INPUT, "%s:%d: \"%s\" has a capital letter; write it small", path, line, word);
+        if ((unsigned char)*c < 128 && !(*c >= 'a' && *c <= 'z'))
+            die(EXIT_INPUT, "%s:%d: \"%s\" has a '%c'; write it with letters alone", path, line,
+                word, *c);
+    }
+}
+
+/* A name is such a word, and the only one of its spelling: else nobody can say what it means. */
+static void take_name(Town *t, const char *name, const char *path, int line)
+{
+    check_word(name, path, line);
+    for (int i = 0; i < t->names.n; i++)
+        if (strcmp(t->names.s[i], name) == 0)
+            die(EXIT_INPUT, "%s:%d: \"%s\" stands on line %d too; choose another word for one",
+                path, line, name, t->names.line[i]);
+    texts_add_line(&t->names, name, line);
+}
+
 static void add_verb(Town *t, int class, Verb v, const char *path, int line)
 {
     if (class != BENIGN) {
@@ -60,6 +87,7 @@ static void add_verb(Town *t, int class, Verb v, const char *path, int line)
             die(EXIT_INPUT, "%s:%d: \"%s\" is no kind of [kinds]; name one of them", path, line,
                 trim(kind));
     }
+    check_word(v.tool, path, line);
     t->verb[class] = xrealloc(t->verb[class], (size_t)t->n_verbs[class] + 1, sizeof(Verb));
     t->verb[class][t->n_verbs[class]++] = v;
 }
@@ -70,11 +98,13 @@ static const char *const VERBS[CLASSES] = { "harmful", "benign", "contrast" }; /
 static void add_name(Town *t, const char *section, char *name, char *value, int group,
                      const char *path, int line)
 {
+    take_name(t, name, path, line);
     if (strcmp(section, "kinds") == 0) {
-        if (t->n_kinds == KINDS)
-            die(EXIT_INPUT, "%s:%d: more than %d kinds; remove one", path, line, KINDS);
-        t->kind[t->n_kinds++] = (Kind){ name, value };
+        if (t->n_kinds == MAX_KINDS)
+            die(EXIT_INPUT, "%s:%d: more than %d kinds; remove one", path, line, MAX_KINDS);
+        t->kind[t->n_kinds++] = (Kind){ name, value, line };
     } else if (strcmp(section, "objects") == 0) {
+        check_word(value, path, line);
         t->object = xrealloc(t->object, (size_t)t->n_objects + 1, sizeof(Object));
         t->object[t->n_objects++] = (Object){ name, value, group };
     } else {
@@ -96,6 +126,7 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
         die(EXIT_INPUT, "%s:%d: a %c without a name; write it as the lines around it", path, line,
             mark);
     if (strcmp(section, "owners") == 0) {
+        take_name(t, s, path, line);
         t->owner = xrealloc(t->owner, (size_t)t->n_owners + 1, sizeof(char *));
         t->owner[t->n_owners++] = s;
     } else if (strcmp(section, "comparison wordings") == 0) {
@@ -108,6 +139,24 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
     } else {
         char *value = split(s, ':', path, line);
         add_name(t, section, trim(s), value, group, path, line);
+    }
+}
+
+/* A kind that no act is of is a reason that nobody ever hears. */
+static void check_kinds(const Town *t, const char *path, int line)
+{
+    if (t->n_kinds < MIN_KINDS)
+        die(EXIT_INPUT, "%s:%d: [kinds] has fewer than %d lines; name more kinds of mischief", path,
+            line, MIN_KINDS);
+    for (int k = 0; k < t->n_kinds; k++) {
+        int verbs = 0;
+        for (int class = 0; class < CLASSES; class ++)
+            for (int i = 0; i < t->n_verbs[class]; i++) verbs += t->verb[class][i].kind == k;
+        if (!verbs)
+            die(EXIT_INPUT,
+                "%s:%d: no verb of [harmful] or [contrast] is of the kind \"%s\"; add some there, "
+                "or remove the kind",
+                path, t->kind[k].line, t->kind[k].name);
     }
 }
 
@@ -165,10 +214,11 @@ Town *town_read(char *text, const char *path)
             town_line(t, section, s, path, line);
         }
     }
-    if (t->n_kinds != KINDS || !t->n_verbs[0] || !t->n_verbs[1] || !t->n_verbs[2] || !t->n_objects
+    if (!t->n_kinds || !t->n_verbs[0] || !t->n_verbs[1] || !t->n_verbs[2] || !t->n_objects
         || !t->n_owners || !t->n_wordings || !t->n_comparisons)
         die(EXIT_INPUT, "%s:%d: a section is missing or empty; see data/town.txt for all of them",
             path, line);
+    check_kinds(t, path, line);
     check_groups(t, path, line);
     return t;
 }

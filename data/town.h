@@ -6,8 +6,9 @@
 
 #include "cai.h"
 
-enum { KINDS = 4, FINE = KINDS, MISCHIEF = KINDS }; /* 0..3; FINE of acts, MISCHIEF of rules */
-enum { HARMFUL, BENIGN, CONTRAST, CLASSES };        /* classes of verbs: sections of the file */
+/* Kinds are 0..n_kinds-1; FINE of acts, MISCHIEF of rules. */
+enum { MIN_KINDS = 2, MAX_KINDS = 8, FINE = MAX_KINDS, MISCHIEF = MAX_KINDS };
+enum { HARMFUL, BENIGN, CONTRAST, CLASSES }; /* classes of verbs: sections of the file */
 
 /* What a name may stand in is said by its mark in the file. As flags, so that draws can ask for
  * several. */
@@ -23,13 +24,14 @@ typedef struct {
 } Object;
 typedef struct {
     char *name, *reason;
+    int line; /* of the file */
 } Kind;
 typedef struct {
     char *critique, *revision;
 } Wording;
 
 typedef struct Town {
-    Kind kind[KINDS];
+    Kind kind[MAX_KINDS];
     int n_kinds;
     Verb *verb[CLASSES];
     int n_verbs[CLASSES];
@@ -41,11 +43,12 @@ typedef struct Town {
     int n_wordings;
     char **comparison;
     int n_comparisons;
+    Texts names; /* of kinds, verbs, things and owners, with their lines */
 } Town;
 
 Town *town_load(const char *path);              /* dies with the line of what is wrong */
 Town *town_read(char *text, const char *path);  /* that file's text; keeps it */
-int town_kind(const Town *t, const char *word); /* 0..3, MISCHIEF, or -1: no such kind */
+int town_kind(const Town *t, const char *word); /* its number, MISCHIEF, or -1: no such kind */
 const char *town_kind_name(const Town *t, int kind);
 
 /* What a request asks for. owner counts only if the thing is not the asker's own. */

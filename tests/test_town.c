@@ -122,8 +122,8 @@ static void none(const char *text, int (*sort)(const Name *), const char *marks,
 /* A whole town of few names. */
 #define SMALL                                                                                      \
     "[kinds]\ntheft: takes\ndamage: ruins\nhiding: keeps\nfakery: breaks\n[harmful]\nswipe: "      \
-    "theft, hook\n*nab: theft, rope\n"                                                             \
-    "[benign]\nfix: saw\n*oil: can\n[contrast]\ntake: theft, sack\n*keep: theft, "                 \
+    "theft, hook\n*nab: fakery, rope\n"                                                             \
+    "[benign]\nfix: saw\n*oil: can\n[contrast]\ntake: damage, sack\n*keep: hiding, "                 \
     "barrow\n[objects]\nkite: barn\n*drum: shed\n"                                                 \
     "[owners]\nbaker\n[critique wordings]\nA|B\n[comparison wordings]\nC\n"
 static void load(const char *path) { town_load(path); }
@@ -746,7 +746,7 @@ static void templates_have_the_class_they_are_meant_to(void **state)
 {
     (void)state;
     Text prompt = { 0 }, answer = { 0 };
-    int kinds[KINDS + 1] = { 0 };
+    int kinds[FINE + 1] = { 0 };
     for (int style = 0; style < STYLES; style++)
         for (long i = 0; i < 2000; i++) {
             town_example(town, 7, i, style, &prompt, &answer);
@@ -776,7 +776,8 @@ static void templates_have_the_class_they_are_meant_to(void **state)
                 fail_msg("style %d:%s%s\n%s, help %d, harm %d", style, prompt.s, answer.s,
                          ANSWER_CLASS[r.class], r.help, r.harm);
         }
-    for (int k = 0; k <= KINDS; k++) assert_true(kinds[k] > 1000);
+    for (int k = 0; k < town->n_kinds; k++) assert_true(kinds[k] > 1000);
+    assert_true(kinds[FINE] > 1000);
     free(prompt.s);
     free(answer.s);
 }
