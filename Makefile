@@ -35,9 +35,9 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
+LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c study/*.c)   # build/libcai.a: knows no town
 LIBRARY := $(LOOP) $(wildcard data/*.c)
-HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h cli/*.h)
+HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h study/*.h data/*.h cli/*.h)
 PROGRAM := $(wildcard cli/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too

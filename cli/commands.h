@@ -6,17 +6,21 @@
 
 #include "cli/options.h"
 
-/* A command line. settings: those of a run's flags that it names. */
+/* A command line. model: the first of models. settings: those of a run's flags that it names. */
+enum { MAX_MODELS = 32 };
 typedef struct {
-    const char *command, *model, *prompt, *in, *from, *to, *tokenizer;
-    double temperature;
-    int count, help, version;
+    const char *command, *model, *models[MAX_MODELS], *prompt, *in, *from, *to, *tokenizer;
+    const char *critic, *drafter, *prefix, *pm, *tsv;
+    double temperature, beta, lr;
+    int n_models, count, help, version;
+    int critique, every_principle, ipo, batch, snapshots;
     Settings settings;
 } Args;
 
 void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
 Model *load_given_model(Run *run,
                         const char *name); /* that a person named: of the run, or a file */
+void set_workers(const Run *run);
 void command_chat(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);
 void command_logprob(Run *run, const Args *arg);

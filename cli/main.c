@@ -9,6 +9,7 @@
 #include "cli/inputs.h"
 #include "cli/run.h"
 #include "cli/startup.h"
+#include "cli/study.h"
 #include "lib/kernels.h"
 
 #include <errno.h>
@@ -18,20 +19,31 @@
 #include <unistd.h>
 
 // clang-format off
-static const struct { const char *name, *usage, *what; } COMMANDS[] = {
-    { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
+static const struct { const char *name, *group, *usage, *what; } COMMANDS[] = {
+    { "run", "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
       "the whole loop, or a part of it" },
-    { "chat", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
-    { "generate",
+    { "chat", "look", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
+    { "generate", "look",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
       "continue a text" },
-    { "trace", "cai trace PROMPT", "one request through every stage, with every number" },
-    { "logprob", "cai logprob --model MODEL [--in FILE]",
+    { "trace", "look", "cai trace PROMPT", "one request through every stage, with every number" },
+    { "logprob", "look", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities" },
-    { "help", "cai help", "this page" },
+    { "help", "look", "cai help", "this page" },
 };
 // clang-format on
 enum { N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0] };
+
+static void help_group(const char *group, const char *title)
+{
+    printf("\n%s\n", title);
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(COMMANDS[i].group, group) == 0)
+            printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
+    for (int i = 0; i < N_STUDIES; i++)
+        if (strcmp(STUDIES[i].group, group) == 0)
+            printf("  %-72s %s\n", STUDIES[i].usage, STUDIES[i].what);
+}
 
 static void help(void)
 {
@@ -39,11 +51,14 @@ static void help(void)
            "model.\n\n"
            "  cai run --out out          the whole loop, minutes on two cores\n"
            "  cai chat rl_cai            talk to the result\n"
-           "  cai trace \"How do I nab the baker's kite?\"\n\nCommands:\n");
-    for (int i = 0; i < N_COMMANDS; i++)
-        printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
-    printf("\nStages, each also a command of its own:\n");
+           "  cai trace \"How do I nab the baker's kite?\"\n");
+    help_group("run", "Run:");
+    printf("  its stages, each also a command of its own:\n");
     for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
+    help_group("look", "Look:");
+    help_group("build", "Build, from JSON lines, of which FILE may be a list with commas; texts go "
+                        "to standard output:");
+    help_group("study", "Study (docs/studies.md):");
     printf("\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a "
            "checkpoint file in\n"
            "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or "
@@ -53,6 +68,9 @@ static void help(void)
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
            "--from, --to STAGE\n"
+           "Of single commands: dpo --beta 0.1 --ipo 0 --lr 1e-4 --batch 32; revise --critique 1 "
+           "--every-principle 0;\nsft, dpo, pm, rl --snapshots 0; --to NAME: in the run's folder, "
+           "beside its files, or ./FILE\n"
            "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
            "infinity),\n"
            "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
@@ -65,26 +83,61 @@ static void help(void)
 // clang-format off
 static const struct { const char *name, *commands; } OWN_FLAGS[] = {
     { "--from", "run" },
-    { "--to", "run" },
-    { "--model", "chat generate logprob" },
+    { "--to", "run sft dpo pm rl" },
+    { "--model", "chat generate logprob sample pairs judge sft dpo pm rl" },
     { "--prompt", "generate trace" },
-    { "--in", "logprob" },
+    { "--in", "logprob sample revise pairs judge sft dpo pm rl eval" },
     { "--tokenizer", "chat generate logprob" },
-    { "--temperature", "chat generate" },
-    { "--count", "generate" },
+    { "--temperature", "chat generate sample" },
+    { "--count", "generate town probe" },
+    { "--prefix", "sample" },
+    { "--critic", "revise" },
+    { "--drafter", "revise" },
+    { "--critique", "revise" },
+    { "--every-principle", "revise" },
+    { "--pm", "rl" },
+    { "--snapshots", "sft dpo pm rl" },
+    { "--beta", "dpo" },
+    { "--ipo", "dpo" },
+    { "--lr", "dpo" },
+    { "--batch", "dpo" },
+    { "--tsv", "eval skills probe" },
 };
 // clang-format on
 enum { N_OWN_FLAGS = sizeof OWN_FLAGS / sizeof OWN_FLAGS[0] };
+
+static void add_model(Args *arg, const char *name)
+{
+    if (arg->n_models == MAX_MODELS)
+        die(EXIT_USAGE, "\"%s\": more than %d arguments; see cai --help", name, MAX_MODELS);
+    if (!arg->n_models) arg->model = name;
+    arg->models[arg->n_models++] = name;
+}
 
 static void set_own_flag(Args *arg, const char *flag, const char *value)
 {
     if (strcmp(flag, "--from") == 0) arg->from = value;
     else if (strcmp(flag, "--to") == 0) arg->to = value;
-    else if (strcmp(flag, "--model") == 0) arg->model = value;
+    else if (strcmp(flag, "--model") == 0) add_model(arg, value);
     else if (strcmp(flag, "--prompt") == 0) arg->prompt = value;
     else if (strcmp(flag, "--in") == 0) arg->in = value;
     else if (strcmp(flag, "--tokenizer") == 0) arg->tokenizer = value;
+    else if (strcmp(flag, "--prefix") == 0) arg->prefix = value;
+    else if (strcmp(flag, "--critic") == 0) arg->critic = value;
+    else if (strcmp(flag, "--drafter") == 0) arg->drafter = value;
+    else if (strcmp(flag, "--pm") == 0) arg->pm = value;
+    else if (strcmp(flag, "--tsv") == 0) arg->tsv = value;
     else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
+    else if (strcmp(flag, "--critique") == 0)
+        arg->critique = (int)flag_number(flag, value, 0, 1, 1);
+    else if (strcmp(flag, "--every-principle") == 0)
+        arg->every_principle = (int)flag_number(flag, value, 0, 1, 1);
+    else if (strcmp(flag, "--snapshots") == 0)
+        arg->snapshots = (int)flag_number(flag, value, 0, 1e6, 1);
+    else if (strcmp(flag, "--ipo") == 0) arg->ipo = (int)flag_number(flag, value, 0, 1, 1);
+    else if (strcmp(flag, "--batch") == 0) arg->batch = (int)flag_number(flag, value, 1, 1e5, 1);
+    else if (strcmp(flag, "--beta") == 0) arg->beta = flag_number(flag, value, 1e-6, 1e6, 0);
+    else if (strcmp(flag, "--lr") == 0) arg->lr = flag_number(flag, value, 0, 1e6, 0);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
         if (arg->temperature > 0 && arg->temperature < 0.01)
@@ -119,10 +172,23 @@ static int take_flag(Args *arg, const char *flag, const char *value)
     return 1;
 }
 
+static int takes_many(const char *command)
+{
+    return strcmp(command, "eval") == 0 || strcmp(command, "skills") == 0
+           || strcmp(command, "probe") == 0;
+}
+
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
 static Args parse(int argc, char **argv)
 {
-    Args arg = { .command = argc > 1 ? argv[1] : "help", .temperature = 1, .count = 1 };
+    /* DPO's, of the usual size: TRL has 0.1; the rate is a toy choice */
+    Args arg = { .command = argc > 1 ? argv[1] : "help",
+                 .temperature = 1,
+                 .count = 1,
+                 .critique = 1,
+                 .beta = 0.1,
+                 .lr = 1e-4,
+                 .batch = 32 };
     for (int i = 1; i < argc; i++) {
         const char *f = argv[i];
         if (strcmp(f, "--help") == 0) arg.help = 1;
@@ -132,8 +198,9 @@ static Args parse(int argc, char **argv)
             if (!take_flag(&arg, f, argv[i + 1]))
                 die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
             i++;
-        } else if (arg.model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
-        else arg.model = f;
+        } else if (arg.model && !takes_many(arg.command))
+            die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
+        else add_model(&arg, f);
     }
     arg.help |= strcmp(arg.command, "help") == 0;
     return arg;
@@ -219,10 +286,7 @@ static void say_beginning(const Run *run)
             run->seed);
 }
 
-static void set_workers(const Run *run)
-{
-    n_workers = run->threads ? run->threads : allowed_cores();
-}
+void set_workers(const Run *run) { n_workers = run->threads ? run->threads : allowed_cores(); }
 
 /* A run states all its flags, so those that it does not name are the defaults. A stage goes by its
  * folder's, and what it names must be the same. */
@@ -309,7 +373,9 @@ int main(int argc, char **argv)
     startup(argv);
     Args arg = parse(argc, argv);
     Run run = { 0 };
-    int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0, known = writes;
+    const Study *study = study_of(&arg);
+    int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0,
+        known = writes || study;
     for (int i = 0; i < N_COMMANDS; i++) known |= strcmp(arg.command, COMMANDS[i].name) == 0;
     if (arg.version) printf("%s\n", VERSION);
     else if (arg.help) help();
@@ -320,7 +386,8 @@ int main(int argc, char **argv)
         option_set(&run, "out", option_given(&arg.settings, "out"));
     records_of(&run);
     run.report.again = command_again(argc, argv);
-    if (writes) command_write(&run, &arg);
+    if (study) command_study(&run, study, &arg);
+    else if (writes) command_write(&run, &arg);
     else command_read(&run, &arg);
     return finish();
 }
