@@ -16,7 +16,8 @@ void check_text(const char *where, const char *s)
         die(EXIT_INPUT, "%s: byte %ld is not UTF-8 text; type it anew", where, utf8_bad(s));
 }
 
-/* A name with a slash or of a file here is that file; any other is a model of the run. */
+/* A name with a slash or of a file here is that file (.bin may be left out after a slash); any
+ * other is a model of the run. */
 Model *load_given_model(Run *run, const char *name)
 {
     struct stat st;
@@ -24,8 +25,8 @@ Model *load_given_model(Run *run, const char *name)
     Text here = { 0 }, model = { 0 };
     text_add(&here, "./%s", name);
     text_add(&model, "%.*s", (int)end, name);
-    if (strchr(name, '/')) return load_model(run, name);
     text_add(&model, ".bin");
+    if (strchr(name, '/')) return load_model(run, access(name, F_OK) ? model.s : name);
     int in_run = access(run_path(run, model.s).s, F_OK) == 0;
     int is_file = stat(name, &st) == 0 && !S_ISDIR(st.st_mode);
     if (is_file && in_run)

@@ -1,0 +1,73 @@
+# studies/lib.sh -- what every study begins with: `. studies/lib.sh`. A finished run is reused and stays as it is.
+#
+#   RUN=out         the run; its models are named base, helpful, sl_cai, rl_cai
+#   WORK=...        where a study's own files lie, to be looked at afterwards: build/studies/RUN/STUDY
+#
+# A study ends with `verdict`: SHOWN if every claim and every control holds, each decided by the end of a 95 % interval,
+# not by the point; else NOT SHOWN, exit status 1. SPDX-License-Identifier: MIT
+set -eu -o pipefail
+export LC_ALL=C
+name=$(basename "$0" .sh)
+here=$(cd "$(dirname "$0")/.." && pwd)
+RUN=$(cd "$here" && cd "${RUN:-out}" 2>/dev/null && pwd) || {
+    echo "$name: no run in ${RUN:-out}; make one: ./cai run --out out, or give RUN=FOLDER" >&2; exit 3; }
+WORK=${WORK:-$here/build/studies/$(basename "$RUN")/$name}
+rm -rf "$WORK" && mkdir -p "$WORK" && cd "$WORK"
+began=$(date +%s) all=1 said=
+trap 'status=$?; [ $status = 0 ] || [ $status = 1 ] || echo "$name: stopped, status $status" >&2' EXIT
+
+cai() { "$here/cai" "$@" --out "$RUN" --quiet 1; }
+# A run like RUN with other flags, as far as a stage: rerun FOLDER STAGE FLAGS...
+rerun() {
+    local folder=$1 stage=$2; shift 2
+    # shellcheck disable=SC2046
+    "$here/cai" run $(sed 's/^/--/' "$RUN/flags.txt") --town "$RUN/town.txt" --constitution "$RUN/constitution.txt" \
+        --quiet 1 "$@" --out "$folder" --to "$stage" >/dev/null
+}
+
+# figure FILE MODEL FIGURE [value|lo|hi]: of a table that --tsv wrote
+figure() {
+    awk -F'\t' -v m="$2" -v f="$3" -v c="${4:-value}" '
+        FNR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+        $1 == m && $2 == f { print $at[c]; found = 1 }
+        END { exit !found }' "$1" || { echo "$name: no $3 of $2 in $1" >&2; echo nan; }
+}
+percent() { figure "${3:-figures.tsv}" "$1" "$2" | awk '{ printf "%.1f %%", 100 * $1 }'; }     # MODEL FIGURE [FILE]
+
+# Adds a row to a table: the mean of the numbers on standard input with its interval. MODEL FIGURE [FILE]
+mean_row() {
+    [ -s "${3:-figures.tsv}" ] || printf 'model\tfigure\tn\tvalue\tlo\thi\n' >"${3:-figures.tsv}"
+    awk -v OFS='\t' -v m="$1" -v f="$2" '
+        { n++; x += $1; xx += $1 * $1 }
+        END { if (!n) exit; x /= n; e = n > 1 ? 1.96 * sqrt((xx / n - x * x > 0 ? xx / n - x * x : 0) / (n - 1)) : 1e9
+              print m, f, n, x, x - e, x + e }' >>"${3:-figures.tsv}"
+}
+
+# holds MODEL FIGURE OP BAR, or MODEL FIGURE OP MODEL2 FIGURE2. OP: above, below: the nearer ends of the intervals say so;
+# not-above: they do not say that it is above.
+holds() {
+    local near=lo far=hi end bar ok=no
+    case $3 in below) near=hi far=lo ;; esac
+    end=$(figure figures.tsv "$1" "$2" $near)
+    bar=$4; [ $# = 4 ] || bar=$(figure figures.tsv "$4" "$5" $far)
+    awk -v e="$end" -v b="$bar" -v op="$3" 'BEGIN {
+        if (e !~ /[0-9]/ || b !~ /[0-9]/) exit 1
+        e += 0; b += 0
+        exit !(op == "above" ? e > b : op == "below" ? e < b : e <= b) }' && ok=yes
+    printf '  %-3s  %s %s %.3f [%.3f, %.3f] %s %s\n' $ok "$1" "$2" "$(figure figures.tsv "$1" "$2")" \
+        "$(figure figures.tsv "$1" "$2" lo)" "$(figure figures.tsv "$1" "$2" hi)" "$3" "${*:4}"
+    [ $ok = yes ] || all=0
+}
+# claim WORDS -- CONDITION of holds; control the same: what would expose a fake
+claim()   { echo "claim: $1"; shift; holds "$@"; }
+control() { echo "control: $1"; shift; holds "$@"; }
+say() { said="$said${said:+; }$*"; }
+
+verdict() {
+    local word="NOT SHOWN" now
+    [ $all = 0 ] || word=SHOWN
+    now=$(date +%s)
+    printf '%s: %s   %s   (%d s)\n' "$name" "$word" "$said" $((now - began)) | tee verdict.txt
+    [ $all = 1 ]
+    exit
+}
