@@ -86,7 +86,7 @@ static const struct { const char *name, *commands; } OWN_FLAGS[] = {
     { "--to", "run sft dpo pm rl" },
     { "--model", "chat generate logprob sample pairs judge sft dpo pm rl" },
     { "--prompt", "generate trace" },
-    { "--in", "logprob sample revise pairs judge sft dpo pm rl eval" },
+    { "--in", "logprob sample revise pairs judge sft dpo pm rl town eval" },
     { "--tokenizer", "chat generate logprob" },
     { "--temperature", "chat generate sample" },
     { "--count", "generate town probe" },

@@ -35,16 +35,16 @@ const Study STUDIES[N_STUDIES] = {
       "PPO against a preference model; a model every N iterations",
       "rl-iters lambda-kl kl-form ppo-batch ppo-epochs ppo-minibatches ppo-lr value-lr eps-clip c-v "
       "lambda-gae max-new", study_rl },
-    { "town", "build", "cai town SET [--count N]",
-      "fresh texts: harm, refusals, benign, prefilled, requests, facts, judgements, ..",
-      "town", study_town },
+    { "town", "build", "cai town SET [--count N]; cai town people --in PAIRS [--agree A]",
+      "fresh texts: harm, refusals, benign, ..; what people say to {a} and {b}", "town agree",
+      study_town },
     { "eval", "study", "cai eval MODEL|ANSWERS ... [--in PROMPTS] [--tsv FILE]",
       "a row a model, or a file of {prompt, completion}: harmful, helpful, ..",
       "town max-new", study_eval },
     { "skills", "study", "cai skills MODEL ... [--tsv FILE]",
       "a row a model: facts, places, judging, revising, perplexity", "town constitution", study_skills },
-    { "probe", "study", "cai probe MODEL ... --in REQUESTS [--tsv FILE]",
-      "is {mischief} read off the state before the answer? by a logistic probe", "", study_probe },
+    { "probe", "study", "cai probe MODEL ... [--count N] [--tsv FILE]",
+      "is {mischief} read off the state before the answer? by a logistic probe", "town", study_probe },
 };
 // clang-format on
 
@@ -121,6 +121,32 @@ Comparisons given_comparisons(const Args *arg, const Model *m)
     if (!c.pair.n) die(EXIT_INPUT, "%s:1: no comparison to learn from; give some", file.s[0]);
     texts_free(&file);
     return c;
+}
+
+/* {prompt, a, b}, or {prompt, chosen, rejected} with a label that is to be made anew. */
+static void add_pairs(const char *path, Texts *prompt, Texts *a, Texts *b)
+{
+    JsonLines *j = json_open(path);
+    while (json_next(j)) {
+        const char *first = json_str_or(j, "a", NULL) ? "a" : "chosen";
+        const char *second = json_str_or(j, "b", NULL) ? "b" : "rejected";
+        check_conversation(path, json_line(j), json_str(j, "prompt"));
+        texts_add_line(prompt, json_str(j, "prompt"), json_line(j));
+        texts_add(a, json_str(j, first));
+        texts_add(b, json_str(j, second));
+        a->cut[a->n - 1] = json_num_or(j, *first == 'a' ? "a_cut" : "chosen_cut", 0) != 0;
+        b->cut[b->n - 1] = json_num_or(j, *second == 'b' ? "b_cut" : "rejected_cut", 0) != 0;
+    }
+    json_close(j);
+}
+
+Texts given_pairs(const Args *arg, Texts *a, Texts *b)
+{
+    Texts file = given_files(arg), prompt = { .path = xstrdup(file.s[0]) };
+    for (int k = 0; k < file.n; k++) add_pairs(file.s[k], &prompt, a, b);
+    if (!prompt.n) die(EXIT_INPUT, "%s:1: no pair of answers; give some", file.s[0]);
+    texts_free(&file);
+    return prompt;
 }
 
 Model *the_model(Run *run, const Args *arg)

@@ -35,6 +35,8 @@ void study_probe(Run *run, const Args *arg);
 Texts given_files(const Args *arg);                   /* of --in FILE,FILE */
 Texts given_prompts(const Args *arg, const Model *m); /* of those files, one after the other */
 Comparisons given_comparisons(const Args *arg, const Model *m);
+/* {prompt, a, b}, or {prompt, chosen, rejected} whose label is to be made anew; returns prompts. */
+Texts given_pairs(const Args *arg, Texts *a, Texts *b);
 Model *the_model(Run *run, const Args *arg);      /* MODEL; dies if there is none, or several */
 Model *load_given_pm(Run *run, const char *name); /* as load_given_model, with its score head */
 void put_sample(FILE *f, const char *name, const Texts *t, int i); /* , "NAME": .. and NAME_cut */

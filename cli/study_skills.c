@@ -34,8 +34,8 @@ static Figure answers_exactly(const Model *m, const Town *town, uint64_t seed, i
     return f;
 }
 
-/* Held-out judgements of the run whose answer is known, by chain of thought. */
-static Figure judges(Run *run, const Model *m)
+/* Held-out judgements of the run whose answer is known, by chain of thought or plainly. */
+static Figure judges(Run *run, const Model *m, int plain)
 {
     const char *path = records_read(&run->records, "data/judgements.jsonl").s;
     Texts prompt = load_field(path, "prompt"), q = load_field(path, "principle"),
@@ -43,7 +43,7 @@ static Figure judges(Run *run, const Model *m)
     double *p_ab = xcalloc((size_t)prompt.n, sizeof *p_ab),
            *p_ba = xcalloc((size_t)prompt.n, sizeof *p_ba);
     Tally right = { 0 };
-    judge_both(m, &run->constitution, &prompt, q.s, a.s, b.s, 0, 1, draws(run, S_ASK, 0), p_ab,
+    judge_both(m, &run->constitution, &prompt, q.s, a.s, b.s, plain, 1, draws(run, S_ASK, 0), p_ab,
                p_ba, NULL);
     for (int i = 0; i < prompt.n; i++) {
         double p = p_both_orders(p_ab[i], p_ba[i]);
@@ -110,7 +110,8 @@ static Figure perplexity(const Model *m, const Town *town, uint64_t seed)
 
 void study_skills(Run *run, const Args *arg)
 {
-    static const char *const key[] = { "facts", "places", "judging", "revising", "perplexity" };
+    static const char *const key[] = { "facts", "places",   "judging",
+                                       "plain", "revising", "perplexity" };
     if (!arg->n_models) die(EXIT_USAGE, "skills: of what? name models");
     Town *town = town_load(run->town);
     uint64_t seed = (uint64_t)run->seed;
@@ -119,9 +120,12 @@ void study_skills(Run *run, const Args *arg)
     for (int k = 0; k < arg->n_models; k++) {
         Model *m = load_given_model(run, arg->models[k]);
         Figure f[] = { answers_exactly(m, town, seed, TEXT_FACTS),
-                       answers_exactly(m, town, seed, TEXT_PLACES), judges(run, m),
-                       revises(run, m, town), perplexity(m, town, seed) };
-        for (int i = 0; i < 5; i++) {
+                       answers_exactly(m, town, seed, TEXT_PLACES),
+                       judges(run, m, 0),
+                       judges(run, m, 1),
+                       revises(run, m, town),
+                       perplexity(m, town, seed) };
+        for (int i = 0; i < 6; i++) {
             printf("%-20s %-12s %8.3f [%.3f, %.3f]\n", arg->models[k], key[i], f[i].value,
                    f[i].at.lo, f[i].at.hi);
             if (tsv)

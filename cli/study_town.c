@@ -3,6 +3,7 @@
  */
 #include "cli/study.h"
 #include "data/corpus.h"
+#include "data/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ static int set_of(const Args *arg)
     int set = 0;
     Text names = { 0 };
     for (int k = 0; k < TEXT_SETS; k++) text_add(&names, " %s", TEXT_SET[k]);
+    text_add(&names, " people");
     if (!arg->model) die(EXIT_USAGE, "town: of which kind? there are%s", names.s);
     while (set < TEXT_SETS && strcmp(TEXT_SET[set], arg->model)) set++;
     if (set == TEXT_SETS)
@@ -20,9 +22,23 @@ static int set_of(const Args *arg)
     return set;
 }
 
+/* The labels that the paper does without: people choose between the two of each pair. */
+static void ask_people(Run *run, const Args *arg)
+{
+    Texts a = { 0 }, b = { 0 }, prompt = given_pairs(arg, &a, &b);
+    people_choose(run, run->data.agree, &prompt, &a, &b);
+    texts_free(&prompt);
+    texts_free(&a);
+    texts_free(&b);
+}
+
 /* Fields that the kind does not have are left out. */
 void study_town(Run *run, const Args *arg)
 {
+    if (arg->model && strcmp(arg->model, "people") == 0) {
+        ask_people(run, arg);
+        return;
+    }
     int set = set_of(arg);
     Town *town = town_load(run->town);
     TownText t = { 0 };

@@ -12,4 +12,8 @@ void rater_close(Rater *r);
 /* A row of the table, on standard output: what became of these answers. */
 void rate_row(Rater *r, const char *name, const Texts *prompt, const Texts *answer);
 
+/* The pairs as people label them, one person a pair, as comparisons on standard
+ * output. agree: the share who prefer what most people do. */
+void people_choose(Run *run, double agree, const Texts *prompt, const Texts *a, const Texts *b);
+
 #endif

@@ -5,8 +5,7 @@
 # Seconds  40
 . "$(dirname "$0")/lib.sh"
 
-people=$RUN/data/human_prefs.jsonl ai=$RUN/feedback.jsonl
-cai judge helpful --in "$ai" --judge random >random.jsonl
+cai town people --in "$ai" --agree 0.5 | sed 's/"p_chosen": 1/"p_chosen": 0.6/' >random.jsonl      # coins, as unsure as the clamp
 sed 's/"p_chosen": [0-9.]*/"p_chosen": 1/' "$ai" >hard.jsonl
 start=$(date +%s)
 cai dpo sl_cai --in "$people,$ai" --to ./dpo >dpo.tsv

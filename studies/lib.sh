@@ -17,6 +17,12 @@ began=$(date +%s) all=1 said=
 trap 'status=$?; [ $status = 0 ] || [ $status = 1 ] || echo "$name: stopped, status $status" >&2' EXIT
 
 cai() { "$here/cai" "$@" --out "$RUN" --quiet 1; }
+prompts=$RUN/data/redteam.jsonl,$RUN/data/helpful.jsonl people=$RUN/data/human_prefs.jsonl ai=$RUN/feedback.jsonl
+# The paper's end: a preference model on these comparisons, PPO from SL-CAI against it. NAME PREFERENCES [FLAGS of rl]
+align() {
+    cai pm base --in "$2" --to "./$1-pm" >"$1-pm.tsv"
+    cai rl sl_cai --pm "./$1-pm" --in "$prompts" --to "./$1" "${@:3}" >"$1.tsv"
+}
 # A run like RUN with other flags, as far as a stage: rerun FOLDER STAGE FLAGS...
 rerun() {
     local folder=$1 stage=$2; shift 2

@@ -5,7 +5,7 @@
 # Seconds  60
 . "$(dirname "$0")/lib.sh"
 
-people=$RUN/data/human_prefs.jsonl inverted=$here/data/controls/inverted.txt
+inverted=$here/data/controls/inverted.txt
 n=$(grep -c . "$RUN/data/redteam.jsonl")
 cai revise --critic helpful --drafter sl_cai --in "$RUN/data/redteam.jsonl" |
     sed 's/"response"/"rejected"/; s/"response_cut"/"rejected_cut"/; s/"revision"/"chosen"/; s/"revision_cut"/"chosen_cut"/' >revised.jsonl
