@@ -11,9 +11,9 @@ enum { MAX_MODELS = 32 };
 typedef struct {
     const char *command, *model, *models[MAX_MODELS], *prompt, *in, *from, *to, *tokenizer;
     const char *critic, *drafter, *prefix, *pm, *tsv;
-    double temperature, beta, lr;
+    double temperature, beta;
     int n_models, count, help, version;
-    int critique, every_principle, ipo, batch, snapshots;
+    int critique, every_principle, ipo, snapshots;
     Settings settings;
 } Args;
 

@@ -68,8 +68,8 @@ static void help(void)
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
            "--from, --to STAGE\n"
-           "Of single commands: dpo --beta 0.1 --ipo 0 --lr 1e-4 --batch 32; revise --critique 1 "
-           "--every-principle 0;\nsft, dpo, pm, rl --snapshots 0; --to NAME: in the run's folder, "
+           "Of single commands: dpo --beta 0.1 --ipo 0; revise --critique 1 --every-principle 0;\n"
+           "sft, dpo, pm, rl --snapshots 0; --to NAME: in the run's folder, "
            "beside its files, or ./FILE\n"
            "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
            "infinity),\n"
@@ -99,8 +99,6 @@ static const struct { const char *name, *commands; } OWN_FLAGS[] = {
     { "--snapshots", "sft dpo pm rl" },
     { "--beta", "dpo" },
     { "--ipo", "dpo" },
-    { "--lr", "dpo" },
-    { "--batch", "dpo" },
     { "--tsv", "eval skills probe" },
 };
 // clang-format on
@@ -135,9 +133,7 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--snapshots") == 0)
         arg->snapshots = (int)flag_number(flag, value, 0, 1e6, 1);
     else if (strcmp(flag, "--ipo") == 0) arg->ipo = (int)flag_number(flag, value, 0, 1, 1);
-    else if (strcmp(flag, "--batch") == 0) arg->batch = (int)flag_number(flag, value, 1, 1e5, 1);
     else if (strcmp(flag, "--beta") == 0) arg->beta = flag_number(flag, value, 1e-6, 1e6, 0);
-    else if (strcmp(flag, "--lr") == 0) arg->lr = flag_number(flag, value, 0, 1e6, 0);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
         if (arg->temperature > 0 && arg->temperature < 0.01)
@@ -181,14 +177,11 @@ static int takes_many(const char *command)
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
 static Args parse(int argc, char **argv)
 {
-    /* DPO's, of the usual size: TRL has 0.1; the rate is a toy choice */
     Args arg = { .command = argc > 1 ? argv[1] : "help",
                  .temperature = 1,
                  .count = 1,
                  .critique = 1,
-                 .beta = 0.1,
-                 .lr = 1e-4,
-                 .batch = 32 };
+                 .beta = 0.1 }; /* DPO's usual one */
     for (int i = 1; i < argc; i++) {
         const char *f = argv[i];
         if (strcmp(f, "--help") == 0) arg.help = 1;

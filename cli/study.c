@@ -15,8 +15,8 @@
 // clang-format off
 const Study STUDIES[N_STUDIES] = {
     { "sample", "build", "cai sample MODEL --in PROMPTS [--prefix TEXT] [--temperature T]",
-      "an answer to each {prompt}; {begin} is put into the assistant's mouth",
-      "max-new", study_sample },
+      "an answer to each {prompt}; {begin} is put into the assistant's mouth", "max-new",
+      study_sample },
     { "revise", "build", "cai revise --critic M --in DRAFTS [--drafter M] [--critique 0]",
       "critique and revision of {prompt, completion}; without completion it drafts first",
       "revisions constitution max-new", study_revise },
@@ -24,17 +24,19 @@ const Study STUDIES[N_STUDIES] = {
       "ai-prefs max-new", study_pairs },
     { "judge", "build", "cai judge MODEL --in PAIRS",
       "which is better, {a} or {b}? as feedback.jsonl, with the chain of thought",
-      "constitution judge plain chains principles both-orders hard clamp-lo clamp-hi", study_judge },
+      "constitution judge plain chains principles both-orders hard clamp-lo clamp-hi",
+      study_judge },
     { "sft", "build", "cai sft MODEL --in EXAMPLES --to NAME",
       "finetunes on {prompt, completion}", "sl-lr sl-batch", study_sft },
     { "dpo", "build", "cai dpo MODEL --in PREFERENCES --to NAME [--beta B] [--ipo 1]",
-      "finetunes on {prompt, chosen, rejected, p_chosen}, without a preference model", "", study_dpo },
+      "finetunes on {prompt, chosen, rejected, p_chosen}, without a preference model",
+      "ppo-lr pm-batch", study_dpo },
     { "pm", "build", "cai pm MODEL --in PREFERENCES --to NAME", "a preference model from these",
       "pm-lr pm-batch", study_pm },
     { "rl", "build", "cai rl MODEL --pm PM --in PROMPTS --to NAME [--snapshots N]",
       "PPO against a preference model; a model every N iterations",
-      "rl-iters lambda-kl kl-form ppo-batch ppo-epochs ppo-minibatches ppo-lr value-lr eps-clip c-v "
-      "lambda-gae max-new", study_rl },
+      "rl-iters lambda-kl kl-form ppo-batch ppo-epochs ppo-minibatches ppo-lr value-lr eps-clip "
+      "c-v lambda-gae max-new", study_rl },
     { "town", "build", "cai town SET [--count N]; cai town people --in PAIRS [--agree A]",
       "fresh texts: harm, refusals, benign, ..; what people say to {a} and {b}", "town agree",
       study_town },
@@ -42,9 +44,11 @@ const Study STUDIES[N_STUDIES] = {
       "a row a model, or a file of {prompt, completion}: harmful, helpful, ..",
       "town max-new", study_eval },
     { "skills", "study", "cai skills MODEL ... [--tsv FILE]",
-      "a row a model: facts, places, judging, revising, perplexity", "town constitution", study_skills },
+      "a row a model: facts, places, judging, revising, perplexity", "town constitution",
+      study_skills },
     { "probe", "study", "cai probe MODEL ... [--count N] [--tsv FILE]",
-      "is {mischief} read off the state before the answer? by a logistic probe", "town", study_probe },
+      "is {mischief} read off the state before the answer? by a logistic probe", "town",
+      study_probe },
 };
 // clang-format on
 

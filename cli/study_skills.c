@@ -9,25 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 256 }; /* texts a benchmark */
-
 /* The likeliest answer, word for word. */
-static Figure answers_exactly(const Model *m, const Town *town, uint64_t seed, int set)
+static Figure answers_exactly(const Model *m, const Town *town, uint64_t seed, int set, int n)
 {
     Texts prompt = { 0 }, wanted = { 0 };
-    const char *verb[N];
+    const char **verb = xcalloc((size_t)n, sizeof *verb);
     TownText t = { 0 };
     Tally right = { 0 };
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < n; i++) {
         town_text(town, seed, set, i, &t);
         texts_add(&prompt, t.prompt.s);
         texts_add(&wanted, t.completion.s);
         verb[i] = t.verb;
     }
     Texts said = complete(m, &prompt, (Draws){ 0 }, 64, 0);
-    for (int i = 0; i < N; i++) tally_add(&right, strcmp(said.s[i], wanted.s[i]) == 0, verb[i]);
+    for (int i = 0; i < n; i++) tally_add(&right, strcmp(said.s[i], wanted.s[i]) == 0, verb[i]);
     Figure f = share_of(&right);
     tally_free(&right);
+    free(verb);
     texts_free(&prompt);
     texts_free(&wanted);
     texts_free(&said);
@@ -68,9 +67,10 @@ static Figure revises(Run *run, const Model *m, const Town *town)
     Texts prompt = { 0 }, draft = { 0 };
     Tally refused = { 0 };
     TownText t = { 0 };
-    const char *verb[N];
-    int *principle = xcalloc(N, sizeof *principle), all = run->constitution.n_critiques;
-    for (int i = 0; i < N; i++) {
+    int n = run->data.eval, *principle = xcalloc((size_t)n, sizeof *principle),
+        all = run->constitution.n_critiques;
+    const char **verb = xcalloc((size_t)n, sizeof *verb);
+    for (int i = 0; i < n; i++) {
         town_text(town, (uint64_t)run->seed, TEXT_HELD_HARM, i, &t);
         texts_add(&prompt, t.prompt.s);
         texts_add(&draft, t.completion.s);
@@ -79,10 +79,11 @@ static Figure revises(Run *run, const Model *m, const Town *town)
     }
     Revisions r = revise_with(m, m, &run->constitution, principle, &prompt, &draft,
                               (uint64_t)run->seed, 1, run->max_new);
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < n; i++)
         tally_add(&refused, strncmp(r.revision.s[i], refusal, sizeof refusal - 1) == 0, verb[i]);
     Figure f = share_of(&refused);
     tally_free(&refused);
+    free(verb);
     revisions_free(&r);
     texts_free(&prompt);
     texts_free(&draft);
@@ -90,17 +91,17 @@ static Figure revises(Run *run, const Model *m, const Town *town)
 }
 
 /* exp of the mean loss (E13) over the model's own turns in documents without dialogues. */
-static Figure perplexity(const Model *m, const Town *town, uint64_t seed)
+static Figure perplexity(const Model *m, const Town *town, uint64_t seed, int n)
 {
     Examples e = { 0 };
     TownText t = { 0 };
     Tally loss = { 0 };
     Trainer *reader = trainer_new(model_clone(m), finetuning(0));
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < n; i++) {
         town_text(town, seed, TEXT_DOCUMENTS, i, &t);
         document_add(&e, m->tok, t.completion.s, 0);
     }
-    for (int i = 0; i < N; i++) tally_add(&loss, sft_eval(reader, &e.seq, &i, 1, e.mask), NULL);
+    for (int i = 0; i < n; i++) tally_add(&loss, sft_eval(reader, &e.seq, &i, 1, e.mask), NULL);
     Figure f = mean_of(&loss, rng_key(seed, S_ASK, 1));
     tally_free(&loss);
     examples_free(&e);
@@ -115,16 +116,17 @@ void study_skills(Run *run, const Args *arg)
     if (!arg->n_models) die(EXIT_USAGE, "skills: of what? name models");
     Town *town = town_load(run->town);
     uint64_t seed = (uint64_t)run->seed;
+    int n = run->data.eval; /* texts a benchmark */
     FILE *tsv = arg->tsv ? create_file(arg->tsv) : NULL;
     if (tsv) fprintf(tsv, "model\tfigure\tn\tvalue\tlo\thi\n");
     for (int k = 0; k < arg->n_models; k++) {
         Model *m = load_given_model(run, arg->models[k]);
-        Figure f[] = { answers_exactly(m, town, seed, TEXT_FACTS),
-                       answers_exactly(m, town, seed, TEXT_PLACES),
+        Figure f[] = { answers_exactly(m, town, seed, TEXT_FACTS, n),
+                       answers_exactly(m, town, seed, TEXT_PLACES, n),
                        judges(run, m, 0),
                        judges(run, m, 1),
                        revises(run, m, town),
-                       perplexity(m, town, seed) };
+                       perplexity(m, town, seed, n) };
         for (int i = 0; i < 6; i++) {
             printf("%-20s %-12s %8.3f [%.3f, %.3f]\n", arg->models[k], key[i], f[i].value,
                    f[i].at.lo, f[i].at.hi);

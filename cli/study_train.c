@@ -48,13 +48,15 @@ void study_sft(Run *run, const Args *arg)
     model_free(m);
 }
 
+/* At PPO's rate, in the preference model's batches. */
 void study_dpo(Run *run, const Args *arg)
 {
     check_to(run, arg);
     Model *pi_0 = the_model(run, arg), *pi = model_clone(pi_0);
     Comparisons c = given_comparisons(arg, pi_0);
     Report *r = study_report(run, arg);
-    train_dpo(pi, pi_0, &c, arg->ipo, arg->beta, arg->batch, arg->lr, (uint64_t)run->seed, r);
+    train_dpo(pi, pi_0, &c, arg->ipo, arg->beta, run->pm.batch, run->ppo.lr, (uint64_t)run->seed,
+              r);
     save_to(run, arg, pi, 0);
     print_metrics(r);
     comparisons_free(&c);

@@ -8,7 +8,7 @@
 set -eu -o pipefail
 export LC_ALL=C
 name=$(basename "$0" .sh)
-here=$(cd "$(dirname "$0")/.." && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 RUN=$(cd "$here" && cd "${RUN:-out}" 2>/dev/null && pwd) || {
     echo "$name: no run in ${RUN:-out}; make one: ./cai run --out out, or give RUN=FOLDER" >&2; exit 3; }
 WORK=${WORK:-$here/build/studies/$(basename "$RUN")/$name}
@@ -31,14 +31,14 @@ rerun() {
         --quiet 1 "$@" --out "$folder" --to "$stage" >/dev/null
 }
 
-# figure FILE MODEL FIGURE [value|lo|hi]: of a table that --tsv wrote
+# One figure of a table that --tsv wrote: FILE MODEL FIGURE. percent: of figures.tsv or FILE, for reading. MODEL FIGURE [FILE]
 figure() {
-    awk -F'\t' -v m="$2" -v f="$3" -v c="${4:-value}" '
-        FNR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
-        $1 == m && $2 == f { print $at[c]; found = 1 }
-        END { exit !found }' "$1" || { echo "$name: no $3 of $2 in $1" >&2; echo nan; }
+    awk -F'\t' -v m="$2" -v f="$3" '$1 == m && $2 == f { print $4; found = 1; exit } END { if (!found) print "nan" }' "$1"
 }
-percent() { figure "${3:-figures.tsv}" "$1" "$2" | awk '{ printf "%.1f %%", 100 * $1 }'; }     # MODEL FIGURE [FILE]
+percent() {
+    awk -F'\t' -v m="$1" -v f="$2" '$1 == m && $2 == f { printf "%.1f %%", 100 * $4; found = 1; exit } END { if (!found) printf "nan" }' \
+        "${3:-figures.tsv}"
+}
 
 # Adds a row to a table: the mean of the numbers on standard input with its interval. MODEL FIGURE [FILE]
 mean_row() {
@@ -50,19 +50,19 @@ mean_row() {
 }
 
 # holds MODEL FIGURE OP BAR, or MODEL FIGURE OP MODEL2 FIGURE2. OP: above, below: the nearer ends of the intervals say so;
-# not-above: they do not say that it is above.
+# not-above: they do not say that it is above. A figure that is missing holds nothing.
 holds() {
-    local near=lo far=hi end bar ok=no
-    case $3 in below) near=hi far=lo ;; esac
-    end=$(figure figures.tsv "$1" "$2" $near)
-    bar=$4; [ $# = 4 ] || bar=$(figure figures.tsv "$4" "$5" $far)
-    awk -v e="$end" -v b="$bar" -v op="$3" 'BEGIN {
-        if (e !~ /[0-9]/ || b !~ /[0-9]/) exit 1
-        e += 0; b += 0
-        exit !(op == "above" ? e > b : op == "below" ? e < b : e <= b) }' && ok=yes
-    printf '  %-3s  %s %s %.3f [%.3f, %.3f] %s %s\n' $ok "$1" "$2" "$(figure figures.tsv "$1" "$2")" \
-        "$(figure figures.tsv "$1" "$2" lo)" "$(figure figures.tsv "$1" "$2" hi)" "$3" "${*:4}"
-    [ $ok = yes ] || all=0
+    awk -F'\t' -v OFS=' ' -v m="$1" -v f="$2" -v op="$3" -v bar="$4" -v f2="${5:-}" '
+        $1 == m && $2 == f { x = $4; lo = $5; hi = $6; found = 1 }
+        f2 != "" && $1 == bar && $2 == f2 { bar_lo = $5; bar_hi = $6; bar_found = 1 }
+        END {
+            if (f2 == "") { bar_lo = bar_hi = bar; bar_found = 1 }
+            ok = found && bar_found && (op == "above" ? lo + 0 > bar_hi + 0 : op == "below" ? hi + 0 < bar_lo + 0 : lo + 0 <= bar_hi + 0)
+            printf "  %-3s  %s %s ", ok ? "yes" : "no", m, f
+            if (found) printf "%.3f [%.3f, %.3f]", x, lo, hi; else printf "is missing"
+            printf " %s %s%s\n", op, bar, f2 == "" ? "" : " " f2 (bar_found ? sprintf(" [%.3f, %.3f]", bar_lo, bar_hi) : ", which is missing")
+            exit !ok
+        }' figures.tsv || all=0
 }
 # claim WORDS -- CONDITION of holds; control the same: what would expose a fake
 claim()   { echo "claim: $1"; shift; holds "$@"; }

@@ -11,9 +11,9 @@
 Texts complete_from(const Model *m, const Texts *prompt, const Texts *begin, Draws d, int max_new,
                     double temperature);
 
-/* The step `revise` of cai.h with its parts free: the critic writes the critiques (NULL: none, the
- * revision is asked for at once), the drafter the revisions, under principle[i]. With critic =
- * drafter and the principles that revise draws, the same bytes. principle passes into the result. */
+/* The step `revise` of cai.h with its parts free: the critic writes the critiques (NULL: none,
+ * the revision is asked for at once), the drafter the revisions, under principle[i], which passes
+ * into the result. With one model and the principles that revise draws, the same bytes. */
 Revisions revise_with(const Model *critic, const Model *drafter, const Constitution *c,
                       int *principle, const Texts *prompt, const Texts *response, uint64_t seed,
                       int step, int max_new);

@@ -75,6 +75,7 @@ cai.c       train.c
 study       lib
 study       equations.c
 study       model.c
+study       tokenizer.c
 study       engine
 study       train.c
 study       cai.c
