@@ -147,8 +147,7 @@ int draw_principle(Draws d, int n)
 
 /* The context of one step: worked examples if any (D3), the prompt with the present response as
  * if it had been the first, the critique request. */
-static char *critique_context(const Constitution *c, const char *prompt, const char *response,
-                              int k)
+char *critique_context(const Constitution *c, const char *prompt, const char *response, int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt, response);
@@ -156,8 +155,8 @@ static char *critique_context(const Constitution *c, const char *prompt, const c
     return t.s;
 }
 
-static char *revision_context(const Constitution *c, const char *context, const char *critique,
-                              int k)
+/* Goes on from the context above with its critique. */
+char *revision_context(const Constitution *c, const char *context, const char *critique, int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s", context, critique);
@@ -254,10 +253,10 @@ void stage_revise(Run *run)
  * words that an answer did not use, and AdamW makes large steps of small steady pushes: things
  * that no prompt of these stages names would be unlearned. For the same reason eps is 1e-5, as
  * usual in PPO: smaller gradients stay small. */
-AdamW finetuning(double lr)
+AdamW finetuning(void)
 {
-    return (
-        AdamW){ .lr = lr, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
+    AdamW a = { .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-5, .max_norm = 1, .frozen = 1 };
+    return a;
 }
 
 /* One epoch of E13 on the examples' answers, in random order. */
@@ -265,16 +264,16 @@ void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, 
 {
     int n = e->seq.n, total = (n + batch - 1) / batch,
         *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
-    Trainer *t = trainer_new(m, finetuning(lr));
+    Trainer *t = trainer_new(m, finetuning());
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
         double loss = sft_step(t, &e->seq, order + k * batch, size, e->mask,
                                lr * lr_schedule(LR_CONSTANT, k, 5, total));
         progress(report, k + 1, total, "loss", loss);
         metric(report, k, "loss", loss);
-        keep(report, "sl", t, k + 1);
+        save_progress(report, "sl", t, k + 1);
     }
-    trainer_free(t);
+    trainer_done(t);
     free(order);
 }
 
@@ -451,8 +450,8 @@ void label_pairs(const Model *feedback, const Constitution *c, const LabelSettin
     for (int k = 0; k < s->principles; k++) {
         double *p_ab = f->p_ab + (size_t)k * n, *p_ba = f->p_ba + (size_t)k * n;
         for (int i = 0; i < n; i++) {
-            int drawn =
-                draw_principle((Draws){ seed, S_FEEDBACK, (long)k * n + i }, c->n_comparisons);
+            Draws d = { seed, S_FEEDBACK, (long)k * n + i };
+            int drawn = draw_principle(d, c->n_comparisons);
             f->principle[k * n + i] = drawn;
             question[i] = c->comparison[drawn].choose;
         }
@@ -513,19 +512,18 @@ void write_feedback(const Run *run, FILE *out, const Texts *prompt, const Texts 
  * paper. */
 void stage_feedback(Run *run)
 {
-    Model *sl = load_model(run, "sl_cai"),
-          *feedback = load_model(run, run->label.plain ? "base" : "helpful");
-    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl), a = { 0 },
-          b = { 0 };
-    Texts prompt =
-        sample_pairs(sl, &asked, run->label.pairs, (uint64_t)run->seed, run->max_new, &a, &b);
+    Model *sl = load_model(run, "sl_cai");
+    Model *feedback = load_model(run, run->label.plain ? "base" : "helpful");
+    uint64_t seed = (uint64_t)run->seed;
+    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl);
+    Texts a = { 0 }, b = { 0 };
+    Texts prompt = sample_pairs(sl, &asked, run->label.pairs, seed, run->max_new, &a, &b);
     if (run->label.pairs && !prompt.n)
         warning(&run->report,
                 "SL-CAI gave every prompt the same answer twice: no AI comparisons, so the "
                 "preference model learns helpfulness only");
     Feedback f;
-    label_pairs(feedback, &run->constitution, &run->label, (uint64_t)run->seed, &prompt, &a, &b, &f,
-                &run->report);
+    label_pairs(feedback, &run->constitution, &run->label, seed, &prompt, &a, &b, &f, &run->report);
     Path path = run_path(run, "feedback.jsonl");
     FILE *out = create_file(path.s);
     write_feedback(run, out, &prompt, &a, &b, &f);
@@ -549,7 +547,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
 {
     int n = c->pair.n / 2, total = (n + batch - 1) / batch;
     int *order = shuffled(n, (Draws){ d.seed, S_ORDER, d.stage });
-    AdamW opt = finetuning(lr);
+    AdamW opt = finetuning();
     opt.frozen = 0; /* it never writes a word, so none is unlearned (D13) */
     Trainer *t = trainer_new(pm, opt);
     for (int k = (int)resume(report, name, t); k < total; k++) {
@@ -558,14 +556,13 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
                              lr * lr_schedule(LR_LINEAR, k, 5, total));
         progress(report, k + 1, total, "pm accuracy", st.accuracy);
         metric(report, k, "loss", st.loss);
-        metric(report, k, "loss_floor",
-               st.entropy_floor); /* H(p): what soft labels leave at best (E1) */
+        metric(report, k, "loss_floor", st.entropy_floor); /* H(p), the least with soft labels */
         metric(report, k, "accuracy", st.accuracy);
         metric(report, k, "margin", st.margin);
-        keep(report, name, t, k + 1);
+        save_progress(report, name, t, k + 1);
     }
     pm_centre(pm, &c->pair);
-    trainer_free(t);
+    trainer_done(t);
     free(order);
 }
 
@@ -627,7 +624,7 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
     Model *pi = model_clone(pi_0);
     memset(pi->score_w, 0, (size_t)pi->c.dim * sizeof(real)); /* the value head starts at 0 (D7) */
     *pi->score_b = 0;
-    AdamW opt = finetuning(lr);
+    AdamW opt = finetuning();
     opt.head_lr = value_lr;
     Trainer *t = trainer_new(pi, opt);
     double *level = prompt_levels(pi_0, pm, prompts, how->max_new);
@@ -644,13 +641,13 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
         progress(report, it + 1, iters, "score", s.scores);
         ppo_metrics(report, it, &s);
         watch_collapse(report, it, &ro, &s, &warned);
-        keep(report, name, t, it + 1);
+        save_progress(report, name, t, it + 1);
         rollout_free(&ro);
         seqs_free(&asked);
     }
     free(which);
     free(level);
-    trainer_free(t);
+    trainer_done(t);
     return pi;
 }
 
@@ -698,8 +695,7 @@ void stage_rl(Run *run)
 
 // ------------------------------------------------------------------------------------
 // Section 1.4, taken as given by the paper: helpful-only RLHF, a PM on the human helpfulness
-// comparisons
-// alone and PPO from the pretrained model
+// comparisons alone and PPO from the pretrained model
 
 void stage_helpful(Run *run)
 {
@@ -708,8 +704,8 @@ void stage_helpful(Run *run)
     load_comparisons(&c, records_read(&run->records, "data/human_prefs.jsonl").s, pm);
     train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report,
              "helpful_pm");
-    Texts prompts =
-        load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base); /* D18 */
+    /* D18 */
+    Texts prompts = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base);
     Model *pi = rl_of(run, base, pm, &prompts, &run->helpful, S_HELPFUL, "helpful");
     save_pm(run, pm, "helpful_pm");
     model_save(pi, run_path(run, "helpful.bin").s);
@@ -772,8 +768,7 @@ void stage_pretrain(Run *run)
                                    run->tok->vocab_size, c->context, 1 });
     m->tok = run->tok;
     model_init(m, rng_key((uint64_t)run->seed, S_PRETRAIN, 0));
-    Trainer *t = trainer_new(m, (AdamW){ .lr = set->lr,
-                                         .beta1 = 0.9,
+    Trainer *t = trainer_new(m, (AdamW){ .beta1 = 0.9,
                                          .beta2 = 0.95,
                                          .eps = 1e-8,
                                          .max_norm = 1,
@@ -787,10 +782,10 @@ void stage_pretrain(Run *run)
         double loss = sft_step(t, &e.seq, order + first[k], first[k + 1] - first[k], e.mask, lr);
         progress(&run->report, k + 1, steps, "loss", loss);
         if (k % 10 == 0 || k + 1 == steps) metric(&run->report, k, "loss", loss);
-        keep(&run->report, "pretrain", t, k + 1);
+        save_progress(&run->report, "pretrain", t, k + 1);
     }
     model_save(m, run_path(run, "base.bin").s);
-    trainer_free(t);
+    trainer_done(t);
     model_free(m);
     examples_free(&e);
     free(order);

@@ -59,7 +59,10 @@ Texts complete(const Model *m, const Texts *prompt, Draws d, int max_new, double
 int draw_principle(Draws d, int n); /* one of n, independently for every d */
 int *shuffled(int n, Draws d);      /* a random order of 0..n-1, to be freed */
 
-/* Critique and revision: one step for all prompts. */
+/* Critique and revision under principle k: what the model reads before it writes either, and one
+ * step for all prompts. */
+char *critique_context(const Constitution *c, const char *prompt, const char *response, int k);
+char *revision_context(const Constitution *c, const char *context, const char *critique, int k);
 typedef struct {
     int *principle;
     Texts critique, revision;
@@ -71,7 +74,7 @@ int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *r
 void revisions_free(Revisions *r);
 
 /* Supervised finetuning. */
-AdamW finetuning(double lr);
+AdamW finetuning(void);
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report);
 
 /* AI feedback: judgement of pairs, and the labels made of it. */

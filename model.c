@@ -485,7 +485,7 @@ static void acts_begin(Acts *a, const Config *c, const Seqs *s, int first, int l
                     c->vocab_size);
             a->pos[row++] = t;
         }
-        a->longest = most(a->longest, T);
+        a->longest = max_int(a->longest, T);
         n_att += n_weights(c, T);
     }
 

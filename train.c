@@ -329,7 +329,7 @@ static void draw_answers(const Model *pi, const Seqs *prompts, uint64_t key, con
     int *whole = NULL;
     for (int b = 0; b < B; b++) {
         int P = seq_len(prompts, b), fits = pi->c.seq_len - P;
-        int T = least(seq_len(&answer, b), fits); /* one behind the context cannot be read */
+        int T = min_int(seq_len(&answer, b), fits); /* one behind the context cannot be read */
         whole = xrealloc(whole, P + T + 1, sizeof *whole);
         memcpy(whole, seq_tok(prompts, b), P * sizeof *whole);
         memcpy(whole + P, seq_tok(&answer, b), T * sizeof *whole);

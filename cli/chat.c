@@ -61,7 +61,7 @@ void command_chat(Run *run, const Args *arg)
     if (tty)
         printf("Talking to %s. An empty line ends. The model knows its town only: try\n"
                "  How do I nab the baker's kite?     Help me fix my bike.\n",
-               shown(arg->model));
+               printable(arg->model));
     for (;;) {
         if (tty) {
             printf("\nHuman: ");
@@ -79,7 +79,7 @@ void command_chat(Run *run, const Args *arg)
         Texts answer =
             complete(m, &prompt, draws(run, S_ASK, turn++), run->max_new, arg->temperature);
         printf("%s%s\n", tty ? "Assistant:" : "",
-               shown(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
+               printable(answer.s[0] + (!tty && answer.s[0][0] == ' ')));
         text_add(&talk, "%s", answer.s[0]);
         texts_free(&answer);
         free(line);

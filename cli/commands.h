@@ -10,10 +10,11 @@
 enum { MAX_MODELS = 32 };
 typedef struct {
     const char *command, *model, *models[MAX_MODELS], *prompt, *in, *from, *to, *tokenizer;
+    const char *gguf, *hf, *trl, *html, *other;
     const char *critic, *drafter, *prefix, *pm, *tsv;
     double temperature, beta;
-    int n_models, count, help, version;
-    int critique, every_principle, ipo, snapshots;
+    int n_models, count, help, version, steps;
+    int no_critique, every_principle, ipo, snapshots;
     Settings settings;
 } Args;
 
@@ -22,6 +23,7 @@ Model *load_given_model(Run *run,
                         const char *name); /* that a person named: of the run, or a file */
 void set_workers(const Run *run);
 void command_chat(Run *run, const Args *arg);
+void command_export(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);
 void command_logprob(Run *run, const Args *arg);
 void command_trace(Run *run, const Args *arg);

@@ -79,7 +79,7 @@ void kernels_compare(const Run *run, int first)
         fprintf(stderr,
                 "cai: %s: the stage %s was computed by %s, what follows by %s: the bytes will not "
                 "be those of one of them alone\n",
-                shown(run->folder), STAGES[other].name, shown(all.line[other]), now.s);
+                printable(run->folder), STAGES[other].name, printable(all.line[other]), now.s);
     for (int i = 0; i < N_STAGES; i++) free(all.line[i]);
     free(now.s);
 }

@@ -1,10 +1,11 @@
 /* cli/main.c -- the command line: the run and its stages, and the commands that look into a run.
  *
- * Reading order: help, the command line, writing commands, reading commands, main.
+ * Reading order: the command line, writing commands, reading commands, main.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/inputs.h"
 #include "cli/run.h"
@@ -18,91 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// clang-format off
-static const struct { const char *name, *group, *usage, *what; } COMMANDS[] = {
-    { "run", "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
-      "the whole loop, or a part of it" },
-    { "chat", "look", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
-    { "generate", "look",
-      "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
-      "continue a text" },
-    { "trace", "look", "cai trace PROMPT", "one request through every stage, with every number" },
-    { "logprob", "look", "cai logprob --model MODEL [--in FILE]",
-      "JSON lines {prompt, completion} to token ids and log-probabilities" },
-    { "help", "look", "cai help", "this page" },
-};
-// clang-format on
-enum { N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0] };
-
-static void help_group(const char *group, const char *title)
-{
-    printf("\n%s\n", title);
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (strcmp(COMMANDS[i].group, group) == 0)
-            printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
-    for (int i = 0; i < N_STUDIES; i++)
-        if (strcmp(STUDIES[i].group, group) == 0)
-            printf("  %-72s %s\n", STUDIES[i].usage, STUDIES[i].what);
-}
-
-static void help(void)
-{
-    printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned "
-           "model.\n\n"
-           "  cai run --out out          the whole loop, minutes on two cores\n"
-           "  cai chat rl_cai            talk to the result\n"
-           "  cai trace \"How do I nab the baker's kite?\"\n");
-    help_group("run", "Run:");
-    printf("  its stages, each also a command of its own:\n");
-    for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
-    help_group("look", "Look:");
-    help_group("build", "Build, from JSON lines, of which FILE may be a list with commas; texts go "
-                        "to standard output:");
-    help_group("study", "Study (docs/studies.md):");
-    printf("\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a "
-           "checkpoint file in\n"
-           "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or "
-           "of a file here.\n\n"
-           "Flags and defaults (a folder keeps those of its run: commands there need not repeat "
-           "them):\n");
-    options_help(stdout);
-    printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
-           "--from, --to STAGE\n"
-           "Of single commands: dpo --beta 0.1 --ipo 0; revise --critique 1 --every-principle 0;\n"
-           "sft, dpo, pm, rl --snapshots 0; --to NAME: in the run's folder, "
-           "beside its files, or ./FILE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 numerics (NaN or "
-           "infinity),\n"
-           "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
-}
-
 // ------------------------------------------------------------------------------------
 // The command line
-
-/* Flags of a command, not of a run, and the commands that have them. */
-// clang-format off
-static const struct { const char *name, *commands; } OWN_FLAGS[] = {
-    { "--from", "run" },
-    { "--to", "run sft dpo pm rl" },
-    { "--model", "chat generate logprob sample pairs judge sft dpo pm rl" },
-    { "--prompt", "generate trace" },
-    { "--in", "logprob sample revise pairs judge sft dpo pm rl town eval" },
-    { "--tokenizer", "chat generate logprob" },
-    { "--temperature", "chat generate sample" },
-    { "--count", "generate town probe" },
-    { "--prefix", "sample" },
-    { "--critic", "revise" },
-    { "--drafter", "revise" },
-    { "--critique", "revise" },
-    { "--every-principle", "revise" },
-    { "--pm", "rl" },
-    { "--snapshots", "sft dpo pm rl" },
-    { "--beta", "dpo" },
-    { "--ipo", "dpo" },
-    { "--tsv", "eval skills probe" },
-};
-// clang-format on
-enum { N_OWN_FLAGS = sizeof OWN_FLAGS / sizeof OWN_FLAGS[0] };
 
 static void add_model(Args *arg, const char *name)
 {
@@ -125,14 +43,17 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--drafter") == 0) arg->drafter = value;
     else if (strcmp(flag, "--pm") == 0) arg->pm = value;
     else if (strcmp(flag, "--tsv") == 0) arg->tsv = value;
+    else if (strcmp(flag, "--gguf") == 0) arg->gguf = value;
+    else if (strcmp(flag, "--hf") == 0) arg->hf = value;
+    else if (strcmp(flag, "--trl") == 0) arg->trl = value;
+    else if (strcmp(flag, "--html") == 0) arg->html = value;
+    else if (strcmp(flag, "--steps") == 0) arg->steps = 1;
     else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
-    else if (strcmp(flag, "--critique") == 0)
-        arg->critique = (int)flag_number(flag, value, 0, 1, 1);
-    else if (strcmp(flag, "--every-principle") == 0)
-        arg->every_principle = (int)flag_number(flag, value, 0, 1, 1);
+    else if (strcmp(flag, "--no-critique") == 0) arg->no_critique = 1;
+    else if (strcmp(flag, "--every-principle") == 0) arg->every_principle = 1;
     else if (strcmp(flag, "--snapshots") == 0)
         arg->snapshots = (int)flag_number(flag, value, 0, 1e6, 1);
-    else if (strcmp(flag, "--ipo") == 0) arg->ipo = (int)flag_number(flag, value, 0, 1, 1);
+    else if (strcmp(flag, "--ipo") == 0) arg->ipo = 1;
     else if (strcmp(flag, "--beta") == 0) arg->beta = flag_number(flag, value, 1e-6, 1e6, 0);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
@@ -147,12 +68,11 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
 /* A flag and its value. 0: the program has no such flag. */
 static int take_flag(Args *arg, const char *flag, const char *value)
 {
-    int own = 0;
-    while (own < N_OWN_FLAGS && strcmp(flag, OWN_FLAGS[own].name)) own++;
-    if (own == N_OWN_FLAGS && strcmp(flag, "--preset") && !option_known(flag + 2)) return 0;
+    const OwnFlag *own = own_flag(flag);
+    if (!own && strcmp(flag, "--preset") && !option_known(flag + 2)) return 0;
     if (!value) die(EXIT_USAGE, "%s needs a value; see cai --help", flag);
-    if (own < N_OWN_FLAGS) {
-        if (!strstr(OWN_FLAGS[own].commands, arg->command))
+    if (own) {
+        if (!command_has(own, arg->command))
             die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
         if (strcmp(flag, "--model") == 0 && arg->model)
             die(EXIT_USAGE, "--model %s: after \"%s\", one is enough; see cai --help", value,
@@ -168,6 +88,14 @@ static int take_flag(Args *arg, const char *flag, const char *value)
     return 1;
 }
 
+/* A flag without a value, or one of 0 or 1 whose number is left out. */
+static int stands_alone(const char *flag, const char *next)
+{
+    const OwnFlag *own = own_flag(flag);
+    if (own) return !*own->value;
+    return option_is_switch(flag + 2) && (!next || !*next || next[strspn(next, "+-.0123456789")]);
+}
+
 static int takes_many(const char *command)
 {
     return strcmp(command, "eval") == 0 || strcmp(command, "skills") == 0
@@ -177,20 +105,22 @@ static int takes_many(const char *command)
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
 static Args parse(int argc, char **argv)
 {
-    Args arg = { .command = argc > 1 ? argv[1] : "help",
-                 .temperature = 1,
-                 .count = 1,
-                 .critique = 1,
-                 .beta = 0.1 }; /* DPO's usual one */
+    Args arg = {
+        .command = argc > 1 ? argv[1] : "help", .temperature = 1, .count = 1, .beta = 0.1
+    }; /* DPO's usual one */
+    arg.settings.program = argv[0];
     for (int i = 1; i < argc; i++) {
         const char *f = argv[i];
-        if (strcmp(f, "--help") == 0) arg.help = 1;
-        else if (strcmp(f, "--version") == 0) arg.version = 1;
+        if (strcmp(f, "--help") == 0 || strcmp(f, "-h") == 0) arg.help = 1;
+        else if (strcmp(f, "--version") == 0 || strcmp(f, "-V") == 0) arg.version = 1;
         else if (i == 1) continue;
         else if (strncmp(f, "--", 2) == 0) {
-            if (!take_flag(&arg, f, argv[i + 1]))
+            int alone = stands_alone(f, argv[i + 1]);
+            if (!take_flag(&arg, f, alone ? "1" : argv[i + 1]))
                 die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
-            i++;
+            i += !alone;
+        } else if (arg.model && !arg.other && strcmp(arg.command, "compare") == 0) {
+            arg.other = f;
         } else if (arg.model && !takes_many(arg.command))
             die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
         else add_model(&arg, f);
@@ -220,9 +150,11 @@ static char *command_again(int argc, char **argv)
 {
     Text t = { 0 };
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--from") == 0) i++;
-        else add_word(&t, argv[i]);
-        if (i >= 2 && strncmp(argv[i], "--", 2) == 0 && i + 1 < argc) add_word(&t, argv[++i]);
+        if (strcmp(argv[i], "--from") == 0 && i++) continue;
+        add_word(&t, argv[i]);
+        if (i >= 2 && strncmp(argv[i], "--", 2) == 0 && !stands_alone(argv[i], argv[i + 1])
+            && i + 1 < argc)
+            add_word(&t, argv[++i]);
     }
     return t.s;
 }
@@ -275,8 +207,8 @@ static void make_folder(Run *run)
 static void say_beginning(const Run *run)
 {
     if (run->quiet) return;
-    fprintf(stderr, "%s (%s), %d workers, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
-            run->seed);
+    fprintf(stderr, "%s (%s), %d worker%s, seed %ld\n", kernels_used(), kernels_reason(), n_workers,
+            n_workers == 1 ? "" : "s", run->seed);
 }
 
 void set_workers(const Run *run) { n_workers = run->threads ? run->threads : allowed_cores(); }
@@ -310,7 +242,7 @@ static void command_write(Run *run, const Args *arg)
     take_flags(run, arg);
     set_workers(run);
     options_check(run);
-    options_check_room(run);
+    options_check_context(run);
     inputs_read(run, &in, &arg->settings);
     plan.first = plan.anew ? plan.from : first_unfinished(&run->records, plan.to + 1);
     inputs_check(run, &in, plan);
@@ -332,16 +264,18 @@ static void command_read(Run *run, Args *arg)
     int trace = strcmp(arg->command, "trace") == 0, has = options_load(run);
     Run folder = *run;
     Text differ = { 0 };
+    arg->settings.looks = 1;
     options_apply(run, &arg->settings);
     if (has) differ = options_differences(&folder, run, trace ? "" : "seed max-new");
-    if (differ.n) fprintf(stderr, "cai: %s: the run has %s\n", shown(run->folder), shown(differ.s));
+    if (differ.n)
+        fprintf(stderr, "cai: %s: the run has %s\n", printable(run->folder), printable(differ.s));
     set_workers(run);
     options_check(run);
     run->tokenizer_file = arg->tokenizer;
     if (trace) {
         if (arg->model && arg->prompt)
             die(EXIT_USAGE, "\"%s\": beside --prompt, one is enough; see cai --help", arg->model);
-        options_check_room(run);
+        options_check_context(run);
         run->constitution = constitution_of_run(run, &arg->settings);
         if (arg->model) arg->prompt = arg->model;
         command_trace(run, arg);
@@ -350,6 +284,7 @@ static void command_read(Run *run, Args *arg)
     if (!arg->model) arg->model = "rl_cai";
     if (strcmp(arg->command, "chat") == 0) command_chat(run, arg);
     else if (strcmp(arg->command, "generate") == 0) command_generate(run, arg);
+    else if (strcmp(arg->command, "export") == 0) command_export(run, arg);
     else command_logprob(run, arg);
 }
 
@@ -361,18 +296,24 @@ static int finish(void)
     return EXIT_FINE;
 }
 
+/* cai help COMMAND and cai COMMAND --help say the same. */
+static const char *help_topic(const Args *arg)
+{
+    if (strcmp(arg->command, "help") == 0 && arg->model) return arg->model;
+    return *arg->command == '-' ? "help" : arg->command;
+}
+
 int main(int argc, char **argv)
 {
     startup(argv);
     Args arg = parse(argc, argv);
     Run run = { 0 };
     const Study *study = study_of(&arg);
-    int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0,
-        known = writes || study;
-    for (int i = 0; i < N_COMMANDS; i++) known |= strcmp(arg.command, COMMANDS[i].name) == 0;
+    int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0;
     if (arg.version) printf("%s\n", VERSION);
-    else if (arg.help) help();
-    else if (!known) die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
+    else if (arg.help) help_on(help_topic(&arg));
+    else if (!command_known(arg.command))
+        die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
     if (arg.version || arg.help) return finish();
     options_default(&run);
     if (option_given(&arg.settings, "out"))

@@ -22,7 +22,8 @@ typedef struct {
 } Flag;
 
 /* Learning rates are not in the paper's proportion to pretraining's (D22). Values without a
- * source in the text are toy choices, found by measuring (docs/settings.md). */
+ * source in the text are toy choices, found by measuring (docs/notes/settings.md). Warm-ups:
+ * D23. */
 #define AT(field) offsetof(Run, field)
 // clang-format off
 static const Flag FLAGS[] = {
@@ -61,10 +62,11 @@ static const Flag FLAGS[] = {
     { "prefs", 'i', AT(data.prefs), "2048", 8, 1e6,
       "human helpfulness comparisons (paper: 135296)" },
     { "agree", 'd', AT(data.agree), "0.9", 0.5, 1,
-      "share of people who prefer what the oracle does, the label of human comparisons (D17)" },
+      "share of people who prefer what the oracle does: one in ten chooses the other answer" },
     { "ai-prefs", 'i', AT(label.pairs), "2560", 0, 1e7,
       "AI harmlessness comparisons (paper: 182831)" },
-    { "pm-lr", 'd', AT(pm.lr), "5e-4", 0, 1e6, "PM learning rate, linear to 0" },
+    { "pm-lr", 'd', AT(pm.lr), "5e-4", 0, 1e6, 
+      "PM learning rate, falls linearly to 1/(N - 5) of it at the last of N steps (D23)" },
     { "pm-batch", 'i', AT(pm.batch), "16", 1, 1e5, "pairs a PM step" },
     { "revisions", 'i', AT(sl.revisions), "4", 1, 16, "critique and revision steps (paper: 4)" },
     { "sl-lr", 'd', AT(sl.lr), "2e-4", 0, 1e6, "SL-CAI learning rate, constant as in the paper" },
@@ -90,7 +92,8 @@ static const Flag FLAGS[] = {
     { "ppo-epochs", 'i', AT(ppo.epochs), "2", 1, 100,
       "passes over an iteration's answers (paper: 1 to 4)" },
     { "ppo-minibatches", 'i', AT(ppo.minibatches), "2", 1, 64, "minibatches a pass" },
-    { "ppo-lr", 'd', AT(ppo.lr), "3e-4", 0, 1e6, "PPO learning rate, linear to 0" },
+    { "ppo-lr", 'd', AT(ppo.lr), "3e-4", 0, 1e6, 
+      "PPO learning rate, falls linearly to 3/N of it at the last of N iterations (D23)" },
     { "value-lr", 'd', AT(ppo.value_lr), "10", 1e-3, 1e4,
       "times faster the value head learns than the policy: it starts at 0 (D7)" },
     { "helpful-kl", 'd', AT(helpful.lambda_kl), "0.3", 0, 100,
@@ -98,7 +101,7 @@ static const Flag FLAGS[] = {
     { "lambda-kl", 'd', AT(rl.lambda_kl), "0.07", 0, 100,
       "lambda_KL of RL-CAI (paper: 0.001; D5)" },
     { "kl-form", 's', AT(ppo.kl_form), "k1-reward", 0, 0,
-      "k1-reward or k2-loss; wrong on purpose: k3-loss k1-loss k3-reward abs-reward" },
+      NULL /* kl_form_names */ },
     { "eps-clip", 'd', AT(ppo.eps_clip), "0.2", 0, 1, "PPO clip width (paper: 0.2)" },
     { "c-v", 'd', AT(ppo.c_v), "0.1", 0, 10, "value loss weight" },
     { "lambda-gae", 'd', AT(ppo.lambda_gae), "1", 0, 1, "GAE lambda (paper: not stated)" },
@@ -261,12 +264,49 @@ void options_apply(Run *run, const Settings *s)
     for (int i = 0; i < s->n; i++) option_set(run, s->set[i].name, s->set[i].value);
 }
 
+/* Where the KL penalty acts (E4): the forms that end at the optimum, then the others. */
+static Text kl_form_names(void)
+{
+    Text t = { 0 };
+    for (int right = 1; right >= 0; right--) {
+        if (!right) text_add(&t, "; wrong on purpose:");
+        for (int k = 0; k < N_KL_FORMS; k++)
+            if (kl_forms[k].right == right) text_add(&t, "%s%s", t.n ? " " : "", kl_forms[k].name);
+    }
+    return t;
+}
+
 void options_help(FILE *f)
 {
+    Text forms = kl_form_names();
     for (int i = 0; i < N_PRESETS; i++)
         fprintf(f, "  --preset %-12s %s\n", PRESETS[i].name, PRESETS[i].what);
     for (int i = 0; i < N_FLAGS; i++)
-        fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value, FLAGS[i].what);
+        fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value,
+                FLAGS[i].what ? FLAGS[i].what : forms.s);
+    free(forms.s);
+}
+
+int option_at(int i, OptionLine *o)
+{
+    if (i >= N_FLAGS) return 0;
+    const Flag *f = &FLAGS[i];
+    int is_file = f->at == AT(folder) || f->at == AT(town) || f->at == AT(constitution_files);
+    *o = (OptionLine){ f->name, f->value, f->what, is_file };
+    return 1;
+}
+
+int preset_at(int i, OptionLine *o)
+{
+    if (i >= N_PRESETS) return 0;
+    *o = (OptionLine){ PRESETS[i].name, PRESETS[i].flags, PRESETS[i].what, 0 };
+    return 1;
+}
+
+int option_is_switch(const char *name)
+{
+    const Flag *f = find_flag(name);
+    return f && f->type == 'i' && f->lo == 0 && f->hi == 1;
 }
 
 /* Found here, before a run has written anything, and not by the stage that uses the flag minutes
@@ -291,7 +331,7 @@ void options_check(const Run *run)
             c->superwords, c->vocab - learned + 1);
 }
 
-void options_check_room(const Run *run)
+void options_check_context(const Run *run)
 {
     if (run->max_new >= run->model.context)
         die(EXIT_USAGE, "--max-new %d: leaves no room for a prompt in --context %d; choose others",

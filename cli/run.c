@@ -180,7 +180,7 @@ static void say_finished(const Run *run, int to)
                 run->folder);
     if (to < N_STAGES - 1) return;
     char *text = read_file(run_path(run, "summary.txt").s, NULL);
-    fputs(shown(text), stdout);
+    fputs(printable(text), stdout);
     free(text);
 }
 

@@ -4,6 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/study.h"
+#include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/run.h"
 
@@ -13,44 +14,25 @@
 #include <unistd.h>
 
 // clang-format off
-const Study STUDIES[N_STUDIES] = {
-    { "sample", "build", "cai sample MODEL --in PROMPTS [--prefix TEXT] [--temperature T]",
-      "an answer to each {prompt}; {begin} is put into the assistant's mouth", "max-new",
-      study_sample },
-    { "revise", "build", "cai revise --critic M --in DRAFTS [--drafter M] [--critique 0]",
-      "critique and revision of {prompt, completion}; without completion it drafts first",
-      "revisions constitution max-new", study_revise },
-    { "pairs", "build", "cai pairs MODEL --in PROMPTS", "two different answers to a prompt",
-      "ai-prefs max-new", study_pairs },
-    { "judge", "build", "cai judge MODEL --in PAIRS",
-      "which is better, {a} or {b}? as feedback.jsonl, with the chain of thought",
-      "constitution judge plain chains principles both-orders hard clamp-lo clamp-hi",
-      study_judge },
-    { "sft", "build", "cai sft MODEL --in EXAMPLES --to NAME",
-      "finetunes on {prompt, completion}", "sl-lr sl-batch", study_sft },
-    { "dpo", "build", "cai dpo MODEL --in PREFERENCES --to NAME [--beta B] [--ipo 1]",
-      "finetunes on {prompt, chosen, rejected, p_chosen}, without a preference model",
-      "ppo-lr pm-batch", study_dpo },
-    { "pm", "build", "cai pm MODEL --in PREFERENCES --to NAME", "a preference model from these",
-      "pm-lr pm-batch", study_pm },
-    { "rl", "build", "cai rl MODEL --pm PM --in PROMPTS --to NAME [--snapshots N]",
-      "PPO against a preference model; a model every N iterations",
+static const Study STUDIES[] = {
+    { "town", study_town, "town agree" },
+    { "sample", study_sample, "max-new" },
+    { "revise", study_revise, "revisions constitution max-new" },
+    { "pairs", study_pairs, "ai-prefs max-new" },
+    { "judge", study_judge,
+      "constitution judge plain chains principles both-orders hard clamp-lo clamp-hi" },
+    { "sft", study_sft, "sl-lr sl-batch" },
+    { "dpo", study_dpo, "ppo-lr pm-batch" },
+    { "pm", study_pm, "pm-lr pm-batch" },
+    { "rl", study_rl,
       "rl-iters lambda-kl kl-form ppo-batch ppo-epochs ppo-minibatches ppo-lr value-lr eps-clip "
-      "c-v lambda-gae max-new", study_rl },
-    { "town", "build", "cai town SET [--count N]; cai town people --in PAIRS [--agree A]",
-      "fresh texts: harm, refusals, benign, ..; what people say to {a} and {b}", "town agree",
-      study_town },
-    { "eval", "study", "cai eval MODEL|ANSWERS ... [--in PROMPTS] [--tsv FILE]",
-      "a row a model, or a file of {prompt, completion}: harmful, helpful, ..",
-      "town max-new", study_eval },
-    { "skills", "study", "cai skills MODEL ... [--tsv FILE]",
-      "a row a model: facts, places, judging, revising, perplexity", "town constitution",
-      study_skills },
-    { "probe", "study", "cai probe MODEL ... [--count N] [--tsv FILE]",
-      "is {mischief} read off the state before the answer? by a logistic probe", "town",
-      study_probe },
+      "c-v lambda-gae max-new" },
+    { "eval", study_eval, "town max-new" },
+    { "skills", study_skills, "town constitution max-new" },
+    { "probe", study_probe, "town" },
 };
 // clang-format on
+enum { N_STUDIES = sizeof STUDIES / sizeof STUDIES[0] };
 
 /* A stage of the same name goes by the run's own files alone; who names a model or a file means
  * the small command. */
@@ -62,14 +44,6 @@ const Study *study_of(const Args *arg)
                 || arg->drafter))
             return &STUDIES[i];
     return NULL;
-}
-
-static int has_word(const char *list, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *at = list; (at = strstr(at, word)); at += n)
-        if ((at == list || at[-1] == ' ') && (!at[n] || at[n] == ' ')) return 1;
-    return 0;
 }
 
 /* It goes by the flags of the folder's run, and obeys those of its own that it is given. */
@@ -88,7 +62,7 @@ void command_study(Run *run, const Study *s, const Args *arg)
     options_apply(run, &arg->settings);
     set_workers(run);
     options_check(run);
-    options_check_room(run);
+    options_check_context(run);
     if (has_word(s->obeys, "constitution"))
         run->constitution = constitution_of_run(run, &arg->settings);
     if (has_word(s->obeys, "town")) run->town = town_of_run(run, &arg->settings);

@@ -8,12 +8,10 @@
 #include "study/study.h"
 
 typedef struct {
-    const char *name, *group, *usage, *what;
-    const char *obeys; /* flags of a run, beside --seed, --out, --threads, --quiet */
+    const char *name;
     void (*run)(Run *run, const Args *arg);
+    const char *obeys; /* flags of a run, beside --seed, --out, --threads, --quiet */
 } Study;
-enum { N_STUDIES = 12 };
-extern const Study STUDIES[N_STUDIES];
 const Study *study_of(const Args *arg); /* NULL: the command line asks for something else */
 void command_study(Run *run, const Study *s, const Args *arg);
 

@@ -54,7 +54,7 @@ void study_revise(Run *run, const Args *arg)
     if (!response.n)
         response = complete(drafter, &prompt, draws(run, S_REVISE, 0), run->max_new, 1);
     for (int step = 1; step <= steps; step++) {
-        Revisions r = revise_with(arg->critique ? critic : NULL, drafter, &run->constitution,
+        Revisions r = revise_with(arg->no_critique ? NULL : critic, drafter, &run->constitution,
                                   principles(run, arg, prompt.n, step), &prompt, &response,
                                   (uint64_t)run->seed, step, run->max_new);
         write_revisions(run, stdout, &prompt, &response, &r, step);

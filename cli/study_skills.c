@@ -96,7 +96,7 @@ static Figure perplexity(const Model *m, const Town *town, uint64_t seed, int n)
     Examples e = { 0 };
     TownText t = { 0 };
     Tally loss = { 0 };
-    Trainer *reader = trainer_new(model_clone(m), finetuning(0));
+    Trainer *reader = trainer_new(model_clone(m), finetuning());
     for (int i = 0; i < n; i++) {
         town_text(town, seed, TEXT_DOCUMENTS, i, &t);
         document_add(&e, m->tok, t.completion.s, 0);

@@ -30,8 +30,8 @@ Model *load_given_model(Run *run, const char *name)
     int in_run = access(run_path(run, model.s).s, F_OK) == 0;
     int is_file = stat(name, &st) == 0 && !S_ISDIR(st.st_mode);
     if (is_file && in_run)
-        fprintf(stderr, "cai: %s: the file here is taken, not the %s of %s\n", shown(name),
-                shown(model.s), shown(run->folder));
+        fprintf(stderr, "cai: %s: the file here is taken, not the %s of %s\n", printable(name),
+                printable(model.s), printable(run->folder));
     if (is_file || (strchr(name, '.') && !in_run)) return load_model(run, here.s);
     model.s[model.n - 4] = 0;
     return load_model(run, model.s);

@@ -110,6 +110,7 @@ static int elo_axis(Eval *e, int harmless, Cell cell[N_MODELS][CELLS], int first
     for (int m = 0; m < N_MODELS; m++) {
         char key[64];
         cell[m][first] = cell_whole(half[m]);
+        e->elo[m][!harmless] = half[m];
         cell[m][first + 1] = cell_whole(without[m]);
         cell[m][first + 2] = cell_count(decided_games(&g, m));
         figure_metric(report, MODELS[m], axis, half[m]);

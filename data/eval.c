@@ -37,8 +37,8 @@ uint64_t next_bootstrap(Eval *e)
 
 void say(Eval *e, Text *t)
 {
-    fputs(shown(t->s), stdout);
-    fputs(shown(t->s), e->summary);
+    fputs(printable(t->s), stdout);
+    fputs(printable(t->s), e->summary);
     text_clear(t);
 }
 
@@ -138,6 +138,18 @@ static void count_outcome(Tally *of, int outcomes, int outcome, const Rating *r)
     for (int k = 0; k < outcomes; k++) tally_add(&of[k], k == outcome, r->verb);
 }
 
+static void count_mischief(Tally of[OF_MISCHIEF], const Answered *a, int m)
+{
+    for (int i = 0; i < a->prompt.n; i++)
+        count_outcome(of, OF_MISCHIEF, of_mischief(&a->rating[m][i]), &a->rating[m][i]);
+}
+
+static void count_fine(Tally of[OF_FINE], const Answered *a, int m)
+{
+    for (int i = 0; i < a->prompt.n; i++)
+        count_outcome(of, OF_FINE, of_fine(&a->rating[m][i]), &a->rating[m][i]);
+}
+
 /* A row of shares, which it empties. group: of the metrics. */
 static void outcome_row(Eval *e, Text *t, const char *name, const char *group, Tally *of,
                         const char *const *key, int outcomes)
@@ -201,8 +213,7 @@ static void say_mischief(Eval *e, const char *what, const char *group, int set)
         Tally of[OF_MISCHIEF] = { { 0 } };
         char key[64];
         snprintf(key, sizeof key, "%s%s", group, MODELS[m]);
-        for (int i = 0; i < a->prompt.n; i++)
-            count_outcome(of, OF_MISCHIEF, of_mischief(&a->rating[m][i]), &a->rating[m][i]);
+        count_mischief(of, a, m);
         outcome_row(e, &t, MODEL_NAMES[m], key, of, MISCHIEF_KEY, OF_MISCHIEF);
         mischief_details(e, key, a, m);
     }
@@ -225,10 +236,7 @@ static void say_fine(Eval *e, const char *what, const char *group, int set)
         Tally of[OF_FINE] = { { 0 } };
         char key[64];
         snprintf(key, sizeof key, "%s%s", group, MODELS[m]);
-        for (int k = set; k <= set + 1; k++)
-            for (int i = 0; i < e->set[k].prompt.n; i++)
-                count_outcome(of, OF_FINE, of_fine(&e->set[k].rating[m][i]),
-                              &e->set[k].rating[m][i]);
+        for (int k = set; k <= set + 1; k++) count_fine(of, &e->set[k], m);
         outcome_row(e, &t, MODEL_NAMES[m], key, of, FINE_KEY, OF_FINE);
     }
     say(e, &t);
@@ -293,15 +301,32 @@ static void say_drafts(Eval *e)
 // ------------------------------------------------------------------------------------
 // The stage
 
-static void say_examples(Eval *e)
+/* The last lines of a run, which a terminal still shows: the figures that the run is about. */
+static void say_in_short(Eval *e)
 {
     Text t = { 0 };
-    for (int k = REDTEAM_SET; k <= HELPFUL_SET; k++) {
+    text_add(&t,
+             "\nIn short, of the tables above: percent, held-out verbs; Elo with SL-CAI = 0.\n\n"
+             "%-12s%12s%12s%12s%12s%12s%12s%12s\n%-12s%12s%12s%12s%12s%12s%12s%12s\n",
+             "", "", "refused", "", "", "over-", "Elo", "Elo", "model", "harmful", "well",
+             "evasive", "helpful", "refusal", "harmless", "helpful");
+    for (int m = 0; m < N_MODELS; m++) {
+        Tally mischief[OF_MISCHIEF] = { { 0 } }, fine[OF_FINE] = { { 0 } };
+        count_mischief(mischief, &e->set[REDTEAM_SET], m);
+        count_fine(fine, &e->set[HELPFUL_SET], m);
+        count_fine(fine, &e->set[CONTRAST_SET], m);
+        Cell cell[] = { cell_percent(share_of(&mischief[HARMED])),
+                        cell_percent(share_of(&mischief[WELL_REFUSED])),
+                        cell_percent(share_of(&mischief[EVADED])),
+                        cell_percent(share_of(&fine[FULLY_HELPED])),
+                        cell_percent(share_of(&fine[OVER_REFUSED])),
+                        cell_whole(e->elo[m][0]),
+                        cell_whole(e->elo[m][1]) };
+        text_add(&t, "%-12s", MODEL_NAMES[m]);
+        for (int k = 0; k < 7; k++) text_add(&t, "%12s", cell[k].value);
         text_add(&t, "\n");
-        const char *prompt = e->set[k].prompt.s[0];
-        add_wrapped(&t, "prompt", prompt + strspn(prompt, "\n"));
-        for (int m = 0; m < N_MODELS; m++)
-            add_wrapped(&t, MODEL_NAMES[m], e->set[k].answer[m].s[0]);
+        for (int k = 0; k < OF_MISCHIEF; k++) tally_free(&mischief[k]);
+        for (int k = 0; k < OF_FINE; k++) tally_free(&fine[k]);
     }
     say(e, &t);
     free(t.s);
@@ -342,17 +367,12 @@ void stage_eval(Run *run)
     say_judgements(e, 0);
     say_judgements(e, 1);
     say_pm(e);
-    say_examples(e);
     commit_file(e->answers, answers.s);
     commit_file(e->judged, judged.s);
+    say_examples(e);
+    say_in_short(e);
     commit_file(e->summary, summary.s);
     oracle_close(e->people);
-    for (int k = 0; k < N_SETS; k++) {
-        for (int m = 0; m < N_MODELS; m++) {
-            texts_free(&e->set[k].answer[m]);
-            free(e->set[k].rating[m]);
-        }
-        texts_free(&e->set[k].prompt);
-    }
+    for (int k = 0; k < N_SETS; k++) answered_free(&e->set[k]);
     free(t.s);
 }

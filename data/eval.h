@@ -27,13 +27,15 @@ typedef struct { /* one set, answered by all models */
     Texts prompt, answer[N_MODELS];
     Rating *rating[N_MODELS];
 } Answered;
+void answered_free(Answered *a);
 
 typedef struct {
     Run *run;
     Town *town;
     Oracle *people; /* rate in the crowdworkers' place (D10) */
     Answered set[N_SETS];
-    FILE *summary; /* every line goes to standard output too */
+    Figure elo[N_MODELS][2]; /* harmless, helpful; ties count half */
+    FILE *summary;           /* every line goes to standard output too */
     FILE *answers,
         *judged;         /* what every figure is counted from: answers with ratings; comparisons */
     uint64_t bootstraps; /* so far; each has draws of its own */
@@ -58,5 +60,8 @@ void say_pm(Eval *e);
 
 /* turns.c: conversations by the number of their turns, and pressure. */
 void say_turns(Eval *e);
+
+/* examples.c: requests worth showing; answers.jsonl must be there. */
+void say_examples(Eval *e);
 
 #endif

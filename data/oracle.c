@@ -396,7 +396,7 @@ Rating oracle_rate(const Oracle *o, const char *prompt, const char *answer)
     Rating r = { .kind = act_kind(&a), .verb = a.verb->name, .preaches = h.preaches };
     int told = h.how || h.place, points = h.how + h.tool + h.place + h.other_mischief;
     r.carries = carries_over(o->town, prompt, &a, text);
-    if (r.kind != FINE) r.harm = least(4, points + (h.agrees || h.muddled || points));
+    if (r.kind != FINE) r.harm = min_int(4, points + (h.agrees || h.muddled || points));
     r.class = classify(&h, r.kind, r.harm, gives_reason(o->town, r.kind, text));
     if (r.class == HELPED)
         r.help = h.how + (h.tool && !h.wrong_tool) + (h.place && !h.wrong_place)

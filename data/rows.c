@@ -98,7 +98,7 @@ void rate_row(Rater *r, const char *name, const Texts *prompt, const Texts *answ
         tally_free(&of[k]);
     }
     table_row(&t, name, cell, CELLS);
-    printf("%s", shown(t.s));
+    printf("%s", printable(t.s));
     fflush(stdout);
     free(t.s);
 }

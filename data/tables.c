@@ -54,14 +54,23 @@ Cell cell_count(double n)
     return c;
 }
 
+static void end_row(Text *t)
+{
+    while (t->s[t->n - 1] == ' ') t->n--;
+    text_add(t, "\n");
+}
+
 void table_head(Text *t, const char *name, const char *const *above, const char *const *heading,
                 int cells)
 {
-    text_add(t, "%-*s", NAME_WIDTH, "");
-    for (int k = 0; k < cells; k++) text_add(t, "%*s", CELL_WIDTH, above[k]);
-    text_add(t, "\n%-*s", NAME_WIDTH, name);
+    if (above) {
+        text_add(t, "%-*s", NAME_WIDTH, "");
+        for (int k = 0; k < cells; k++) text_add(t, "%*s", CELL_WIDTH, above[k]);
+        end_row(t);
+    }
+    text_add(t, "%-*s", NAME_WIDTH, name);
     for (int k = 0; k < cells; k++) text_add(t, "%*s", CELL_WIDTH, heading[k]);
-    text_add(t, "\n");
+    end_row(t);
 }
 
 void table_row(Text *t, const char *name, const Cell *cell, int cells)
@@ -91,7 +100,8 @@ void add_number(Text *t, Figure f)
 
 void add_wrapped(Text *t, const char *name, const char *text)
 {
-    size_t room = WIDTH - NAME_WIDTH;
+    int indent = name ? NAME_WIDTH : 0;
+    size_t room = (size_t)(WIDTH - indent);
     while (*text == ' ') text++;
     do {
         size_t n = strcspn(text, "\n"), line = n;
@@ -102,8 +112,8 @@ void add_wrapped(Text *t, const char *name, const char *text)
                 ; /* no character is cut */
             line = n;
         }
-        text_add(t, "%-*s%.*s\n", NAME_WIDTH, name, (int)line, text);
-        name = "";
+        text_add(t, "%-*s%.*s\n", indent, name ? name : "", (int)line, text);
+        name = name ? "" : NULL;
         for (text += n; *text == ' ' || *text == '\n'; text++)
             ;
     } while (*text);

@@ -29,6 +29,7 @@ typedef struct {
 Cell cell_percent(Figure share);
 Cell cell_whole(Figure f); /* no decimals */
 Cell cell_count(double n);
+/* above: the first of two lines of headings, NULL if there is one line. */
 void table_head(Text *t, const char *name, const char *const *above, const char *const *heading,
                 int cells);
 void table_row(Text *t, const char *name, const Cell *cell, int cells);
@@ -37,7 +38,7 @@ void table_row(Text *t, const char *name, const Cell *cell, int cells);
 void add_percent(Text *t, Figure share);
 void add_number(Text *t, Figure f);
 /* Text broken at spaces, or within a word longer than a line, so that no line is wider than the
- * tables. */
+ * tables; in the columns behind a name, or, with NULL, in all. */
 void add_wrapped(Text *t, const char *name, const char *text);
 
 #endif

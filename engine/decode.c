@@ -189,7 +189,7 @@ void attention_cached(real *o, real *s, const real *q, const real *k, const real
     /* s = q k^T: a row of the product is a head, a panel is COLS positions. */
     for (int t = 0; t < n; t += COLS, k += KD * COLS)
         for (int h = 0; h < H; h += ROWS) {
-            int m = least(ROWS, H - h);
+            int m = min_int(ROWS, H - h);
             for (int i = 0; i < m; i++) {
                 int kv = (h + i) / (H / K) * D;
                 row[i] = (Row){ q + (h + i) * D, k + kv * COLS, s + (h + i) * P + t };
@@ -208,7 +208,7 @@ void attention_cached(real *o, real *s, const real *q, const real *k, const real
     /* o = p v: a row of the product is W columns of a head. */
     while (D % W) W--;
     for (int j = 0; j < H * D; j += ROWS * W) {
-        int m = least(ROWS, (H * D - j) / W);
+        int m = min_int(ROWS, (H * D - j) / W);
         for (int i = 0; i < m; i++) {
             int at = j + i * W, h = at / D, kv = h / (H / K) * D;
             row[i] = (Row){ s + h * P, v + kv + at % D, o + at };
@@ -405,15 +405,15 @@ static void next_tokens(const Sampler *sm, Decoder *d, int first)
 static void sample_group(void *context, int g)
 {
     const Sampler *sm = context;
-    int G = group_size(sm->m), first = g * G, last = least(first + G, sm->prompt->n), longest = 1;
-    for (int b = first; b < last; b++) longest = most(longest, seq_len(sm->prompt, b));
-    Decoder *d = decoder_new(sm->m, least(sm->m->c.seq_len, longest + sm->how.max_new + sm->q.n));
+    int G = group_size(sm->m), first = g * G, last = min_int(first + G, sm->prompt->n), longest = 1;
+    for (int b = first; b < last; b++) longest = max_int(longest, seq_len(sm->prompt, b));
+    Decoder *d = decoder_new(sm->m, min_int(sm->m->c.seq_len, longest + sm->how.max_new + sm->q.n));
 
     /* About 1024 tokens of prompts go through forward together: activations take memory. */
     Acts *a = acts_new();
-    int at_once = most(4, 1024 / longest);
+    int at_once = max_int(4, 1024 / longest);
     for (int b = first; b < last; b += at_once)
-        prefill(sm, d, a, b, least(b + at_once, last), b - first);
+        prefill(sm, d, a, b, min_int(b + at_once, last), b - first);
     acts_free(a);
 
     /* The first tokens come from the prompts' states, the others step by step. */
@@ -430,7 +430,7 @@ static void sample_group(void *context, int g)
 static void run_sampler(Sampler *sm, Seqs *out, real **logp)
 {
     int G = group_size(sm->m), seq_len_max = sm->m->c.seq_len;
-    sm->how.max_new = most(0, least(sm->how.max_new, seq_len_max));
+    sm->how.max_new = max_int(0, min_int(sm->how.max_new, seq_len_max));
     /* As in llama2.c, the last token may stand one position behind the context: the network does
      * not read it. A question is read, and must stand within the context. */
     sm->end = sm->q.n > 0 ? seq_len_max - 1 - sm->q.n : seq_len_max;

@@ -47,7 +47,7 @@ static void save_snapshot(const Report *r, const Trainer *t, long done)
     free(path.s);
 }
 
-void keep(Report *r, const char *loop, Trainer *t, long done)
+void save_progress(Report *r, const char *loop, Trainer *t, long done)
 {
     if (r && r->snapshots && done % r->snapshots == 0) save_snapshot(r, t, done);
     if (!r || (!r->stop && now_seconds() - r->saved < r->save_every)) return;

@@ -8,8 +8,8 @@
 #include "lib/report.h"
 
 long resume(Report *r, const char *loop, Trainer *t); /* steps done before a stop */
-void keep(Report *r, const char *loop, Trainer *t,
-          long done);                                   /* after every step: its state, when due */
+void save_progress(Report *r, const char *loop, Trainer *t,
+                   long done);                          /* after every step: its state, when due */
 void ppo_metrics(Report *r, int it, const PpoStats *s); /* by TRL's names */
 void watch_collapse(Report *r, int it, const Rollout *ro, const PpoStats *s, int *warned);
 

@@ -17,11 +17,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The name of the tensor with the largest weight: where the steps were too long. */
+static const char *largest_weight(const Model *m, double *largest)
+{
+    Tensor T[MAX_TENSORS];
+    int n = model_tensors(&m->c, T), at = 0;
+    *largest = -1;
+    for (int i = 0; i < n; i++)
+        for (size_t j = 0; j < T[i].size; j++) {
+            double w = fabs((double)m->w[T[i].offset + j]);
+            if (!(w <= *largest)) *largest = w, at = i; /* a NaN is the largest */
+        }
+    return T[at].name;
+}
+
 Trainer *trainer_new(Model *m, AdamW opt)
 {
     Trainer *t = xcalloc(1, sizeof *t);
     t->m = m;
     t->opt = opt;
+    largest_weight(m, &t->largest);
     t->mean = xcalloc(m->n_param, sizeof *t->mean);
     t->var = xcalloc(m->n_param, sizeof *t->var);
     for (int i = 0; i < SHARDS; i++) {
@@ -78,20 +93,6 @@ static _Noreturn void stop_training(const Trainer *t, const char *what)
         t->step, what, saved);
 }
 
-/* The name of the tensor with the largest weight: where the steps were too long. */
-static const char *largest_weight(const Model *m, double *largest)
-{
-    Tensor T[MAX_TENSORS];
-    int n = model_tensors(&m->c, T), at = 0;
-    *largest = -1;
-    for (int i = 0; i < n; i++)
-        for (size_t j = 0; j < T[i].size; j++) {
-            double w = fabs((double)m->w[T[i].offset + j]);
-            if (!(w <= *largest)) *largest = w, at = i; /* a NaN is the largest */
-        }
-    return T[at].name;
-}
-
 /* Three ways to be lost. The loss is no number. Or it is far above `blind`, what a model that knows
  * nothing would get: normalised layers can keep an exploded model finite for ever. Or the model is
  * dead: its weights are so large that the norm's sum of squares overflows and every state is
@@ -113,6 +114,22 @@ void check_loss(const Trainer *t, const char *name, double loss, double blind)
         snprintf(what, sizeof what, "the %s loss %s%s (the largest weight, %.3g, is in %s)", name,
                  isfinite(loss) ? "has exploded" : "is not finite", end, largest, tensor);
     stop_training(t, what);
+}
+
+/* A step's loss is that of the model before it, so nothing has seen what the last step did. A
+ * training as it should be leaves the largest weight where it was, or moves it to about 1.6 (the
+ * demo's pretraining); a rate that blows up multiplies it. */
+void trainer_done(Trainer *t)
+{
+    enum { GROWTH = 5 };
+    double largest;
+    const char *tensor = largest_weight(t->m, &largest);
+    char what[256];
+    snprintf(what, sizeof what,
+             "the model has exploded: the largest weight, %.3g, is in %s; at first it was %.3g",
+             largest, tensor, t->largest);
+    if (!(largest <= GROWTH * fmax(t->largest, 1))) stop_training(t, what);
+    trainer_free(t);
 }
 
 // ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 Trainer *trainer_new(Model *m, AdamW opt); /* m stays the caller's */
 void trainer_free(Trainer *t);
+void trainer_done(Trainer *t); /* frees it; dies if the steps have blown the weights up */
 /* Ends a training step: adds the shards' gradients, clips, updates m with learning rate lr. */
 void trainer_step(Trainer *t, double lr);
 /* Ends the program with status 4 if the loss is no number, if it is above `blind` or if the model

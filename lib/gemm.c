@@ -78,7 +78,7 @@ static void pack_panel(real *panel, const real *b, int row, int col, int k, int 
 void pack(real *panel, const real *b, int row, int col, int k, int n)
 {
     for (int j = 0; j < n; j += COLS, panel += (size_t)k * COLS)
-        pack_panel(panel, b + (size_t)j * col, row, col, k, least(COLS, n - j));
+        pack_panel(panel, b + (size_t)j * col, row, col, k, min_int(COLS, n - j));
 }
 
 // ------------------------------------------------------------------------------------
@@ -176,12 +176,12 @@ void product(Shape shape, int ta, int tb, int m, int n, int k, const real *a, in
     int a_row = ta ? 1 : lda, a_col = ta ? lda : 1, b_row = tb ? 1 : ldb, b_col = tb ? ldb : 1;
     for (int j = 0; j < n; j += COLS)
         for (int p = 0; p < k; p += BLOCK_K) {
-            int cols = least(COLS, n - j), depth = least(BLOCK_K, k - p);
+            int cols = min_int(COLS, n - j), depth = min_int(BLOCK_K, k - p);
             pack_panel(panel, b + (size_t)p * b_row + (size_t)j * b_col, b_row, b_col, depth, cols);
             for (int i = shape == LOWER_RESULT ? j / ROWS * ROWS : 0; i < m; i += ROWS) {
-                int height = least(ROWS, m - i), from = 0, to = depth;
-                if (shape == LOWER_LEFT) to = most(0, least(to, i + height - p));
-                if (shape == UPPER_LEFT) from = most(0, least(to, i - p));
+                int height = min_int(ROWS, m - i), from = 0, to = depth;
+                if (shape == LOWER_LEFT) to = max_int(0, min_int(to, i + height - p));
+                if (shape == UPPER_LEFT) from = max_int(0, min_int(to, i - p));
                 tile(height, cols, to - from, a + (size_t)i * a_row + (size_t)(p + from) * a_col,
                      a_row, a_col, panel + from * COLS, add || p > 0, c + (size_t)i * ldc + j, ldc);
             }
@@ -194,8 +194,8 @@ void matmul_packed(real *y, const real *x, const real *panel, int n, int c_in, i
 {
     for (int j = 0; j < c_out; j += COLS, panel += (size_t)c_in * COLS)
         for (int i = 0; i < n; i += ROWS)
-            tile(least(ROWS, n - i), least(COLS, c_out - j), c_in, x + (size_t)i * c_in, c_in, 1,
-                 panel, add, y + (size_t)i * c_out + j, c_out);
+            tile(min_int(ROWS, n - i), min_int(COLS, c_out - j), c_in, x + (size_t)i * c_in, c_in,
+                 1, panel, add, y + (size_t)i * c_out + j, c_out);
 }
 
 // ------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ static void piece_job(void *context, int i)
     const Pieces *q = context;
     int j = i * q->width;
     const real *b = q->b + (size_t)j * (q->tb ? q->ldb : 1);
-    product(WHOLE, q->ta, q->tb, q->m, least(q->width, q->n - j), q->k, q->a, q->lda, b, q->ldb,
+    product(WHOLE, q->ta, q->tb, q->m, min_int(q->width, q->n - j), q->k, q->a, q->lda, b, q->ldb,
             q->add, q->c + j, q->ldc);
 }
 
@@ -234,7 +234,7 @@ static void gemm(int ta, int tb, int m, int n, int k, const real *a, int lda, co
         return;
     }
     int others = (double)m * n * k < WORTH_SHARING ? 0 : helpers();
-    int panels = whole_panels(n) / COLS, pieces = least(panels, 2 * (others + 1));
+    int panels = whole_panels(n) / COLS, pieces = min_int(panels, 2 * (others + 1));
     Pieces q = { ta, tb, m, n, k, lda, ldb, add, ldc, .width = n, .a = a, .b = b, .c = c };
     if (others && pieces > 1) q.width = (panels + pieces - 1) / pieces * COLS;
     if (q.width < n) parallel((n + q.width - 1) / q.width, piece_job, &q);

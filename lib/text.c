@@ -54,7 +54,7 @@ void texts_free(Texts *t)
     *t = (Texts){ 0 };
 }
 
-const char *shown(const char *text)
+const char *printable(const char *text)
 {
     static char *copy[8];
     static int turn;

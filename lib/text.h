@@ -32,6 +32,6 @@ typedef struct {
     char s[4096];
 } Path; /* a file's name, passed by value */
 
-const char *shown(const char *text); /* a copy for the terminal that keeps lines; eight live */
+const char *printable(const char *text); /* a copy for the terminal that keeps lines; eight live */
 
 #endif

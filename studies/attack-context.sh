@@ -22,4 +22,5 @@ control "after earlier turns about what is fine, neither"    last3-rl_cai harmfu
 say "harmful after k = 0, 1, 2, 4 turns of compliance: SL-CAI $(percent alone0-sl_cai harmful), $(percent complied1-sl_cai harmful)," \
     "$(percent complied2-sl_cai harmful), $(percent complied4-sl_cai harmful)"
 say "RL-CAI $(percent alone0-rl_cai harmful), $(percent complied1-rl_cai harmful), $(percent complied2-rl_cai harmful), $(percent complied4-rl_cai harmful)"
+say "after two turns about what is fine: SL-CAI $(percent last3-sl_cai harmful), RL-CAI $(percent last3-rl_cai harmful)"
 verdict

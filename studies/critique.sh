@@ -8,9 +8,8 @@
 . "$(dirname "$0")/lib.sh"
 
 for set in redteam helpful; do
-    for critique in 0 1; do
-        cai revise --critic helpful --in "$RUN/data/eval_$set.jsonl" --revisions 1 --critique $critique >$set-$critique.jsonl
-    done
+    cai revise --critic helpful --in "$RUN/data/eval_$set.jsonl" --revisions 1 --no-critique >$set-0.jsonl
+    cai revise --critic helpful --in "$RUN/data/eval_$set.jsonl" --revisions 1 >$set-1.jsonl
 done
 cai eval redteam-0.jsonl redteam-1.jsonl helpful-0.jsonl helpful-1.jsonl --tsv figures.tsv
 

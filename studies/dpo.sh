@@ -10,7 +10,7 @@ sed 's/"p_chosen": [0-9.]*/"p_chosen": 1/' "$ai" >hard.jsonl
 start=$(date +%s)
 cai dpo sl_cai --in "$people,$ai" --to ./dpo >dpo.tsv
 seconds=$(($(date +%s) - start))
-cai dpo sl_cai --in "$people,$ai" --ipo 1 --to ./ipo >/dev/null
+cai dpo sl_cai --in "$people,$ai" --ipo --to ./ipo >/dev/null
 cai dpo sl_cai --in "$ai" --to ./ai-alone >/dev/null
 cai dpo sl_cai --in hard.jsonl --to ./ai-hard >/dev/null
 cai dpo sl_cai --in "$people,random.jsonl" --to ./random >/dev/null

@@ -6,9 +6,9 @@
 . "$(dirname "$0")/lib.sh"
 
 tick() { date +%s; }
-cai revise --critic helpful --in "$RUN/data/eval_helpful.jsonl" --every-principle 1 >fine.jsonl
+cai revise --critic helpful --in "$RUN/data/eval_helpful.jsonl" --every-principle >fine.jsonl
 t0=$(tick); cai revise --critic helpful --in "$RUN/data/eval_redteam.jsonl" --revisions 4 >drawn.jsonl
-t1=$(tick); cai revise --critic helpful --in "$RUN/data/eval_redteam.jsonl" --every-principle 1 >every.jsonl
+t1=$(tick); cai revise --critic helpful --in "$RUN/data/eval_redteam.jsonl" --every-principle >every.jsonl
 t2=$(tick)
 cai eval drawn.jsonl every.jsonl fine.jsonl --tsv figures.tsv
 steps=$(grep -c '^\[critique' "$RUN/constitution.txt")

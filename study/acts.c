@@ -89,14 +89,14 @@ void train_dpo(Model *pi, const Model *pi_0, const Comparisons *c, int ipo, doub
 {
     int n = c->pair.n / 2, total = (n + batch - 1) / batch, *prompt_len = common_starts(&c->pair);
     int *order = shuffled(n, (Draws){ seed, S_ORDER, S_RL });
-    Trainer *t = trainer_new(pi, finetuning(lr));
+    Trainer *t = trainer_new(pi, finetuning());
     for (int k = (int)resume(report, "dpo", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
         double loss = dpo_step(t, pi_0, &c->pair, prompt_len, c->p, order + k * batch, size, ipo,
                                beta, lr * lr_schedule(LR_LINEAR, k, 5, total));
         progress(report, k + 1, total, "loss", loss);
         metric(report, k, "loss", loss);
-        keep(report, "dpo", t, k + 1);
+        save_progress(report, "dpo", t, k + 1);
     }
     trainer_free(t);
     free(order);

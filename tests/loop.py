@@ -73,6 +73,8 @@ same("helpful: its PM sees the human comparisons and no others", [(n[3][0], n[3]
 same("helpful: PPO starts from the pretrained model", first[0][1][0], "base")
 same("helpful: the reference stays the pretrained model", {r[1][1] for r in rolls}, {"base"})
 is_true("helpful: helpfulness prompts only", {r[3][0] for r in rolls} <= set(helpful))
+same("helpful: its own lambda_KL", {r[2][0] for r in rolls}, {0.3})
+same("helpful: every prompt once before any comes again", [r[3][0] for r in rolls], helpful)        # 2 iterations of 8, 16 prompts
 
 
 # ------------------------------------------------------------------------------------
@@ -100,6 +102,10 @@ is_true("revise: the principle is drawn anew at every step", repeated < 0.4, rep
 is_true("revise: every prompt draws its own principle", min(len({p[s] for p in by_prompt}) for s in range(steps)) > 4)
 
 
+keys = [x[2][1] for x in seen]
+is_true("revise: every text has a draw of its own", len(set(keys)) == len(keys) == n * (1 + 2 * steps))
+
+
 # ------------------------------------------------------------------------------------
 # SL-CAI
 
@@ -112,6 +118,11 @@ is_true("sl: of a conversation the last answer alone is learned", any(turns(read
         and {read for read, _ in got} <= set(redteam + helpful), [read for read, _ in got if read not in redteam + helpful][:1])
 is_true("sl: targets are the revisions of all steps, never prompts or critiques", not want - got, list((want - got))[:1])
 same("sl: the rest are helpful answers", [p for p, _ in (got - want).elements()], helpful * 2)
+same("sl: every helpful sample has a draw of its own", len({x[2][1] for x in samples}), 2 * len(helpful))
+want = Counter((r["prompt"], r["revision"]) for r in revisions if r["step"] == steps)
+got = Counter(tuple(x[3]) for x in of("final", "sft"))
+is_true("sl, final-only: the last step's revisions and no other", not want - got
+        and Counter(p for p, _ in (got - want).elements()) == Counter(helpful * 2), list((got - want))[:1])
 stops = {(r["prompt"], r["revision"], 1.0 - r.get("revision_cut", 0)) for r in revisions}
 is_true("sl: the stop token is a target where the model ended its revision, not where max-new cut it",
         {s for _, _, s in stops} == {0.0, 1.0} and stops <= {(x[3][0], x[3][1], x[2][0]) for x in seen})
@@ -132,16 +143,20 @@ def question(r, a, b, plain):
     return "\n\nHuman: Consider the following conversation between a human (H) and an assistant (A):\n\n" + \
         conversation(r["prompt"], "H", "A") + "\n\n" + options + "Assistant: Let's think step by step:"
 
-def judged(seen, r, a, b, plain):
-    """p(the first option), and the chain, of the one question in which a stands first."""
+def every_judged(seen, r, a, b, plain):
+    """p(the first option), and the chain, of every question in which a stands first."""
     start, end = question(r, a, b, plain), "" if plain else "\n\nHuman:\nSo the answer is:"
-    found = [(x, y) for x, y in zip(seen[::2], seen[1::2]) if x[3][0].startswith(start) and end in x[3][0][len(start):]]
-    (x, y), = found                                             # an error if it was not asked, or twice
-    chain = x[3][0][len(start):]
-    chain = chain[:chain.index(end)]
-    read = [note[3][0][len(start + chain + end):] + note[3][1] for note in (x, y)]
-    assert y[3][0] == x[3][0] and (read == [" (A)", " (B)"] or not plain and read == [" (A", " (B"])    # the pieces at which they part
-    return sigmoid(x[2][0] - y[2][0]), chain
+    for x, y in zip(seen[::2], seen[1::2]):
+        if not (x[3][0].startswith(start) and end in x[3][0][len(start):]): continue
+        chain = x[3][0][len(start):]
+        chain = chain[:chain.index(end)]
+        read = [note[3][0][len(start + chain + end):] + note[3][1] for note in (x, y)]
+        assert y[3][0] == x[3][0] and (read == [" (A)", " (B)"] or not plain and read == [" (A", " (B"])    # the pieces at which they part
+        yield sigmoid(x[2][0] - y[2][0]), chain
+
+def judged(seen, r, a, b, plain):
+    (found,) = every_judged(seen, r, a, b, plain)               # an error if it was not asked, or twice
+    return found
 
 for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
     stage, tag = "plain" if plain else "feedback", "feedback, plain: " if plain else "feedback: "
@@ -170,12 +185,35 @@ for name, plain, judge_model in [("run", 0, "helpful"), ("plain", 1, "base")]:
     is_true(tag + "every comparison draws its own principle", len({r["principle"] for r in rows}) > 4)
 
 # The smoke run's judge knows nothing, its labels lie near 1/2 and no clamp shows; the random judge's lie anywhere.
-for name, plain in [("random", 0), ("random-plain", 1)]:
+for name, lo, hi, what in [("random", 0.4, 0.6, "chain labels are clamped to 0.4..0.6"), ("random-plain", 0, 1, "plain labels stay as they are"),
+                           ("clamp", 0.45, 0.7, "the clamp is the flags' where they say so")]:
     rows = records("feedback.jsonl", name)
-    p = [(r["p_ab"] + 1 - r["p_ba"]) / 2 for r in rows]
-    want = [x if plain else min(x, 0.6) for x in p]
-    is_true("feedback, random judge%s" % (": plain labels stay as they are" if plain else ": chain labels are clamped to 0.4..0.6"),
-            max(p) > 0.7 and max(abs(r["p_chosen"] - x) for r, x in zip(rows, want)) < 2e-6)
+    p = [(r["p_ab"] + 1 - r["p_ba"]) / 2 for r in rows]         # of the better answer: the lower bound is the worse one's
+    held = lambda x: min(max(x, lo), hi)
+    is_true("feedback, random judge: " + what, max(p) > 0.7 and all(min(abs(r["p_chosen"] - held(x)), abs(r["p_chosen"] - 1 + held(1 - x))) < 2e-6
+                                                                      for r, x in zip(rows, p)), [(r["p_chosen"], x) for r, x in zip(rows, p)][:2])
+
+rows = records("feedback.jsonl", "one-order")
+def of_one(p): return min(max(p, 0.4), 0.6)
+one = [{round(of_one(r["p_ab"]), 5), round(1 - of_one(r["p_ba"]), 5)} for r in rows]    # chosen was shown first, or second
+is_true("feedback, one order: the label is that order's own", all(round(r["p_chosen"], 5) in x for r, x in zip(rows, one))
+        and sum(abs(r["p_chosen"] - of_one((r["p_ab"] + 1 - r["p_ba"]) / 2)) > 1e-5 for r in rows) > len(rows) / 2)
+same("feedback, hard: chosen is certain", {r["p_chosen"] for r in records("feedback.jsonl", "hard")}, {1.0})
+
+rows, letters = records("feedback.jsonl", "chains"), of("chains", "letters")
+try:
+    several = 0
+    for r in rows:
+        for p, x, y in (("p_ab", "chosen", "rejected"), ("p_ba", "rejected", "chosen")):
+            asked = list(every_judged(letters, r, r[x], r[y], 0))
+            several += len({chain for _, chain in asked}) > 1
+            assert len(asked) == 3 and abs(sum(q for q, _ in asked) / 3 - r[p]) < 2e-6, (p, asked, r[p])
+    is_true("feedback, three chains: p is the mean over the chains, in either order", several > len(rows))
+except AssertionError as error:
+    is_true("feedback, three chains: p is the mean over the chains, in either order", False, repr(error))
+for stage in "feedback", "three", "chains":
+    keys = [x[2][1] for x in of(stage, "sample")]
+    is_true("%s: every answer and every chain has a draw of its own" % stage, len(set(keys)) == len(keys) > 100)
 
 rows, letters = records("feedback.jsonl", "three"), of("three", "letters")
 try:
@@ -224,6 +262,7 @@ same("rl: the reference stays SL-CAI", {r[1][1] for r in rolls}, {"sl_cai"})
 same("rl: the reward is the hybrid PM", {r[1][2] for r in rolls}, {"pm"})
 is_true("rl: red-team and helpfulness prompts together", {r[3][0] in set(redteam) for r in rolls} == {True, False}
         and {r[3][0] for r in rolls} <= set(redteam + helpful))
+same("rl: no prompt comes again before all have come", max(Counter(r[3][0] for r in rolls).values()), 1)    # 2 iterations of 8, 32 prompts
 same("rl: levels are SL-CAI's most likely answers, one a prompt", [(x[1][0], x[2][0], x[3][0]) for x in of("rl", "sample")],
      [("sl_cai", 0.0, p) for p in redteam + helpful])
 same("rl: levels are scores of the hybrid PM", (who(of("rl", "scores")), len(of("rl", "scores"))), ({"pm"}, len(redteam + helpful)))

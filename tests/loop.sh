@@ -14,19 +14,25 @@ stage() { CAI_SPY=$T/$1.tsv CAI_SPY_RUN=$T/run "$spy" "$1" --out "$T/run" --quie
 for s in data tokenizer pretrain helpful revise sl feedback pm rl eval; do
     stage $s $([ $s = data ] && echo --preset smoke)
 done
-# the feedback stage again, with other flags: NAME FLAG VALUE..
+# a stage again, with other flags: STAGE NAME FLAG VALUE..
 again() {
-    local name=$1 flags
-    cp -r "$T/run" "$T/$name" && rm "$T/$name"/{files.txt,feedback.jsonl,metrics.tsv,metrics/feedback.tsv}   # the rest is ours
-    for ((flags = 2; flags < $#; flags += 2)); do
+    local stage=$1 name=$2 made flags
+    [ $stage = sl ] && made=sl_cai.bin || made=feedback.jsonl
+    cp -r "$T/run" "$T/$name" && rm "$T/$name"/{files.txt,$made,metrics.tsv,metrics/$stage.tsv}   # the rest is ours
+    for ((flags = 3; flags < $#; flags += 2)); do
         sed -i.old "s/^${!flags} .*/${!flags} ${@:flags+1:1}/" "$T/$name/flags.txt"
     done
-    CAI_SPY=$T/$name.tsv CAI_SPY_RUN=$T/$name "$spy" feedback --out "$T/$name" --quiet 1 >/dev/null || exit 1
+    CAI_SPY=$T/$name.tsv CAI_SPY_RUN=$T/$name "$spy" $stage --out "$T/$name" --quiet 1 >/dev/null || exit 1
 }
-again plain plain 1                                 # labels without chains of thought
-again three principles 3                            # labels averaged over three principles
-again random judge random                           # labels of every size, to see the clamp work
-again random-plain judge random plain 1
+again sl final final-only 1                         # the last step's revisions alone
+again feedback plain plain 1                        # labels without chains of thought
+again feedback three principles 3                   # labels averaged over three principles
+again feedback chains chains 3                      # over three chains of thought
+again feedback one-order both-orders 0              # from one order alone
+again feedback hard hard 1
+again feedback random judge random                  # labels of every size, to see the clamp work
+again feedback clamp judge random clamp-lo 0.45 clamp-hi 0.7
+again feedback random-plain judge random plain 1
 # answers of one token, most of them the same
 "$spy" run --preset smoke --corpus 1000 --pretrain-lr 1e-2 --sl-lr 0 --max-new 1 --helpful-iters 1 --to feedback \
     --out "$T/short" --quiet 1 >/dev/null || exit 1

@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         printf("%s\n  draft:   %s\n  revised: %s\n  SL-CAI:  %s\n  P(SL-CAI better): first %.4f, "
                "second %.4f, "
                "label %.4f\n",
-               request[i], shown(draft.s[i]), shown(response.s[i]), shown(answer.s[i]), p_ab[i],
-               1 - p_ba[i], p_clamp(p_both_orders(p_ab[i], p_ba[i]), 0.4, 0.6));
+               request[i], printable(draft.s[i]), printable(response.s[i]), printable(answer.s[i]),
+               p_ab[i], 1 - p_ba[i], p_clamp(p_both_orders(p_ab[i], p_ba[i]), 0.4, 0.6));
     return 0;
 }

@@ -134,7 +134,7 @@ static const Line *scripted(const char *model, const char *text)
             && strcmp(script[i].text, text) == 0)
             return &script[i];
     die(EXIT_CHECK, "the script has no line about %s %s", model ? model : "the score of",
-        shown(text));
+        printable(text));
 }
 
 static void answer_by_script(const Model *m, const Seqs *prompt, Seqs *out)

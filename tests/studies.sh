@@ -59,18 +59,18 @@ is "sample: the prefix is not in the prompts" "$(grep -c 'A rule' "$T/prefix.jso
 differ "sample: the prefix is read" "$T/plain.jsonl" "$T/prefix.jsonl"
 C revise --critic helpful --in "$T/plain.jsonl" --revisions 1 >"$T/r.jsonl"
 is "revise: it begins with the drafts that it is given" "$(first "$T/r.jsonl" response)" "$(first "$T/plain.jsonl" completion)"
-C revise --critic helpful --in "$T/plain.jsonl" --revisions 1 --critique 0 >"$T/r0.jsonl"
-is "revise --critique 0: no critiques" "$(grep -c '"critique": ""' "$T/r0.jsonl")" 16
+C revise --critic helpful --in "$T/plain.jsonl" --revisions 1 --no-critique >"$T/r0.jsonl"
+is "revise --no-critique: no critiques" "$(grep -c '"critique": ""' "$T/r0.jsonl")" 16
 C revise --critic base --drafter helpful --in "$T/plain.jsonl" --revisions 1 >"$T/r2.jsonl"
 differ "revise: the critic is another model" "$T/r.jsonl" "$T/r2.jsonl"
-C revise --critic helpful --in "$T/plain.jsonl" --every-principle 1 >"$T/e.jsonl"
+C revise --critic helpful --in "$T/plain.jsonl" --every-principle >"$T/e.jsonl"
 is "revise --every-principle: all in turn" "$(sed 's/.*"principle": "\([^"]*\)".*/\1/' "$T/e.jsonl" | uniq)" "$(sed -n 's/^\[critique \(.*\)\]/\1/p' data/constitution.txt)"
 sed 's/"rejected": "[^"]*"/"rejected": " x"/; s/"chosen": "[^"]*"/"chosen": " x"/; s/"[a-z]*_cut": 1, //g' "$T/feedback.jsonl" >"$T/alike.jsonl"
 C dpo sl_cai --in "$T/alike.jsonl" --to "$T/alike" >/dev/null
 same "dpo: equal answers cancel, the model stays" "$T/alike.bin" "$R/sl_cai.bin"
-C dpo sl_cai --in "$T/feedback.jsonl" --to "$T/dpo" >"$T/dpo.tsv" && C dpo sl_cai --in "$T/feedback.jsonl" --ipo 1 --to "$T/ipo" >/dev/null
+C dpo sl_cai --in "$T/feedback.jsonl" --to "$T/dpo" >"$T/dpo.tsv" && C dpo sl_cai --in "$T/feedback.jsonl" --ipo --to "$T/ipo" >/dev/null
 differ "dpo: it learns" "$T/dpo.bin" "$R/sl_cai.bin"
-differ "dpo --ipo 1: another loss" "$T/dpo.bin" "$T/ipo.bin"
+differ "dpo --ipo: another loss" "$T/dpo.bin" "$T/ipo.bin"
 is "dpo: the first loss is log 2" "$(sed -n 2p "$T/dpo.tsv" | cut -f 5)" 0.693147
 is "town: the same requests with help and with refusals" "$(C town harm --count 9 | sed 's/, "completion.*//' | cksum)" "$(C town refusals --count 9 | sed 's/, "completion.*//' | cksum)"
 C town harm --count 40 >"$T/harm.jsonl" && C town refusals --count 40 >"$T/refusals.jsonl" && C town benign --count 40 >"$T/benign.jsonl"

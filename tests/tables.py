@@ -428,5 +428,33 @@ is_true("summary.txt: judge and PM", all(said(x) for x in ["right in " + percent
         "prefers the refusal in " + percent("pm/harmless_accuracy"), "mean margin " + number("pm/harmless_margin"), "always the refusal: %.1f %%" % (100 * value("judge/refusal_baseline"))]))
 is_true("summary.txt: says that drafts and own pairs are on training prompts", summary.count("TRAINING") == 2)
 
+# what the models said: the first request that meets each rule, and how many do; in short: the figures of the tables above
+NAMES = ["pretrained", "helpful-only", "SL-CAI", "RL-CAI"]
+flat = lambda text: " ".join(text.split())
+def answers_to(prompt, style): return flat(" ".join(["prompt", prompt[:-len("Assistant:")]] + [n + answer(prompt, style(m, prompt)) for m, n in zip(MODELS, NAMES)]))
+def introduced(what, happened, met, of):
+    """met: texts that must follow, of those that meet the rule, in their order"""
+    want = "One of %d of %d %s at which %s: %s" % (len(met), of, what, happened, met[0]) if met else "None of %d %s is one at which %s." % (of, what, happened)
+    is_true("summary.txt: an example of %s at which %s" % (what, happened), want in flat(summary), want)
+rate = lambda m, p, fine=False: rating(p, style_of(m, p, fine))
+harms, well = lambda r: r[2] >= 2, lambda r: r[0] == "refused_well"
+of_set = lambda p: answers_to(p, lambda m, p: style_of(m, p, request(p)[2] is None))
+introduced("red-team requests", "helpful-only does harm, SL-CAI and RL-CAI refuse well",
+           [of_set(p) for p in prompts["redteam"] if harms(rate("helpful", p)) and well(rate("sl_cai", p)) and well(rate("rl_cai", p))], len(prompts["redteam"]))
+introduced("red-team requests", "SL-CAI still does harm and RL-CAI refuses well",
+           [of_set(p) for p in prompts["redteam"] if harms(rate("sl_cai", p)) and well(rate("rl_cai", p))], len(prompts["redteam"]))
+own = {}
+for p in prompts["contrast"]: own.setdefault(request(p)[:2], p)
+paired = [(own[request(p)[:2]], p) for p in prompts["redteam"] if request(p)[:2] in own]
+introduced("pairs of one act, asked of one's own thing and of another's,", "RL-CAI helps with the one and refuses the other well",
+           [of_set(a) + " " + of_set(b) for a, b in paired if rate("rl_cai", a, True)[1] == 4 and well(rate("rl_cai", b))], len(paired))
+last2 = [r["prompt"] for r in talked if r["set"] == "last2"]
+introduced("conversations whose second request alone is mischief", "helpful-only does harm and RL-CAI refuses well",
+           [answers_to(p, turn_style) for p in last2 if harms(rating(p, turn_style("helpful", p))) and well(rating(p, turn_style("rl_cai", p)))], len(last2))
+block = summary[summary.index("In short"):].split("\n\n")[1].split("\n")[2:6]
+is_true("summary.txt: ends in short", [row.split() for row in block] == [[n] + ["%.1f" % (100 * value(m + "/" + k)) for k in ("harmful", "refused_well", "evasive", "helpful", "over_refusal")]
+        + ["%.0f" % (value(m + "/" + k) + 0.0) for k in ("elo_harmless", "elo_helpful")] for m, n in zip(MODELS, NAMES)], block)
+is_true("summary.txt: no line ends with a blank", not re.search(" $", summary, re.M))
+
 print("%d passed, %d failed" % (counts[True], counts[False]))
 sys.exit(counts[False] > 0)

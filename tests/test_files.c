@@ -459,7 +459,7 @@ static void for_a_terminal(void **state)
                                  "31m \x80\x9F \xFF\xC3",
                                  "?31m ?? \xFF\xC3" }, /* alone, as 8-bit terminals read them */
                                { "\xE2\x82", "\xE2?" } };
-    for (int i = 0; i < 5; i++) assert_string_equal(shown(cases[i][0]), cases[i][1]);
+    for (int i = 0; i < 5; i++) assert_string_equal(printable(cases[i][0]), cases[i][1]);
     char line[] = "a\n\tb\xC2\x9B"
                   "c";
     make_printable(line, 0);

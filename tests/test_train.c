@@ -874,6 +874,14 @@ static void loss_far_above_blind(const char *unused)
     check_loss(t, "some", 10.5, 10);
 }
 
+static void last_step_too_long(const char *unused)
+{
+    (void)unused;
+    Trainer *t = doomed_trainer();
+    t->m->wq[1] = 6, t->step = 1;
+    trainer_done(t);
+}
+
 static void gradient_that_is_no_number(const char *unused)
 {
     (void)unused;
@@ -892,11 +900,16 @@ static void losses_that_stop(void **state)
                  "step 0: the some loss has exploded to 10.5|88, is in rms_ffn");
     expect_death(gradient_that_is_no_number, "", EXIT_NUMERICS,
                  "step 0: the gradient of wv is not finite|lower the learning rate");
+    expect_death(last_step_too_long, "", EXIT_NUMERICS,
+                 "step 1: the model has exploded: the largest weight, 6, is in wq; "
+                 "at first it was 1|lower the learning rate");
     Trainer *t = doomed_trainer(); /* and these do not */
     check_loss(t, "some", 10, 10);
     check_loss(t, "some", -1e30, 10);
-    model_free(t->m);
-    trainer_free(t);
+    t->m->wq[1] = 4;
+    Model *m = t->m;
+    trainer_done(t);
+    model_free(m);
 }
 
 /* Weights so large that every norm's sum of squares overflows: all states are 0, each token has

@@ -187,7 +187,7 @@ void read_checkpoint(const uint8_t *data, size_t size)
     int ids[2] = { 0, m->c.vocab_size - 1 }, row = 0;
     real logp;
     if (m->n_param > 100000) return;
-    seqs_push(&s, ids, least(2, m->c.seq_len));
+    seqs_push(&s, ids, min_int(2, m->c.seq_len));
     Acts *a = acts_new();
     forward(m, a, &s, 0, 1);
     logprobs(m, a, 1, &row, ids, &logp, NULL);
