@@ -38,15 +38,16 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
+LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c study/*.c)   # build/libcai.a: knows no town
 LIBRARY := $(LOOP) $(wildcard data/*.c)
-HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h export/*.h cli/*.h)
+HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h study/*.h data/*.h export/*.h cli/*.h)
 PROGRAM := $(wildcard cli/*.c export/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
+STUDIES := $(filter-out lib,$(basename $(notdir $(wildcard studies/*.sh))))
+.PHONY: all deps run results studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -104,6 +105,12 @@ run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (A
 
 results: cai                 ## three seeds and the controls (a quarter of an hour), then the table of bars
 	@tests/results
+
+$(STUDIES:%=study-%): study-%: cai      # one claim as an experiment, on the finished run RUN=out
+	@studies/$*.sh
+
+studies: cai                 ## every claim of the textbook as an experiment on RUN=out (RUN="out a b": three seeds), docs/studies.md
+	@tests/studies_table
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed, N skipped
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }

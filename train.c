@@ -211,7 +211,7 @@ PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which
 /* The reference reads the batch in the very pieces the policy trains on: while the two are equal
  * their log-probabilities agree to the last bit, and the loss is log 2 exactly. */
 double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len,
-                const double *p, const int *which, int n, double beta, double lr)
+                const double *p, const int *which, int n, int ipo, double beta, double lr)
 {
     Seqs s = pick(pairs, 2, which, n);
     int *prompt = xcalloc(s.n + 1, sizeof *prompt);
@@ -223,14 +223,16 @@ double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prom
     double *logp = sum_by_sequence(&b), *dlogp = xcalloc(s.n + 1, sizeof *dlogp), loss = 0;
     for (int i = 0; i < n; i++) {
         int w = 2 * i, l = 2 * i + 1;
-        double p_w = p[which[i]]; /* E12 */
-        loss += dpo_loss(logp[w], logp[l], logp_ref[w], logp_ref[l], beta, p_w, &dlogp[w]) / n;
+        double p_w = p[which[i]], *ref_w = logp_ref + w, *ref_l = logp_ref + l; /* E12 */
+        double of_pair = ipo ? ipo_loss(logp[w], logp[l], *ref_w, *ref_l, beta, &dlogp[w])
+                             : dpo_loss(logp[w], logp[l], *ref_w, *ref_l, beta, p_w, &dlogp[w]);
+        loss += of_pair / n;
         dlogp[w] /= n;
         dlogp[l] = -dlogp[w];
     }
     for (int i = 0; i < b.n; i++) b.dlogp[i] = dlogp[b.seq[i]];
     backward_shards(t, &b);
-    check_loss(t, "DPO", loss, 100); /* blind: log 2 */
+    check_loss(t, ipo ? "IPO" : "DPO", loss, ipo ? 1e6 : 100); /* blind: 1/(2 tau)^2; log 2 */
     trainer_step(t, lr);
     free(logp), free(logp_ref), free(dlogp), free(prompt);
     batch_free(&b);

@@ -5,7 +5,7 @@
 #define CAI_HELP_H
 
 typedef struct {
-    const char *name, *usage, *what;
+    const char *name, *group, *usage, *what; /* group: run, look, build, study */
 } Command;
 extern const Command COMMANDS[]; /* name NULL at the end */
 
@@ -15,6 +15,7 @@ typedef struct {
 } OwnFlag;
 extern const OwnFlag OWN_FLAGS[]; /* name NULL at the end */
 
+int has_word(const char *list, const char *word);
 int command_known(const char *name); /* a command or a stage */
 int command_has(const OwnFlag *f, const char *command);
 const OwnFlag *own_flag(const char *name); /* with its dashes; NULL: no such flag */

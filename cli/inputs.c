@@ -176,6 +176,13 @@ Constitution constitution_of_run(Run *run, const Settings *given)
     return c;
 }
 
+const char *town_of_run(Run *run, const Settings *given)
+{
+    if (option_given(given, "town") || !record_of(&run->records, "run", "town.txt"))
+        return run->town;
+    return xstrdup(records_read(&run->records, "town.txt").s);
+}
+
 // ------------------------------------------------------------------------------------
 // The person's own files in the folder
 
@@ -237,14 +244,6 @@ static void check_lines(const Run *run, const char *path, const char *const *fie
     if (n || (strcmp(file, "feedback.jsonl") == 0 && !run->label.pairs)) return;
     die(EXIT_INPUT, "%s:1: no records, and the stage %s reads it; give it some%s", path, stage,
         strcmp(file, "feedback.jsonl") ? "" : ", or ask for none with --ai-prefs 0");
-}
-
-static int writer_of(const char *file)
-{
-    for (int k = 0; k < N_STAGES; k++)
-        for (int i = 0; STAGES[k].writes[i]; i++)
-            if (strcmp(STAGES[k].writes[i], file) == 0) return k;
-    return -1;
 }
 
 /* A model that knows the tokens and the length that stage k reads texts with. NULL: not known

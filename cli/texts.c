@@ -23,8 +23,8 @@ static int is_file(const char *path)
     return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
-/* A name with a slash or of a file here is that file; any other is a model of the run. *model: its
- * name there; in_run: it is there. */
+/* A name with a slash or of a file here is that file (.bin may be left out after a slash); any other
+ * is a model of the run. *model: its name there; in_run: it is there. */
 static int is_of_run(const Run *run, const char *name, Text *model, int *in_run)
 {
     size_t n = strlen(name), end = n > 4 && strcmp(name + n - 4, ".bin") == 0 ? n - 4 : n;
@@ -49,7 +49,8 @@ Model *load_given_model(Run *run, const char *name)
     if (!of_run && in_run)
         fprintf(stderr, "cai: %s: the file here is taken, not the %s.bin of %s\n", printable(name),
                 printable(model.s), printable(run->folder));
-    text_add(&here, "%s%s", strchr(name, '/') ? "" : "./", name);
+    const char *end = strchr(name, '/') && !is_file(name) ? ".bin" : "";
+    text_add(&here, "%s%s%s", strchr(name, '/') ? "" : "./", name, end);
     Model *m = load_model(run, of_run ? model.s : here.s);
     free(here.s);
     free(model.s);

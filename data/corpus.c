@@ -957,3 +957,75 @@ void town_example(const Town *t, uint64_t seed, long i, int style, Text *prompt,
     text_clear(answer);
     add_answer(answer, t, &d, &a, style);
 }
+
+// ------------------------------------------------------------------------------------
+// texts for studies
+
+const char *const TEXT_SET[TEXT_SETS] = { "harm",     "refusals", "benign",    "prefilled",
+                                          "requests", "held-out", "held-harm", "facts",
+                                          "places",   "documents" };
+
+/* The first words of a text, each with its blank before it. */
+static void add_words(Text *t, const char *text, int words)
+{
+    for (; *text && (words || *text != ' '); text++) {
+        words -= *text == ' ';
+        text_add(t, "%c", *text);
+    }
+}
+
+static void add_question_and_answer(TownText *t, const Town *town, const Act *a, int set)
+{
+    Text q = { 0 };
+    if (set == TEXT_PLACES) text_add(&q, "Where is ");
+    else text_add(&q, "What is it to %s ", a->verb->name);
+    add_thing(&q, town, a);
+    text_add(&q, "?");
+    layout_human(&t->prompt, q.s);
+    if (set == TEXT_FACTS) add_what_it_is(&t->completion, town, a);
+    else text_add(&t->completion, " The %s is in the %s.", a->object->name, a->object->place);
+    free(q.s);
+}
+
+static void add_document(TownText *t, const Town *town, Dice *d)
+{
+    int x = roll(d, 100);
+    if (x < 40) demo_question(&t->completion, town, d);
+    else if (x < 74) demo_critique(&t->completion, town, d);
+    else demo_comparison(&t->completion, town, d, x < 98);
+}
+
+/* What is asked is drawn first, so that sets of the same kind of request share it. */
+void town_text(const Town *town, uint64_t seed, int set, long i, TownText *t)
+{
+    Dice d = dice(seed, 50, (uint64_t)i);
+    int either = set == TEXT_REQUESTS || set == TEXT_HELD_OUT || set == TEXT_FACTS,
+        held = set == TEXT_HELD_OUT || set == TEXT_HELD_HARM, any = set == TEXT_FACTS,
+        mischief = either ? chance(&d, 50) : set != TEXT_BENIGN,
+        class = chance(&d, 30) ? CONTRAST
+                : mischief     ? HARMFUL
+                               : BENIGN;
+    Act a = draw_act(town, &d, class, any ? ORDINARY | HELD_OUT : held ? HELD_OUT : ORDINARY, ANY);
+    Conversation c = { .turns = 1 };
+    a.mine = class == CONTRAST && !mischief;
+    c.act[0] = a;
+    t->mischief = mischief;
+    t->verb = a.verb->name;
+    text_clear(&t->prompt);
+    text_clear(&t->begin);
+    text_clear(&t->completion);
+    if (set == TEXT_DOCUMENTS) add_document(t, town, &d);
+    else if (set == TEXT_FACTS || set == TEXT_PLACES) add_question_and_answer(t, town, &a, set);
+    else add_turns(&t->prompt, town, &d, &c);
+    if (set == TEXT_PREFILLED) {
+        Text help = { 0 };
+        add_answer(&help, town, &d, &a, FULL);
+        add_words(&t->begin, help.s, 1 + roll(&d, 8));
+        text_add(&t->completion, "%s", t->begin.s);
+        free(help.s);
+    }
+    if (set == TEXT_PREFILLED || set == TEXT_REFUSALS)
+        add_answer(&t->completion, town, &d, &a, REFUSE);
+    if (set == TEXT_HARM || set == TEXT_HELD_HARM || set == TEXT_BENIGN)
+        add_answer(&t->completion, town, &d, &a, FULL);
+}

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "engine/loop.h"
+#include "engine/checkpoint.h"
 #include "engine/state.h"
 #include "include/equations.h"
 #include "lib/files.h"
@@ -38,8 +39,17 @@ long resume(Report *r, const char *loop, Trainer *t)
     return done;
 }
 
+static void save_snapshot(const Report *r, const Trainer *t, long done)
+{
+    Text path = { 0 };
+    text_add(&path, "%s-%ld.bin", r->model, done);
+    model_save(t->m, path.s);
+    free(path.s);
+}
+
 void save_progress(Report *r, const char *loop, Trainer *t, long done)
 {
+    if (r && r->snapshots && done % r->snapshots == 0) save_snapshot(r, t, done);
     if (!r || (!r->stop && now_seconds() - r->saved < r->save_every)) return;
     trainer_save(t, state_file(r, loop).s, r->belongs, done, r->metrics.n ? r->metrics.s : "");
     r->saved = now_seconds();

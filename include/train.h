@@ -33,9 +33,10 @@ void completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, d
                          double *per_token);
 
 /* E12 on such pairs against the reference model ref, which stays as it is. prompt_len: of every
- * sequence. beta as in dpo_loss. Returns the loss. */
+ * sequence. ipo 0: DPO, beta as in dpo_loss; 1: IPO, beta is tau, and the first of a pair is the
+ * winner whatever p. Returns the loss. */
 double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len,
-                const double *p, const int *which, int n, double beta, double lr);
+                const double *p, const int *which, int n, int ipo, double beta, double lr);
 
 /* E4: where PPO's KL penalty acts, how it is estimated. Ppo.kl_form: a place in this table. */
 typedef struct {

@@ -21,6 +21,8 @@ typedef struct {
     const char *folder;       /* of the run: where a training loop's state is kept */
     uint64_t belongs;         /* what a state must have been made under to be taken up */
     double save_every, saved; /* seconds between states; when the last one was written */
+    int snapshots;            /* every so many steps a training loop writes its model, 0: never */
+    const char *model;        /* as MODEL-STEP.bin */
     const char *again;        /* the command that goes on after a stop */
     volatile sig_atomic_t line_open, in_loop, stop; /* written or read by the signal handler */
 } Report;

@@ -595,16 +595,17 @@ no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 no    "NaN: no model is written" [ -e "$T/mixed/sl_cai.bin" ]
 
 # ------------------------------------------------------------------------------------
-# the oracle: opened by the stages data and eval alone, and out of reach for all that is between
+# the oracle: opened by the stages data and eval alone and by the commands that rate or ask people, and out of reach
+# for all that is between
 
 # asks PATTERN OBJECT...: the objects that refer to such a name of another object
 asks() { local p=$1 o; shift; for o; do nm -u "$o" | grep -qE " _?($p)" && basename "$o" .o; done | tr '\n' ' '; }
-LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/tokenizer.o $(echo $build/engine/*.o $build/lib/*.o)"
+LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/tokenizer.o $(echo $build/engine/*.o $build/lib/*.o $build/study/*.o)"
 if have nm "who asks the oracle"; then
     is "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
-    is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
-    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,data,cli}/*.o)" "data eval "
-    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,data,cli}/*.o)" "corpus eval judges turns "
+    is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c study/*.c | wc -l | tr -d ' ') data "
+    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "data eval people rows "
+    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "corpus eval judges people rows turns "
 fi
 
 echo "$passed passed, $failed failed"

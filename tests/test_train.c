@@ -932,7 +932,7 @@ static void dead_model_learns(const char *loss)
     if (*loss == 's') sft_step(t, &s, which, 4, NULL, 0.01);
     if (*loss == 'p') pm_step(t, &s, p, which, 4, 0.01);
     Model *ref = tiny_model(3);
-    if (*loss == 'd') dpo_step(t, ref, &s, prompt_len, p, which, 4, 0.1, 0.01);
+    if (*loss == 'd') dpo_step(t, ref, &s, prompt_len, p, which, 4, 0, 0.1, 0.01);
     Ppo how = { .lambda_kl = 0.1,
                 .eps_clip = 0.2,
                 .c_v = 0.5,
@@ -1299,7 +1299,7 @@ static void completion_values(void **state)
 static double dpo_loss_of(Trainer *t, const void *data)
 {
     const PairData *q = data;
-    return dpo_step(t, q->ref, &q->s, q->prompt_len, q->p, q->which, q->n, 0.3, 0);
+    return dpo_step(t, q->ref, &q->s, q->prompt_len, q->p, q->which, q->n, 0, 0.3, 0);
 }
 
 static void dpo_value_and_gradient(void **state)
@@ -1763,7 +1763,7 @@ static uint64_t train_everything(int workers)
         *x++ = sft_step(w.t, &d.s, d.which, d.n, d.mask, 0.01);
         PmStats p = pm_step(pm, &q.s, q.p, q.which, q.n, 0.01);
         *x++ = p.loss, *x++ = p.margin;
-        *x++ = dpo_step(w.t, w.pi_0, &q.s, q.prompt_len, q.p, q.which, q.n, 0.3, 0.01);
+        *x++ = dpo_step(w.t, w.pi_0, &q.s, q.prompt_len, q.p, q.which, q.n, 0, 0.3, 0.01);
         ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, i, &w.how, &w.ro);
         PpoStats st = ppo_update(w.t, &w.ro, i, &w.how, 0.01);
         *x++ = st.kl, *x++ = st.policy_loss, *x++ = st.value_loss, *x++ = st.ratio_var;
@@ -1946,7 +1946,7 @@ static void pm_and_dpo_recover_the_rewards(void **state)
     Trainer *t = trainer_new(m, opt), *u = trainer_new(pm, opt);
     PmStats st = { 0 };
     for (int i = 0; i < 1500; i++) {
-        dpo_step(t, ref, &pairs, prompt_len, p, which, 3, 1,
+        dpo_step(t, ref, &pairs, prompt_len, p, which, 3, 0, 1,
                  0.01 * lr_schedule(LR_LINEAR, i, 0, 1500));
         st = pm_step(u, &pairs, p, which, 3, 0.01 * lr_schedule(LR_LINEAR, i, 0, 1500));
     }
