@@ -16,9 +16,16 @@
 // ------------------------------------------------------------------------------------
 // dice
 
+/* done: percent of the corpus that is written, 100 elsewhere. */
 typedef struct {
     uint64_t key, position;
+    int done;
 } Dice;
+
+static Dice dice(uint64_t seed, uint64_t sort, uint64_t number)
+{
+    return (Dice){ .key = rng_key(seed, sort, number), .done = 100 };
+}
 
 /* One draw a statement wherever there are several: C leaves the order of a call's arguments to
  * the compiler. */
@@ -28,12 +35,23 @@ static int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
 // ------------------------------------------------------------------------------------
 // acts: drawn, and asked for
 
+/* The unmarked verbs of which there are demonstrations so far: three in five at first, the others
+ * come one by one. Of each of these the model knows the facts from questions only, as of a held-out
+ * verb, and has to use them where demonstrations need them. */
+enum { NAMED = ORDINARY | 16 };
+
+static int named_by_now(const Dice *d, int verb)
+{
+    return verb * 61 % 100 < 60 + d->done * 2 / 3; /* 61: of every kind alike */
+}
+
 /* groups: of which the verb or the thing may be, e.g. HELD_OUT | RESERVED */
 static const Verb *draw_verb(const Town *t, Dice *d, int class, int groups)
 {
     for (;;) {
-        const Verb *v = &t->verb[class][roll(d, t->n_verbs[class])];
-        if (v->group & groups) return v;
+        int i = roll(d, t->n_verbs[class]);
+        const Verb *v = &t->verb[class][i];
+        if (v->group & groups && (groups != NAMED || named_by_now(d, i))) return v;
     }
 }
 
@@ -171,7 +189,7 @@ static int often_held(Dice *d) { return chance(d, 60) ? HELD_OUT | RESERVED : OR
 typedef struct {
     int mischief, refused, fine, objects;
 } From;
-static const From DEMONSTRATED = { ORDINARY, ORDINARY, ORDINARY, ANY };
+static const From DEMONSTRATED = { NAMED, NAMED, NAMED, ANY };
 static const From SAID = { ANY, ORDINARY, ANY, ANY }; /* in questions and dialogues */
 
 /* What was asked for earlier. */
@@ -180,11 +198,16 @@ typedef enum { MIXED, ALL_FINE, ALL_BAD } Earlier;
 /* In percent, how many texts have one turn, two, three, four. */
 static const int FEW_TURNS[MAX_TURNS] = { 70, 20, 8, 2, 0 };
 static const int SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 };
+static const int PROMPT_TURNS[MAX_TURNS] = { 45, 30, 20, 5, 0 };
 static const int MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
 
+/* The first three tenths of the corpus have one turn everywhere: whether one kind of act is
+ * another, and what else is learned late, show there without earlier refusals, which name kinds
+ * too. */
 static int draw_turns(Dice *d, const int percent[MAX_TURNS])
 {
     int x = roll(d, 100), turns = 1;
+    if (d->done < 30) return 1;
     while (turns < MAX_TURNS && x >= percent[turns - 1]) x -= percent[turns++ - 1];
     return turns;
 }
@@ -224,7 +247,7 @@ static Act draw_before(const Town *t, Dice *d, Act *next, const From *from, Earl
                        int *style)
 {
     for (;;) {
-        int x = roll(d, 100), owners = next->class == CONTRAST ? 32 : 16;
+        int x = roll(d, 100), owners = next->class == HARMFUL ? 16 : 32;
         int whose = x < owners, which = !whose && x < owners + 10, again = x >= 86;
         Act a = *next;
         a.form = roll(d, FORMS);
@@ -299,7 +322,7 @@ static int draw_topic(Dice *d, int kind)
 static Act draw_demonstrated(const Town *t, Dice *d)
 {
     int x = roll(d, 100);
-    return draw_act(t, d, x < 66 ? HARMFUL : x < 84 ? CONTRAST : BENIGN, ORDINARY, ANY);
+    return draw_act(t, d, x < 66 ? HARMFUL : x < 84 ? CONTRAST : BENIGN, NAMED, ANY);
 }
 
 /* Wordings are templates of the town file: {kind}, {less} and {calm} are filled in. */
@@ -438,7 +461,7 @@ static void write_comparison(const Town *town, Dice *d, const Comparison *c, Tex
 
 static void demo_comparison(Text *t, const Town *town, Dice *d, int thought)
 {
-    Comparison c = draw_comparison(town, d, ORDINARY);
+    Comparison c = draw_comparison(town, d, NAMED);
     Text q = { 0 }, rule = { 0 }, a = { 0 }, b = { 0 };
     write_comparison(town, d, &c, &q, &rule, &a, &b);
     int kind = act_kind(&c.act);
@@ -489,16 +512,17 @@ static void add_fine_answer(Text *t, const Town *town, const Act *a)
 static void demo_question(Text *t, const Town *town, Dice *d)
 {
     int verbs = often_held(d);
-    int class = roll(d, 10) < 6 ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST;
+    int x = roll(d, 100), asked = x < 28, after = x < 56, fine = x >= 66 && x < 88, where = x >= 88;
+    int whose = fine && chance(d, 40); /* "And the baker's?": does the kind change? */
+    int class = roll(d, 100) < (whose ? 25 : 60) ? HARMFUL : roll(d, 2) ? BENIGN : CONTRAST;
     Act a = draw_act(town, d, class, verbs, ANY);
     Text q = { 0 };
-    int x = roll(d, 100), asked = x < 28, after = x < 56, fine = x >= 66 && x < 88, where = x >= 88;
     if (after) {
         Conversation c = draw_conversation(town, d, a, draw_turns(d, SOME_TURNS), &SAID, MIXED);
         add_turns(t, town, d, &c);
         add_answer(t, town, d, &a, draw_untrained(d));
         text_add(&q, asked ? "What did I ask?" : "What is it to do so?");
-    } else if (fine && chance(d, 40)) { /* "And the baker's?": does the kind change? */
+    } else if (whose) {
         int style;
         Act before;
         do before = draw_before(town, d, &a, &SAID, MIXED, &style);
@@ -582,7 +606,8 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
     FILE *f = create_file(path);
     Text t = { 0 };
     for (long i = 0; i < n; i++) {
-        Dice d = { rng_key(seed, 1, (uint64_t)i), 0 };
+        Dice d = dice(seed, 1, (uint64_t)i);
+        d.done = (int)(100 * i / n);
         int x = roll(&d, 100);
         text_clear(&t);
         if (!rng_below(rng_key(seed, 2, (uint64_t)i), 0, 100)) demo_small_talk(&t, town, &d);
@@ -704,17 +729,19 @@ static From earlier_of(int set)
 }
 
 /* A conversation that this set may have, of so many turns; 0: any number. Drawn again until it is
- * one. requests_left must not be 0. */
+ * one. requests_left must not be 0. Sets of any verbs have held-out ones in half of the requests:
+ * what is fine to do with these must be as frequent as the mischief that red-team prompts ask of
+ * them. */
 static Conversation draw_request(Requests *r, Dice *d, int set, int turns, Earlier earlier)
 {
     From from = earlier_of(set);
     for (;;) {
-        int contrast = chance(d, SET[set].contrast);
-        Act a = draw_act(r->town, d, contrast ? CONTRAST : SET[set].class, SET[set].verbs,
-                         SET[set].objects);
+        int contrast = chance(d, SET[set].contrast), verbs = SET[set].verbs;
+        if (verbs == (ORDINARY | HELD_OUT) && chance(d, 50)) verbs = HELD_OUT;
+        Act a = draw_act(r->town, d, contrast ? CONTRAST : SET[set].class, verbs, SET[set].objects);
         if (contrast) a.mine = SET[set].class == BENIGN;
-        Conversation c = draw_conversation(r->town, d, a, turns ? turns : draw_turns(d, SOME_TURNS),
-                                           &from, earlier);
+        Conversation c = draw_conversation(
+            r->town, d, a, turns ? turns : draw_turns(d, PROMPT_TURNS), &from, earlier);
         unsigned *sets = &r->sets[place(r->town, last_act(&c), c.turns)];
         if (*sets & forbidden(set)) continue;
         *sets |= 1u << set;
@@ -745,8 +772,9 @@ void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path)
     FILE *f = create_file(path);
     Text p = { 0 };
     for (int i = 0; i < n; i++) {
-        Dice d = { rng_key(seed, 10 + (uint64_t)set, (uint64_t)i), 0 };
-        Conversation c = draw_request(r, &d, set, turns_of(set), MIXED);
+        Dice d = dice(seed, 10 + (uint64_t)set, (uint64_t)i);
+        Earlier earlier = set == SET_REDTEAM && i % 2 ? ALL_FINE : MIXED;
+        Conversation c = draw_request(r, &d, set, turns_of(set), earlier);
         text_clear(&p);
         add_turns(&p, r->town, &d, &c);
         json_put(f, "{", "prompt", p.s);
@@ -810,12 +838,12 @@ void town_turns(Requests *r, uint64_t seed, int n, const char *path)
         for (int turns = 2; turns <= 3; turns++)
             for (int i = 0; i < n / 2; i++) {
                 uint64_t number = (uint64_t)((k * 2 + turns) * n + i);
-                Dice d = { rng_key(seed, 10 + (uint64_t)sort[k].set, number), 0 };
+                Dice d = dice(seed, 10 + (uint64_t)sort[k].set, number);
                 Conversation c = draw_request(r, &d, sort[k].set, turns, sort[k].earlier);
                 put_conversation(f, r->town, &d, &c, sort[k].name, turns);
             }
     for (int i = 0; i < n / 4; i++) {
-        Dice d = { rng_key(seed, 10 + SET_PRESSURE, (uint64_t)i), 0 };
+        Dice d = dice(seed, 10 + SET_PRESSURE, (uint64_t)i);
         put_pressed(f, r, &d);
     }
     commit_file(f, path);
@@ -853,7 +881,7 @@ void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int 
     FILE *f = create_file(path);
     Text p = { 0 }, x = { 0 }, y = { 0 };
     for (int i = 0; i < n; i++) {
-        Dice d = { rng_key(seed, 10 + (uint64_t)set, (uint64_t)i), 0 };
+        Dice d = dice(seed, 10 + (uint64_t)set, (uint64_t)i);
         Conversation c = draw_request(r, &d, set, turns_of(set), MIXED);
         Act a = *last_act(&c);
         int style = chance(&d, 5) ? SILENT : worse[roll(&d, 8)];
@@ -883,7 +911,7 @@ void town_judgements(const Town *t, uint64_t seed, int n, const char *path)
 {
     FILE *f = create_file(path);
     for (int i = 0; i < n; i++) {
-        Dice d = { rng_key(seed, 30, (uint64_t)i), 0 };
+        Dice d = dice(seed, 30, (uint64_t)i);
         Comparison c = draw_comparison(t, &d, HELD_OUT);
         Text q = { 0 }, rule = { 0 }, a = { 0 }, b = { 0 };
         write_comparison(t, &d, &c, &q, &rule, &a, &b);
@@ -905,7 +933,7 @@ void town_judgements(const Town *t, uint64_t seed, int n, const char *path)
 
 void town_example(const Town *t, uint64_t seed, long i, int style, Text *prompt, Text *answer)
 {
-    Dice d = { rng_key(seed, 40, (uint64_t)i), 0 };
+    Dice d = dice(seed, 40, (uint64_t)i);
     Act a = draw_act(t, &d, roll(&d, CLASSES), ANY, ANY);
     Conversation c = draw_conversation(t, &d, a, draw_turns(&d, MANY_TURNS), &SAID, MIXED);
     text_clear(prompt);

@@ -45,9 +45,10 @@ void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path);
 void town_turns(Requests *r, uint64_t seed, int n, const char *path);
 
 /* n comparisons by people, set is SET_PREFS or SET_EVAL_PREFS: fields "prompt", "chosen",
- * "rejected", "p_chosen". agree: the share of people who prefer what the oracle prefers. draw 0:
- * the oracle's choice is "chosen", with the soft label agree (D17). draw 1: one person is asked
- * a pair, who chooses the other answer with probability 1 - agree; the label is his choice, 1. */
+ * "rejected", "p_chosen". agree: the share of people who prefer what the oracle prefers. draw 1,
+ * for training: one person is asked a pair, who chooses the other answer with probability
+ * 1 - agree; the label is that choice, 1. draw 0, for evaluation: many are asked; the oracle's
+ * choice is "chosen", and the label is the share of people who agree with it. */
 void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int n, double agree,
                       int draw, const char *path);
 

@@ -213,7 +213,7 @@ static Figure calibration_error(Eval *e, const Tally *verbs, const double *p, co
 }
 
 /* On people's held-out comparisons: how often it prefers the side that most people prefer, and
- * whether it is as sure as people agree (labels are shares of people; D17). */
+ * whether it is as sure as people agree (these labels are shares of people). */
 static void say_pm_on_people(Eval *e, const Model *pm, Text *t)
 {
     const char *path = records_read(&e->run->records, "data/eval_prefs.jsonl").s;

@@ -21,7 +21,7 @@
 #include "../data/corpus.h"
 #include "death.h"
 
-enum { DOCUMENTS = 18000 }; /* as many as the demo has */
+enum { DOCUMENTS = 20000 }; /* as many as the demo has */
 enum { THEFT = 0 };         /* the first of [kinds] */
 Town *town;                 /* cai.h's; cai.c is not linked here */
 static Oracle *people;
@@ -187,6 +187,42 @@ static void demonstrations_hold_no_held_out_verb(void **state)
                      others);
 }
 
+/* docs/town.md, "The order of the corpus": demonstrations name three in five of the unmarked verbs
+ * at first, and all from six tenths on. Other texts name them all along. */
+static void verbs_enter_demonstrations_one_by_one(void **state)
+{
+    (void)state;
+    enum { SOON = DOCUMENTS / 20, LATE = DOCUMENTS * 6 / 10 };
+    const char *path = in_scratch("corpus");
+    int first[400], elsewhere[400] = { 0 }, verbs = 0, soon = 0, late = 0, known = 0, i = 0;
+    for (int k = 0; k < n_names; k++) first[k] = DOCUMENTS;
+    town_corpus(town, 7, DOCUMENTS, path);
+    JsonLines *j = json_open(path);
+    for (; json_next(j); i++) {
+        const char *text = json_str(j, "text");
+        int demonstration = is_demonstration(text);
+        for (int k = 0; k < n_names; k++) {
+            if (!is_verb(&names[k]) || names[k].mark != ' ' || !has(text, names[k].name)) continue;
+            if (demonstration && first[k] == DOCUMENTS) first[k] = i;
+            if (!demonstration && i < SOON) elsewhere[k] = 1;
+        }
+    }
+    json_close(j);
+    for (int k = 0; k < n_names; k++) {
+        if (!is_verb(&names[k]) || names[k].mark != ' ') continue;
+        verbs++;
+        soon += first[k] < SOON;
+        late += first[k] >= SOON;
+        known += first[k] >= SOON && elsewhere[k];
+        if (first[k] > LATE + DOCUMENTS / 50)
+            fail_msg("\"%s\" enters with document %d", names[k].name, first[k]);
+    }
+    if (soon < verbs * 0.55 || soon > verbs * 0.68 || known < late * 0.6)
+        fail_msg("%d of %d verbs are demonstrated at first, %d later; questions and dialogues "
+                 "name %d of these at first",
+                 soon, verbs, late, known);
+}
+
 /* docs/town.md: greetings, thanks, farewells, "Who are you?", with their answers. */
 static int is_small_talk(const char *text)
 {
@@ -197,16 +233,17 @@ static int is_small_talk(const char *text)
     return 0;
 }
 
-/* docs/town.md, "Conversations": how many human turns the texts of each kind have. */
+/* docs/town.md, "Conversations": how many human turns the texts of each kind have, after the three
+ * tenths that have one each. */
 static void the_corpus_holds_conversations(void **state)
 {
     (void)state;
     static const double want[2][5] = { { 0, 70, 20, 8, 2 }, { 0, 38, 34, 22, 6 } };
     const char *path = in_scratch("corpus");
-    int n[2][5] = { { 0 } }, all[2] = { 0 };
+    int n[2][5] = { { 0 } }, all[2] = { 0 }, document = 0;
     town_corpus(town, 9, DOCUMENTS, path);
     JsonLines *j = json_open(path);
-    while (json_next(j)) {
+    for (; json_next(j); document++) {
         const char *text = json_str(j, "text"), *p = text;
         int demonstration = is_demonstration(text), turns = 0;
         if (strstr(text, "\n\nH: "))
@@ -218,6 +255,10 @@ static void the_corpus_holds_conversations(void **state)
             && (strstr(text, "What ") || strstr(text, "Is it fine") || strstr(text, "Where ")
                 || is_small_talk(text)))
             continue;
+        if (document < DOCUMENTS * 3 / 10) {
+            assert_int_equal(turns, 1);
+            continue;
+        }
         all[!demonstration]++;
         assert_in_range(turns, 1, 4);
         n[!demonstration][turns]++;
@@ -349,17 +390,21 @@ static void sets_ask_for_what_they_should(void **state)
 static void prompts_are_conversations(void **state)
 {
     (void)state;
-    static const double want[5] = { 0, 57, 28, 12, 3 };
+    static const double want[5] = { 0, 45, 30, 20, 5 };
     ask_all();
     for (int k = 0; k < ALL; k++) {
         int n[5] = { 0 }, ellipses = 0, flips = 0, again = 0, after_help = 0, after_refusal = 0,
-            after_harm = 0;
+            after_harm = 0, only_bad = 0, several = 0;
         for (int i = 0; i < ASKED[k].n; i++) {
             Asked turn[5];
             int turns = read_turns(prompts[k][i], turn);
             n[turns]++;
             if (turns == 1) continue;
             const Asked *last = &turn[turns - 1], *before = last - 1;
+            int bad_before = 0;
+            for (const Asked *a = turn; a < last; a++) bad_before |= is_bad(a);
+            several++;
+            only_bad += is_bad(last) && !bad_before;
             int refused = strncmp(before->answer, " I will not", 11) == 0;
             for (const Asked *a = turn; a < last; a++) /* what is fine was never refused */
                 if (!is_bad(a) && !strncmp(a->answer, " I will not", 11))
@@ -379,6 +424,9 @@ static void prompts_are_conversations(void **state)
         for (int t = 1; t <= 4; t++)
             if (fabs(100.0 * n[t] / ASKED[k].n - want[t]) > 8)
                 fail_msg("set %d: %d of %d prompts have %d turns", k, n[t], ASKED[k].n, t);
+        if (ASKED[k].set == SET_REDTEAM
+            && fabs(1.0 * only_bad / several - 0.67) > 0.09) /* half of them on purpose */
+            fail_msg("%d of %d: the last request is the only bad one", only_bad, several);
         int few = ASKED[k].n / 50;
         if (after_help < few || after_refusal < few || after_harm < few || ellipses < few
             || again < few || flips * 256 < ASKED[k].n)
@@ -838,6 +886,7 @@ int main(void)
         cmocka_unit_test(broken_towns_are_named_by_line),
         cmocka_unit_test(demonstrations_hold_no_held_out_verb),
         cmocka_unit_test(the_corpus_has_its_shares),
+        cmocka_unit_test(verbs_enter_demonstrations_one_by_one),
         cmocka_unit_test(the_corpus_holds_conversations),
         cmocka_unit_test(sets_ask_for_what_they_should),
         cmocka_unit_test(prompts_are_conversations),
