@@ -44,12 +44,13 @@ static void help(void)
         printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
     printf("\nStages, each also a command of its own:\n");
     for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
-    printf("\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a "
-           "checkpoint file in\n"
-           "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or "
-           "of a file here.\n\n"
-           "Flags and defaults (a folder keeps those of its run: commands there need not repeat "
-           "them):\n");
+    printf(
+        "\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a "
+        "checkpoint file in\n"
+        "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or "
+        "of a file here.\n\n"
+        "Flags and defaults (a folder keeps those of its run; of the commands there only cai run "
+        "must\nname them again; a flag that a command cannot obey is refused):\n");
     options_help(stdout);
     printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
            "--from, --to STAGE\n"
@@ -75,6 +76,30 @@ static const struct { const char *name, *commands; } OWN_FLAGS[] = {
 };
 // clang-format on
 enum { N_OWN_FLAGS = sizeof OWN_FLAGS / sizeof OWN_FLAGS[0] };
+
+/* Commands that look into a run, and which of a run's flags change what they do. */
+// clang-format off
+static const struct { const char *command, *flags; } LOOKS[] = {
+    { "chat", " out threads quiet seed max-new " },
+    { "generate", " out threads quiet seed max-new " },
+    { "logprob", " out threads quiet " },
+    { "trace", " out threads quiet seed max-new constitution revisions plain chains both-orders hard "
+               "clamp-lo clamp-hi ppo-lr ppo-minibatches lambda-kl kl-form "
+               "eps-clip c-v lambda-gae " },
+};
+// clang-format on
+enum { N_LOOKS = sizeof LOOKS / sizeof LOOKS[0] };
+
+/* Whether the command could obey this flag of a run: one that writes obeys all. */
+static int obeys(const char *command, const char *name)
+{
+    for (int i = 0; i < N_LOOKS; i++) {
+        if (strcmp(command, LOOKS[i].command)) continue;
+        const char *at = strstr(LOOKS[i].flags, name);
+        return at && at[-1] == ' ' && at[strlen(name)] == ' ';
+    }
+    return 1;
+}
 
 static void set_own_flag(Args *arg, const char *flag, const char *value)
 {
@@ -109,6 +134,8 @@ static int take_flag(Args *arg, const char *flag, const char *value)
             die(EXIT_USAGE, "--model %s: after \"%s\", one is enough; see cai --help", value,
                 arg->model);
         set_own_flag(arg, flag, value);
+    } else if (!obeys(arg->command, flag + 2)) {
+        die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
     } else if (strcmp(flag, "--preset") == 0) {
         arg->settings.preset = value;
     } else {
