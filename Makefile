@@ -1,10 +1,12 @@
-# Makefile -- `make` builds ./cai with a C11 compiler alone.
-# `make help` lists the targets. GNU make 3.81 (macOS) is enough.
+# Makefile -- `make` builds ./cai with gcc or clang alone.
+# `make help` lists the targets. GNU make 3.81 (macOS) is enough; FreeBSD has it as gmake.
 # SPDX-License-Identifier: MIT
 
 SYSTEM := $(shell uname -s)
 PKG    := pkg-config
 B      := build
+VERSION := $(shell sed -n 's/^.define VERSION  *"cai \(.*\)"/\1/p' cli/stages.h)
+PREFIX := /usr/local
 
 # Matrix products: our own tiles, and openblas (looked for when the program runs; nothing is needed here),
 # accelerate (part of macOS) or none beside them.
@@ -22,6 +24,8 @@ CFLAGS += -fopenmp-simd      # heeds "#pragma omp simd" (sums in vector order), 
 CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -I.
 CFLAGS += -ffp-contract=fast # a * b + c as one instruction, rounded once; -std=c11 alone forbids it: half the speed
 CFLAGS += -pthread           # the workers of lib/threads.c
+# Two folders build the same bytes.
+CFLAGS += $(shell $(CC) -ffile-prefix-map=a=b -E -x c /dev/null >/dev/null 2>&1 && echo -ffile-prefix-map='$(CURDIR)'=.)
 LDLIBS := -lm -pthread
 
 ifeq ($(BLAS),openblas)
@@ -37,13 +41,13 @@ SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
 LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
 LIBRARY := $(LOOP) $(wildcard data/*.c)
-HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h cli/*.h)
-PROGRAM := $(wildcard cli/*.c)
+HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h export/*.h cli/*.h)
+PROGRAM := $(wildcard cli/*.c export/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test lint verify exercises grade class mutants kills compilers bench fuzz sanitize sanitize-thread memcheck clean help FORCE
+.PHONY: all deps run results test lint verify exercises grade class mutants kills compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -71,18 +75,28 @@ $(B)/double/test_%: $(B)/double/tests/test_%.o $(LIBRARY:%.c=$(B)/double/%.o)
 $(B)/test_%: $(B)/tests/test_%.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG) --libs cmocka)
 
+# What `make test` uses beside the libraries; a test that misses one says so and is counted as skipped.
+TOOLS := python3 clang-format clang git mandoc zsh setpriv
 deps:                        ## install OpenBLAS, cmocka and what tests use (no network if they are there)
 	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas) 2>/dev/null; then echo "deps: libraries are there"; \
 	elif [ $(SYSTEM) = Darwin ]; then brew install pkgconf cmocka; \
 	elif command -v apt-get >/dev/null; then $(SUDO) apt-get update && \
 		$(SUDO) apt-get install -y --no-install-recommends build-essential pkg-config libopenblas-dev libcmocka-dev; \
 	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y gcc pkgconf-pkg-config openblas-devel libcmocka-devel; \
+	elif command -v pkg >/dev/null; then $(SUDO) pkg install -y pkgconf openblas cmocka bash; \
 	else echo "deps: install OpenBLAS, cmocka and pkg-config with your package manager"; exit 1; fi
-	@if command -v python3 >/dev/null && command -v clang-format >/dev/null; then echo "deps: tools are there"; \
-	elif [ $(SYSTEM) = Darwin ]; then brew install python clang-format; \
-	elif command -v apt-get >/dev/null; then $(SUDO) apt-get install -y --no-install-recommends python3 clang-format; \
-	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y python3 clang-tools-extra; \
-	else false; fi || echo "deps: without python3 or clang-format the tests that need them are skipped, by name"
+	@missing=; for t in $(TOOLS); do command -v $$t >/dev/null || missing="$$missing $$t"; done; \
+	if [ -z "$$missing" ]; then echo "deps: tools are there"; \
+	elif [ $(SYSTEM) = Darwin ]; then brew install python clang-format mandoc; \
+	elif command -v apt-get >/dev/null; then $(SUDO) apt-get install -y --no-install-recommends python3 clang-format clang git mandoc zsh; \
+	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y python3 clang clang-tools-extra git mandoc zsh; \
+	elif command -v pkg >/dev/null; then $(SUDO) pkg install -y python3 llvm git zsh; \
+	else false; fi || echo "deps: without$$missing the tests that need them are skipped, by name"
+
+others:                      ## what tests/export.sh compares with: llama.cpp and Hugging Face's tokenizers, by npm, into build/others
+	@mkdir -p $(B)/others && cd $(B)/others && npm init -y >/dev/null && \
+		npm install --no-audit --no-fund --ignore-scripts node-llama-cpp@3 @huggingface/tokenizers
+	@python3 -c 'import torch' 2>/dev/null || echo "others: no PyTorch (Debian: apt-get install python3-torch)"
 
 # Make is called anew because deps may just have brought the BLAS that was looked for above.
 run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (ARGS="--seed 2" adds flags)
@@ -92,7 +106,7 @@ run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (A
 results: cai                 ## three seeds and the controls (a quarter of an hour), then the table of bars
 	@tests/results
 
-test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed
+test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed, N skipped
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify $(B)/spy) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
@@ -128,7 +142,7 @@ SPIED := sample sample_and_ask completion_logprobs sft_step pm_step pm_centre pm
 $(B)/spied/%.o: %.c $(HEADERS) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 $(foreach f,$(SPIED),-D$(f)=spy_$(f)) -c -o $@ $<
-SPIED_C := cai.c $(wildcard data/*.c cli/*.c)
+SPIED_C := cai.c $(wildcard data/*.c export/*.c cli/*.c)
 $(B)/spy: tests/spy.c $(SPIED_C:%.c=$(B)/spied/%.o) $(patsubst %.c,$(B)/%.o,$(filter-out $(SPIED_C),$(LIBRARY)))
 	$(CC) $(CFLAGS) -O1 -o $@ $^ $(LDLIBS)
 
@@ -191,6 +205,32 @@ fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of 
 		build/fuzz/fuzz_$$r -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 -detect_leaks=0 -close_fd_mask=3 \
 			-artifact_prefix=build/fuzz/$$r- -print_final_stats=1 build/fuzz/found/$$r tests/fuzz/$$r 2>&1 \
 			| grep -E 'stat::number|SUMMARY|Test unit' || exit 1; done
+
+# The manual page and what shells complete: the program prints them from the tables of its flags.
+$(B)/cai.1 $(B)/cai.bash $(B)/_cai: $(B)/cai
+	@./$(B)/cai help $(if $(filter %.1,$@),man,$(if $(filter %.bash,$@),bash,zsh)) >$@.tmp && mv $@.tmp $@
+
+SHARE   := $(DESTDIR)$(PREFIX)/share
+PLACES  := bin share/cai/data/controls share/man/man1 share/bash-completion/completions share/zsh/site-functions share/doc/cai
+CONTROLS := $(notdir $(wildcard data/controls/*.txt))
+install: $(B)/cai $(B)/cai.1 $(B)/cai.bash $(B)/_cai    ## install the program, its data and its pages (PREFIX=/usr/local DESTDIR=)
+	@for d in $(PLACES); do install -d "$(DESTDIR)$(PREFIX)/$$d"; done
+	install -m 755 $(B)/cai "$(DESTDIR)$(PREFIX)/bin/cai"
+	install -m 644 data/town.txt data/constitution.txt "$(SHARE)/cai/data"
+	install -m 644 $(CONTROLS:%=data/controls/%) "$(SHARE)/cai/data/controls"
+	install -m 644 $(B)/cai.1 "$(SHARE)/man/man1/cai.1"
+	install -m 644 $(B)/cai.bash "$(SHARE)/bash-completion/completions/cai"
+	install -m 644 $(B)/_cai "$(SHARE)/zsh/site-functions/_cai"
+	install -m 644 README.md LICENSE CHANGELOG.md "$(SHARE)/doc/cai"
+
+uninstall:                   ## remove what install put there
+	rm -f "$(DESTDIR)$(PREFIX)/bin/cai" "$(SHARE)/man/man1/cai.1" "$(SHARE)/bash-completion/completions/cai" "$(SHARE)/zsh/site-functions/_cai"
+	cd "$(SHARE)" && rm -f cai/data/town.txt cai/data/constitution.txt $(CONTROLS:%=cai/data/controls/%) doc/cai/README.md doc/cai/LICENSE doc/cai/CHANGELOG.md
+	-cd "$(SHARE)" && rmdir cai/data/controls cai/data cai doc/cai
+
+dist:                        ## the archive of a release, build/cai-VERSION.tar.gz, from what is committed
+	@mkdir -p $(B)
+	git archive --format=tar --prefix=cai-$(VERSION)/ HEAD | gzip -n9 >$(B)/cai-$(VERSION).tar.gz
 
 clean:                       ## remove what make built; out/ stays
 	rm -rf build cai

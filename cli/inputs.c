@@ -11,6 +11,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli/inputs.h"
 #include "cli/kernels.h"
+#include "cli/places.h"
 #include "data/corpus.h"
 #include "data/town.h"
 
@@ -38,22 +39,26 @@ static int is_plain_file(const char *path)
 }
 
 /* Where to read: the flag's files. A command that does not name them may come when they are no
- * longer there, as a pipe is not, or from another folder: then the copies. */
-static Texts source_paths(Run *run, const Source *s, const char *list, int given)
+ * longer there, as a pipe is not, or from another folder: then the copies. One that only looks
+ * into a run reads the copies wherever it is. */
+static Texts source_paths(Run *run, const Source *s, const char *list, const Settings *given)
 {
-    Texts path = { 0 };
-    int gone = 0;
-    if (strcmp(s->flag, "--town") == 0) texts_add(&path, list);
-    else path = split_list(list);
-    for (int i = 0; i < path.n; i++) gone |= !is_plain_file(path.s[i]);
-    if (given || !gone || !record_of(&run->records, "run", copy_name(s->copy, 0).s)) return path;
-    texts_free(&path);
-    for (int i = 0; record_of(&run->records, "run", copy_name(s->copy, i).s); i++)
+    Texts name = { 0 }, path = { 0 };
+    int gone = given->looks;
+    if (strcmp(s->flag, "--town") == 0) texts_add(&name, list);
+    else name = split_list(list);
+    for (int i = 0; i < name.n; i++) gone |= !is_plain_file(name.s[i]);
+    int copies = !option_given(given, s->flag + 2) && gone
+                 && record_of(&run->records, "run", copy_name(s->copy, 0).s);
+    for (int i = 0; i < name.n && !copies; i++)
+        texts_add(&path, found_file(name.s[i], given->program).s);
+    for (int i = 0; copies && record_of(&run->records, "run", copy_name(s->copy, i).s); i++)
         texts_add(&path, records_read(&run->records, copy_name(s->copy, i).s).s);
+    texts_free(&name);
     return path;
 }
 
-static void read_source(Run *run, Source *s, const char *list, int given)
+static void read_source(Run *run, Source *s, const char *list, const Settings *given)
 {
     s->path = source_paths(run, s, list, given);
     s->data = xcalloc((size_t)s->path.n, sizeof *s->data);
@@ -106,10 +111,10 @@ void inputs_read(Run *run, Inputs *in, const Settings *given)
     *in = (Inputs){ { .flag = "--town", .copy = "town" },
                     { .flag = "--constitution", .copy = "constitution" } };
     Source *town = &in->town, *c = &in->constitution;
-    read_source(run, town, run->town, option_given(given, "town") != NULL);
+    read_source(run, town, run->town, given);
     const char *path = town->path.s[0];
     check_town(run, town_read(text_of(bytes_of(town, 0), town->size[0], path), path), path);
-    read_source(run, c, run->constitution_files, option_given(given, "constitution") != NULL);
+    read_source(run, c, run->constitution_files, given);
     for (int i = 0; i < c->path.n; i++)
         constitution_add(&run->constitution, bytes_of(c, i), c->size[i], c->path.s[i]);
     constitution_check(&run->constitution, run->constitution_files);
@@ -135,6 +140,9 @@ static void keep_copies(Run *run, const Source *s)
     for (int i = 0; i < s->path.n; i++) {
         Path name = copy_name(s->copy, i), path = run_path(run, name.s);
         if (!is_copied(run, s, i)) {
+            if (record_of(k, "run", name.s) && access(path.s, F_OK) == 0)
+                fprintf(stderr, "cai: %s: not the %s of this folder, which it takes the place of\n",
+                        printable(s->path.s[i]), name.s);
             record_run_file(k, name.s, 1);
             records_save(k); /* from here on the file may be written over */
             FILE *f = create_file(path.s);
@@ -159,15 +167,10 @@ void inputs_keep(Run *run, Inputs *in)
 Constitution constitution_of_run(Run *run, const Settings *given)
 {
     Constitution c = { 0 };
-    Records *k = &run->records;
-    if (option_given(given, "constitution") || !record_of(k, "run", "constitution.txt"))
-        return constitution_load(run->constitution_files);
-    for (int i = 0; record_of(k, "run", copy_name("constitution", i).s); i++) {
-        Path path = records_read(k, copy_name("constitution", i).s);
-        size_t size;
-        char *data = read_file(path.s, &size);
-        constitution_add(&c, data, size, path.s);
-    }
+    Source source = { .flag = "--constitution", .copy = "constitution" };
+    read_source(run, &source, run->constitution_files, given);
+    for (int i = 0; i < source.path.n; i++)
+        constitution_add(&c, bytes_of(&source, i), source.size[i], source.path.s[i]);
     constitution_check(&c, run->constitution_files);
     return c;
 }

@@ -1,10 +1,11 @@
 /* cli/main.c -- the command line: the run and its stages, and the commands that look into a run.
  *
- * Reading order: help, the command line, writing commands, reading commands, main.
+ * Reading order: the command line, writing commands, reading commands, main.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/inputs.h"
 #include "cli/run.h"
@@ -17,89 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// clang-format off
-static const struct { const char *name, *usage, *what; } COMMANDS[] = {
-    { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
-      "the whole loop, or a part of it" },
-    { "chat", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
-    { "generate",
-      "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
-      "continue a text" },
-    { "trace", "cai trace PROMPT", "one request through every stage, with every number" },
-    { "logprob", "cai logprob --model MODEL [--in FILE]",
-      "JSON lines {prompt, completion} to token ids and log-probabilities" },
-    { "help", "cai help", "this page" },
-};
-// clang-format on
-enum { N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0] };
-
-static void help(void)
-{
-    printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned "
-           "model.\n\n"
-           "  cai run --out out          the whole loop, minutes on two cores\n"
-           "  cai chat rl_cai            talk to the result\n"
-           "  cai trace \"How do I nab the baker's kite?\"\n\nCommands:\n");
-    for (int i = 0; i < N_COMMANDS; i++)
-        printf("  %-72s %s\n", COMMANDS[i].usage, COMMANDS[i].what);
-    printf("\nStages, each also a command of its own:\n");
-    for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
-    printf(
-        "\nMODEL: base, helpful, sl_cai or rl_cai (the default) of the run in --out, or a "
-        "checkpoint file in\n"
-        "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or "
-        "of a file here.\n\n"
-        "Flags and defaults (a folder keeps those of its run; of the commands there only cai run "
-        "must\nname them again; a flag that a command cannot obey is refused):\n");
-    options_help(stdout);
-    printf("  --model M  --prompt TEXT  --temperature T  --count K  --in FILE  --tokenizer FILE  "
-           "--from, --to STAGE\n"
-           "\nExit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a loss, "
-           "gradient or model that exploded,\n"
-           "130 stopped (Ctrl-C); the last line then names the command that goes on from there.\n");
-}
-
 // ------------------------------------------------------------------------------------
 // The command line
-
-/* Flags of a command, not of a run, and the commands that have them. */
-// clang-format off
-static const struct { const char *name, *commands; } OWN_FLAGS[] = {
-    { "--from", "run" },
-    { "--to", "run" },
-    { "--model", "chat generate logprob" },
-    { "--prompt", "generate trace" },
-    { "--in", "logprob" },
-    { "--tokenizer", "chat generate logprob" },
-    { "--temperature", "chat generate" },
-    { "--count", "generate" },
-};
-// clang-format on
-enum { N_OWN_FLAGS = sizeof OWN_FLAGS / sizeof OWN_FLAGS[0] };
-
-/* Commands that look into a run, and which of a run's flags change what they do. */
-// clang-format off
-static const struct { const char *command, *flags; } LOOKS[] = {
-    { "chat", " out threads quiet seed max-new " },
-    { "generate", " out threads quiet seed max-new " },
-    { "logprob", " out threads quiet " },
-    { "trace", " out threads quiet seed max-new constitution revisions plain chains both-orders hard "
-               "clamp-lo clamp-hi ppo-lr ppo-minibatches lambda-kl kl-form "
-               "eps-clip c-v lambda-gae " },
-};
-// clang-format on
-enum { N_LOOKS = sizeof LOOKS / sizeof LOOKS[0] };
-
-/* Whether the command could obey this flag of a run: one that writes obeys all. */
-static int obeys(const char *command, const char *name)
-{
-    for (int i = 0; i < N_LOOKS; i++) {
-        if (strcmp(command, LOOKS[i].command)) continue;
-        const char *at = strstr(LOOKS[i].flags, name);
-        return at && at[-1] == ' ' && at[strlen(name)] == ' ';
-    }
-    return 1;
-}
 
 static void set_own_flag(Args *arg, const char *flag, const char *value)
 {
@@ -109,6 +29,9 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--prompt") == 0) arg->prompt = value;
     else if (strcmp(flag, "--in") == 0) arg->in = value;
     else if (strcmp(flag, "--tokenizer") == 0) arg->tokenizer = value;
+    else if (strcmp(flag, "--gguf") == 0) arg->gguf = value;
+    else if (strcmp(flag, "--hf") == 0) arg->hf = value;
+    else if (strcmp(flag, "--trl") == 0) arg->trl = value;
     else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
@@ -123,18 +46,17 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
 /* A flag and its value. 0: the program has no such flag. */
 static int take_flag(Args *arg, const char *flag, const char *value)
 {
-    int own = 0;
-    while (own < N_OWN_FLAGS && strcmp(flag, OWN_FLAGS[own].name)) own++;
-    if (own == N_OWN_FLAGS && strcmp(flag, "--preset") && !option_known(flag + 2)) return 0;
+    const OwnFlag *own = own_flag(flag);
+    if (!own && strcmp(flag, "--preset") && !option_known(flag + 2)) return 0;
     if (!value) die(EXIT_USAGE, "%s needs a value; see cai --help", flag);
-    if (own < N_OWN_FLAGS) {
-        if (!strstr(OWN_FLAGS[own].commands, arg->command))
+    if (own) {
+        if (!command_has(own, arg->command))
             die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
         if (strcmp(flag, "--model") == 0 && arg->model)
             die(EXIT_USAGE, "--model %s: after \"%s\", one is enough; see cai --help", value,
                 arg->model);
         set_own_flag(arg, flag, value);
-    } else if (!obeys(arg->command, flag + 2)) {
+    } else if (!command_obeys(arg->command, flag + 2)) {
         die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
     } else if (strcmp(flag, "--preset") == 0) {
         arg->settings.preset = value;
@@ -146,19 +68,27 @@ static int take_flag(Args *arg, const char *flag, const char *value)
     return 1;
 }
 
+/* A flag of 0 or 1 whose number is left out. */
+static int stands_alone(const char *flag, const char *next)
+{
+    return option_is_switch(flag + 2) && (!next || !*next || next[strspn(next, "+-.0123456789")]);
+}
+
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
 static Args parse(int argc, char **argv)
 {
     Args arg = { .command = argc > 1 ? argv[1] : "help", .temperature = 1, .count = 1 };
+    arg.settings.program = argv[0];
     for (int i = 1; i < argc; i++) {
         const char *f = argv[i];
-        if (strcmp(f, "--help") == 0) arg.help = 1;
-        else if (strcmp(f, "--version") == 0) arg.version = 1;
+        if (strcmp(f, "--help") == 0 || strcmp(f, "-h") == 0) arg.help = 1;
+        else if (strcmp(f, "--version") == 0 || strcmp(f, "-V") == 0) arg.version = 1;
         else if (i == 1) continue;
         else if (strncmp(f, "--", 2) == 0) {
-            if (!take_flag(&arg, f, argv[i + 1]))
+            int alone = stands_alone(f, argv[i + 1]);
+            if (!take_flag(&arg, f, alone ? "1" : argv[i + 1]))
                 die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
-            i++;
+            i += !alone;
         } else if (arg.model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
         else arg.model = f;
     }
@@ -187,9 +117,11 @@ static char *command_again(int argc, char **argv)
 {
     Text t = { 0 };
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--from") == 0) i++;
-        else add_word(&t, argv[i]);
-        if (i >= 2 && strncmp(argv[i], "--", 2) == 0 && i + 1 < argc) add_word(&t, argv[++i]);
+        if (strcmp(argv[i], "--from") == 0 && i++) continue;
+        add_word(&t, argv[i]);
+        if (i >= 2 && strncmp(argv[i], "--", 2) == 0 && !stands_alone(argv[i], argv[i + 1])
+            && i + 1 < argc)
+            add_word(&t, argv[++i]);
     }
     return t.s;
 }
@@ -302,6 +234,7 @@ static void command_read(Run *run, Args *arg)
     int trace = strcmp(arg->command, "trace") == 0, has = options_load(run);
     Run folder = *run;
     Text differ = { 0 };
+    arg->settings.looks = 1;
     options_apply(run, &arg->settings);
     if (has) differ = options_differences(&folder, run, trace ? "" : "seed max-new");
     if (differ.n)
@@ -321,6 +254,7 @@ static void command_read(Run *run, Args *arg)
     if (!arg->model) arg->model = "rl_cai";
     if (strcmp(arg->command, "chat") == 0) command_chat(run, arg);
     else if (strcmp(arg->command, "generate") == 0) command_generate(run, arg);
+    else if (strcmp(arg->command, "export") == 0) command_export(run, arg);
     else command_logprob(run, arg);
 }
 
@@ -332,16 +266,23 @@ static int finish(void)
     return EXIT_FINE;
 }
 
+/* cai help COMMAND and cai COMMAND --help say the same. */
+static const char *help_topic(const Args *arg)
+{
+    if (strcmp(arg->command, "help") == 0 && arg->model) return arg->model;
+    return *arg->command == '-' ? "help" : arg->command;
+}
+
 int main(int argc, char **argv)
 {
     startup(argv);
     Args arg = parse(argc, argv);
     Run run = { 0 };
-    int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0, known = writes;
-    for (int i = 0; i < N_COMMANDS; i++) known |= strcmp(arg.command, COMMANDS[i].name) == 0;
+    int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0;
     if (arg.version) printf("%s\n", VERSION);
-    else if (arg.help) help();
-    else if (!known) die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
+    else if (arg.help) help_on(help_topic(&arg));
+    else if (!command_known(arg.command))
+        die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
     if (arg.version || arg.help) return finish();
     options_default(&run);
     if (option_given(&arg.settings, "out"))

@@ -46,11 +46,11 @@ static const Flag FLAGS[] = {
     { "superwords", 'i', AT(model.superwords), "72", 0, 16000,
       "of these, pieces that may hold up to three words" },
     { "context", 'i', AT(model.context), "320", 64, 4096, "longest sequence in tokens" },
-    { "corpus", 'l', AT(data.corpus), "20000", 10, 2e6,
+    { "corpus", 'l', AT(data.corpus), "18000", 10, 2e6,
       "pretraining documents, each seen once; a file has at most 1 GiB" },
     { "all-words", 'i', AT(pretrain.all_words), "0", 0, 1,
       "1: pretraining learns what people say, too, not the model's own turns alone (D16)" },
-    { "pretrain-batch", 'i', AT(pretrain.batch), "800", 64, 1e6, "tokens a pretraining step" },
+    { "pretrain-batch", 'i', AT(pretrain.batch), "720", 64, 1e6, "tokens a pretraining step" },
     { "pretrain-lr", 'd', AT(pretrain.lr), "2.5e-3", 0, 1e6, "peak learning rate, cosine to 0" },
     { "muon", 'd', AT(pretrain.muon), "0.95", 0, 0.999,
       "momentum of Muon in pretraining, 0: AdamW alone" },
@@ -285,6 +285,28 @@ void options_help(FILE *f)
         fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value,
                 FLAGS[i].what ? FLAGS[i].what : forms.s);
     free(forms.s);
+}
+
+int option_at(int i, OptionLine *o)
+{
+    if (i >= N_FLAGS) return 0;
+    const Flag *f = &FLAGS[i];
+    int is_file = f->at == AT(folder) || f->at == AT(town) || f->at == AT(constitution_files);
+    *o = (OptionLine){ f->name, f->value, f->what, is_file };
+    return 1;
+}
+
+int preset_at(int i, OptionLine *o)
+{
+    if (i >= N_PRESETS) return 0;
+    *o = (OptionLine){ PRESETS[i].name, PRESETS[i].flags, PRESETS[i].what, 0 };
+    return 1;
+}
+
+int option_is_switch(const char *name)
+{
+    const Flag *f = find_flag(name);
+    return f && f->type == 'i' && f->lo == 0 && f->hi == 1;
 }
 
 /* Found here, before a run has written anything, and not by the stage that uses the flag minutes

@@ -14,6 +14,8 @@ typedef struct {
     const char *preset;
     Setting *set;
     int n;
+    const char *program; /* argv[0] */
+    int looks;           /* the command only looks into a run */
 } Settings;
 
 int option_known(const char *name);
@@ -33,5 +35,14 @@ void options_save(Run *run); /* in the folder, if they are not there yet */
  * NULL. except: names that are no part of the run here. */
 Text options_differences(const Run *folder, const Run *run, const char *except);
 void options_help(FILE *f);
+
+/* Flag or preset i as the help has it. 0: there are no more. */
+typedef struct {
+    const char *name, *value, *what;
+    int is_file; /* its value is a path */
+} OptionLine;
+int option_at(int i, OptionLine *o);
+int preset_at(int i, OptionLine *o);
+int option_is_switch(const char *name); /* its values are 0 and 1 */
 
 #endif

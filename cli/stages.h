@@ -6,7 +6,9 @@
 
 #include "cai.h"
 
+/* The one place of the version: make dist, CITATION.cff and CHANGELOG.md are checked against it. */
 #define VERSION "cai 0.1"
+#define VERSION_DATE "November 27, 2026" /* of this version's manual page */
 
 enum { N_STAGES = 10 };
 typedef struct {

@@ -51,7 +51,7 @@ static void read_floats(FILE *f, real *to, size_t n, const char *path)
 }
 
 /* Writes from (n) to f as float32. An error shows in commit_file, which checks the stream. */
-static void write_floats(FILE *f, const real *from, size_t n)
+void write_floats(FILE *f, const real *from, size_t n)
 {
     float part[1024];
     while (n > 0) {

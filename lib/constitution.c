@@ -4,7 +4,7 @@
  * Reading order: text form, JSON forms, files.
  * SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L /* strtok_r */
+#define _POSIX_C_SOURCE 200809L /* access */
 #include "lib/constitution.h"
 #include "lib/files.h"
 #include "lib/json.h"
@@ -173,17 +173,28 @@ static void add_json_principles(Constitution *c, char *data, size_t size, const 
 // ------------------------------------------------------------------------------------
 // Files: one or several, each in one of the three forms
 
+/* A name ends at the first comma, or end, up to which there is such a file; so a comma in a name
+ * does not cut it. Where there is none, at the first comma. */
 Texts split_list(const char *list)
 {
     Texts names = { 0 };
-    if (!strchr(list, ',') || access(list, F_OK) == 0) {
-        texts_add(&names, list);
-        return names;
+    for (const char *s = list; *s;) {
+        size_t first = strcspn(s, ","), end = first;
+        char *name = xstrdup(s);
+        for (;; end += 1 + strcspn(s + end + 1, ",")) {
+            name[end] = 0;
+            if (access(name, F_OK) == 0) break;
+            if (!s[end]) {
+                end = first;
+                break;
+            }
+            name[end] = ',';
+        }
+        name[end] = 0;
+        if (end) texts_add(&names, name);
+        free(name);
+        s += end + (s[end] == ',');
     }
-    char *copy = xstrdup(list), *save = NULL;
-    for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save))
-        texts_add(&names, s);
-    free(copy);
     return names;
 }
 

@@ -28,7 +28,7 @@ scored_feedback     E14, direct RLAIF
 
 # A scratch program; counters in equations.c alone, products in plain C: it must be quick to build.
 FLAGS="-std=c11 -O1 -fopenmp-simd -I. -pthread"
-for f in *.c lib/*.c engine/*.c data/*.c cli/*.c; do
+for f in *.c lib/*.c engine/*.c data/*.c export/*.c cli/*.c; do
     [ "$f" = equations.c ] && continue
     ${CC:-cc} $FLAGS -c -o "$T/$(echo "$f" | tr / _).o" "$f" || exit 1
 done

@@ -48,6 +48,9 @@ cai.c       cai.h
 cai.c       lib
 data        cai.h
 data        lib
+export      cai.h
+export      lib
+cli         export
 cli         cai.h
 cli         include
 cli         lib
@@ -77,6 +80,11 @@ data        model.c
 data        engine
 data        train.c
 data        cai.c
+export      lib
+export      engine
+export      model.c
+export      cai.c
+cli         export
 cli         lib
 cli         equations.c
 cli         tokenizer.c
@@ -185,7 +193,7 @@ sizes() {
          /^[A-Za-z].*\(/ { first = FNR }
          /^\{$/ { begin = first } /^\}$/ && begin { print FNR - begin + 1, FILENAME ":" begin; begin = 0 }' "$@" | sort -n
 }
-for files in "equations.c model.c train.c tokenizer.c cai.c" "$(grep -E '^(lib|engine|data|cli)/.*\.c$' "$T/sources" | tr '\n' ' ')"; do
+for files in "equations.c model.c train.c tokenizer.c cai.c" "$(grep -E '^(lib|engine|data|export|cli)/.*\.c$' "$T/sources" | tr '\n' ' ')"; do
     # shellcheck disable=SC2086
     sizes $files | awk -v what="${files%% *} .." '{ n[NR] = $1; at = $2 }
         END { print "functions of " what ": " NR ", lines: median " n[int((NR + 1) / 2)] ", p90 " n[int(NR * 0.9)] ", most " n[NR] " (" at ")" }'

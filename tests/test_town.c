@@ -21,7 +21,7 @@
 #include "../data/corpus.h"
 #include "death.h"
 
-enum { DOCUMENTS = 20000 }; /* as many as the demo has */
+enum { DOCUMENTS = 18000 }; /* as many as the demo has */
 enum { THEFT = 0 };         /* the first of [kinds] */
 Town *town;                 /* cai.h's; cai.c is not linked here */
 static Oracle *people;
