@@ -18,7 +18,7 @@ same() {
 V=${B:-build}/verify DOC=docs/equations.md
 TAGS="E1 E2 E3 E4 E5 E6 E7 E8 E9 E10 E11 E12 E13 E14"
 SOURCES=$(find . -path ./build -prune -o -path ./tests -prune -o -name '*.[ch]' -print)
-CALLERS=$(ls ./*.c engine/*.c data/*.c cli/*.c | grep -v '^./equations.c$')
+CALLERS=$(ls ./*.c engine/*.c data/*.c | grep -v '^./equations.c$')       # cai trace calls whatever it shows
 
 $V >"$T/table"
 is "every check passes" "$? $(tail -1 "$T/table" | sed 's/^[0-9]* checks, //')" "0 0 failed"

@@ -19,7 +19,7 @@ look() {                                            # COMMAND FLAG VALUE: what i
     logprob) ./cai logprob --model base --in "$T/pairs" "${@:2}" ;;
     esac 2>"$T/err"
 }
-free=" --threads --quiet --clamp-lo "               # obeyed, and no word hangs on them (the clamp: where p is above 1/2)
+free=" --threads --quiet "                          # obeyed, and no word of the answer hangs on them
 taken=0
 for command in chat generate logprob trace; do
     look $command $RUN >"$T/plain" || { bad "$command" "$(cat "$T/err")"; continue; }
