@@ -394,8 +394,7 @@ void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs
     score_answers(pm, how, out);
 }
 
-/* E4 at every token of answer b, then E6. Adds the answer's share to the statistics.
- * reward_penalised takes the form's estimate for its log-ratio: k1(logr) is logr itself. */
+/* E4 at every token of answer b, then E6. Adds the answer's share to the statistics. */
 static void answer_returns(Rollout *ro, int b, const Ppo *how, PpoStats *st)
 {
     const KlForm *form = &kl_forms[how->kl_form];

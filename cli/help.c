@@ -14,44 +14,51 @@
 // clang-format off
 const Command COMMANDS[] = {
     { "run", "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
-      "the whole loop, or a part of it" },
+      "the whole loop, or a part of it", NULL },
     { "help", "run", "cai help [COMMAND | STAGE | man | bash | zsh]",
-      "this page, that of one command, the manual page, a shell's completions" },
+      "this page, that of one command, the manual page, a shell's completions", NULL },
     { "chat", "look", "cai chat [MODEL]",
-      "talk to a model; /help there lists what else a chat can do" },
+      "talk to a model; /help there lists what else a chat can do",
+      "out threads quiet seed max-new" },
     { "generate", "look",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
-      "continue a text" },
+      "continue a text",
+      "out threads quiet seed max-new" },
     { "trace", "look", "cai trace [PROMPT] [--steps | --html FILE]",
-      "one request through every stage, with every number" },
+      "one request through every stage, with every number",
+      "out threads quiet seed max-new constitution revisions plain chains both-orders hard clamp-lo "
+      "clamp-hi ppo-lr lambda-kl kl-form eps-clip c-v lambda-gae" },
     { "compare", "look", "cai compare RUN RUN",
-      "two runs side by side: settings, figures, answers" },
+      "two runs side by side: settings, figures, answers",
+      "quiet" },
     { "logprob", "look", "cai logprob --model MODEL [--in FILE]",
-      "JSON lines {prompt, completion} to token ids and log-probabilities" },
+      "JSON lines {prompt, completion} to token ids and log-probabilities",
+      "out threads quiet" },
     { "export", "look", "cai export [MODEL] --gguf FILE | --hf FOLDER | --trl FOLDER",
-      "a model, or the run's data, for llama.cpp, Hugging Face, TRL" },
+      "a model, or the run's data, for llama.cpp, Hugging Face, TRL",
+      "out threads quiet" },
     { "town", "build", "cai town SET [--count K] | people --in PAIRS [--agree A]",
-      "fresh texts: harm, refusals, benign, ..; what people say to pairs of answers" },
+      "fresh texts: harm, refusals, benign, ..; what people say to pairs of answers", NULL },
     { "sample", "build", "cai sample MODEL --in FILE [--prefix TEXT] [--temperature T]",
-      "{prompt} to {prompt, completion}; {begin} is put into the assistant's mouth" },
+      "{prompt} to {prompt, completion}; {begin} is put into the assistant's mouth", NULL },
     { "revise", "build", "cai revise --critic M --in FILE [--drafter M] [--no-critique]",
-      "critique and revision of {prompt, completion}; of {prompt}, it drafts first" },
-    { "pairs", "build", "cai pairs MODEL --in FILE", "{prompt} to two different answers {a}, {b}" },
+      "critique and revision of {prompt, completion}; of {prompt}, it drafts first", NULL },
+    { "pairs", "build", "cai pairs MODEL --in FILE", "{prompt} to two different answers {a}, {b}", NULL },
     { "judge", "build", "cai judge MODEL --in FILE",
-      "{prompt, a, b} to {chosen, rejected, p_chosen} and the chain of thought" },
-    { "sft", "build", "cai sft MODEL --in FILE --to NAME", "finetunes on {prompt, completion}" },
+      "{prompt, a, b} to {chosen, rejected, p_chosen} and the chain of thought", NULL },
+    { "sft", "build", "cai sft MODEL --in FILE --to NAME", "finetunes on {prompt, completion}", NULL },
     { "dpo", "build", "cai dpo MODEL --in FILE --to NAME [--beta B] [--ipo]",
-      "finetunes on {prompt, chosen, rejected, p_chosen}, without a preference model" },
+      "finetunes on {prompt, chosen, rejected, p_chosen}, without a preference model", NULL },
     { "pm", "build", "cai pm MODEL --in FILE --to NAME",
-      "a preference model from {prompt, chosen, rejected, p_chosen}" },
+      "a preference model from {prompt, chosen, rejected, p_chosen}", NULL },
     { "rl", "build", "cai rl MODEL --pm PM --in FILE --to NAME [--snapshots N]",
-      "PPO on {prompt} against a preference model" },
+      "PPO on {prompt} against a preference model", NULL },
     { "eval", "study", "cai eval MODEL | FILE.jsonl ... [--in FILE] [--tsv FILE]",
-      "a row a model, or a file of answers: harmful, refused well, helpful, .." },
+      "a row a model, or a file of answers: harmful, refused well, helpful, ..", NULL },
     { "skills", "study", "cai skills MODEL ... [--tsv FILE]",
-      "what alignment may cost: facts, places, judging, revising, perplexity" },
+      "what alignment may cost: facts, places, judging, revising, perplexity", NULL },
     { "probe", "study", "cai probe MODEL ... [--count K] [--tsv FILE]",
-      "is mischief read off the state before the answer? by a logistic probe" },
+      "is mischief read off the state before the answer? by a logistic probe", NULL },
     { NULL, NULL, NULL, NULL },
 };
 
@@ -111,6 +118,12 @@ static const Command *find_command(const char *name)
     return c->name ? c : NULL;
 }
 
+int command_obeys(const char *command, const char *flag)
+{
+    const Command *c = find_command(command);
+    return !c || !c->obeys || has_word(c->obeys, flag);
+}
+
 int command_known(const char *name) { return find_command(name) || stage_index(name) >= 0; }
 
 // ------------------------------------------------------------------------------------
@@ -142,10 +155,11 @@ void help(void)
     help_group("look", "Look:");
     help_group("build", "Build: JSON lines in; JSON lines out, on standard output, or a model:");
     help_group("study", "Study (docs/studies.md):");
-    printf("\n%s\n"
-           "Flags and defaults (a folder keeps those of its run: commands there need not repeat "
-           "them):\n",
-           MODELS);
+    printf(
+        "\n%s\n"
+        "Flags and defaults (a folder keeps those of its run; of the commands there only cai run "
+        "must\nname them again; a flag that a command cannot obey is refused):\n",
+        MODELS);
     options_help(stdout);
     printf("\nFlags of single commands (cai help COMMAND says more):\n   ");
     for (const OwnFlag *f = OWN_FLAGS; f->name; f++)
@@ -179,8 +193,11 @@ void help_on(const char *topic)
     printf("%s\n  %s\n\n", c->usage, c->what);
     for (const OwnFlag *f = OWN_FLAGS; f->name; f++)
         if (command_has(f, topic)) printf("  %-14s %-7s %s\n", f->name, f->value, f->what);
-    int writes = strcmp(topic, "run") == 0;
     if (strstr(c->usage, "MODEL")) printf("\n%s", MODELS);
-    printf(writes ? "\nEvery flag of a run, and its presets: cai help.\n"
-                  : "\nThe run is that of --out, by the flags that its folder keeps: cai help.\n");
+    if (!c->obeys) printf("\nEvery flag of a run, and its presets: cai help.\n");
+    else
+        printf(
+            "\nThe run is that of --out, by the flags that its folder keeps. Of a run's flags it "
+            "obeys\n%s: cai help.\n",
+            c->obeys);
 }

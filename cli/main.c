@@ -78,6 +78,8 @@ static int take_flag(Args *arg, const char *flag, const char *value)
             die(EXIT_USAGE, "--model %s: after \"%s\", one is enough; see cai --help", value,
                 arg->model);
         set_own_flag(arg, flag, value);
+    } else if (!command_obeys(arg->command, flag + 2)) {
+        die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
     } else if (strcmp(flag, "--preset") == 0) {
         arg->settings.preset = value;
     } else {
