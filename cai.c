@@ -147,8 +147,7 @@ int draw_principle(Draws d, int n)
 
 /* The context of one step: worked examples if any (D3), the prompt with the present response as
  * if it had been the first, the critique request. */
-static char *critique_context(const Constitution *c, const char *prompt, const char *response,
-                              int k)
+char *critique_context(const Constitution *c, const char *prompt, const char *response, int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt, response);
@@ -156,8 +155,8 @@ static char *critique_context(const Constitution *c, const char *prompt, const c
     return t.s;
 }
 
-static char *revision_context(const Constitution *c, const char *context, const char *critique,
-                              int k)
+/* Goes on from the context above with its critique. */
+char *revision_context(const Constitution *c, const char *context, const char *critique, int k)
 {
     Text t = { 0 };
     text_add(&t, "%s%s", context, critique);

@@ -59,7 +59,10 @@ enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 }; /* tokens; the town's are shorter 
 Texts complete(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature);
 int draw_principle(Draws d, int n); /* one of n, independently for every d */
 
-/* Critique and revision: one step for all prompts. */
+/* Critique and revision under principle k: what the model reads before it writes either, and one
+ * step for all prompts. */
+char *critique_context(const Constitution *c, const char *prompt, const char *response, int k);
+char *revision_context(const Constitution *c, const char *context, const char *critique, int k);
 typedef struct {
     int *principle;
     Texts critique, revision;

@@ -8,9 +8,10 @@
 
 /* A command line. settings: those of a run's flags that it names. */
 typedef struct {
-    const char *command, *model, *prompt, *in, *from, *to, *tokenizer, *gguf, *hf, *trl;
+    const char *command, *model, *prompt, *in, *from, *to, *tokenizer, *gguf, *hf, *trl, *html,
+        *other;
     double temperature;
-    int count, help, version;
+    int count, help, version, steps;
     Settings settings;
 } Args;
 

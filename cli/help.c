@@ -19,7 +19,8 @@ const Command COMMANDS[] = {
     { "generate",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
       "continue a text" },
-    { "trace", "cai trace PROMPT", "one request through every stage, with every number" },
+    { "trace", "cai trace [PROMPT] [--steps | --html FILE]",
+      "one request through every stage, with every number" },
     { "logprob", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities" },
     { "export", "cai export [MODEL] --gguf FILE | --hf FOLDER | --trl FOLDER",
@@ -38,6 +39,8 @@ const OwnFlag OWN_FLAGS[] = {
     { "--tokenizer", "FILE", "chat generate logprob export", "of a checkpoint of elsewhere" },
     { "--temperature", "T", "chat generate", "of sampling; 0: the likeliest token" },
     { "--count", "K", "generate", "how many texts" },
+    { "--steps", "", "trace", "stop before each section until Enter is typed" },
+    { "--html", "FILE", "trace", "write the trace as a page" },
     { "--gguf", "FILE", "export", "one file for llama.cpp and its kin" },
     { "--hf", "FOLDER", "export", "safetensors, tokenizer, settings and a card; a PM too" },
     { "--trl", "FOLDER", "export", "the run's data: SFT, preferences, KTO, prompts" },
@@ -97,7 +100,8 @@ void help(void)
            MODELS);
     options_help(stdout);
     printf("\nFlags of single commands (cai help COMMAND says more):\n   ");
-    for (const OwnFlag *f = OWN_FLAGS; f->name; f++) printf(" %s %s", f->name, f->value);
+    for (const OwnFlag *f = OWN_FLAGS; f->name; f++)
+        printf(" %s%s%s", f->name, *f->value ? " " : "", f->value);
     printf("\n\nA flag of 0 or 1 may stand alone: --quiet is --quiet 1.\n"
            "Exit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a loss, "
            "gradient or model that exploded,\n"

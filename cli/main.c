@@ -32,6 +32,8 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--gguf") == 0) arg->gguf = value;
     else if (strcmp(flag, "--hf") == 0) arg->hf = value;
     else if (strcmp(flag, "--trl") == 0) arg->trl = value;
+    else if (strcmp(flag, "--html") == 0) arg->html = value;
+    else if (strcmp(flag, "--steps") == 0) arg->steps = 1;
     else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
@@ -66,9 +68,11 @@ static int take_flag(Args *arg, const char *flag, const char *value)
     return 1;
 }
 
-/* A flag of 0 or 1 whose number is left out. */
+/* A flag without a value, or one of 0 or 1 whose number is left out. */
 static int stands_alone(const char *flag, const char *next)
 {
+    const OwnFlag *own = own_flag(flag);
+    if (own) return !*own->value;
     return option_is_switch(flag + 2) && (!next || !*next || next[strspn(next, "+-.0123456789")]);
 }
 
@@ -87,6 +91,8 @@ static Args parse(int argc, char **argv)
             if (!take_flag(&arg, f, alone ? "1" : argv[i + 1]))
                 die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
             i += !alone;
+        } else if (arg.model && !arg.other && strcmp(arg.command, "compare") == 0) {
+            arg.other = f;
         } else if (arg.model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
         else arg.model = f;
     }

@@ -58,7 +58,7 @@ static void man_flags(void)
     }
     printf(".El\n.Pp\nFlags of single commands:\n.Bl -tag -width Ds\n");
     for (const OwnFlag *f = OWN_FLAGS; f->name; f++) {
-        printf(".It Fl %s Ar %s\n", f->name + 1, f->value);
+        printf(".It Fl %s%s%s\n", f->name + 1, *f->value ? " Ar " : "", f->value);
         printf("(%s)\n", f->commands);
         put_roff(f->what);
     }
@@ -171,7 +171,8 @@ static void zsh_flag(const char *name, const char *what, const char *value, cons
         if (*s == '\'') printf("'\\''");
         else printf(strchr("[]:\\", *s) ? "\\%c" : "%c", *s);
     }
-    printf("]:%s:%s'\n", value, action);
+    if (*value) printf("]:%s:%s'\n", value, action);
+    else printf("]'\n"); /* it stands alone */
 }
 
 static void print_zsh(void)

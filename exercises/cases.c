@@ -13,8 +13,6 @@
 /* static in their files; exercises/grade opens them */
 void causal_softmax_backward(real *dp, const real *p, real scale, int T);
 void adamw_range(Trainer *t, size_t from, size_t to, double lr, double decay, double clip);
-char *critique_context(const Constitution *c, const char *prompt, const char *response, int k);
-char *revision_context(const Constitution *c, const char *context, const char *critique, int k);
 Batch target_batch(const Seqs *s, const Seqs *docs, const int *which, const unsigned char *mask,
                    int n_piece);
 Batch last_batch(const Seqs *s, int per, int n_piece);

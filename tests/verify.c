@@ -4,6 +4,7 @@
  *     build/verify                          the table; exit status 1 if a row fails
  *     build/verify E1                       one equation: its checks and worked examples
  *     build/verify E1 r_A=1.2 r_B=0.3 p=0.8 the examples with the reader's own numbers
+ *     build/verify E1 pm_loss p=0.6         one example, or a step of `cai trace`, by name
  *     build/verify --examples               the worked examples of all tags
  *     build/verify --list                   the checks' names
  *     build/verify --dump DIR               tiny cases as JSON, for other programs to recompute

@@ -1,6 +1,8 @@
 /* tests/verify_examples.c -- worked examples small enough for a calculator, and the same on a
  * reader's numbers: the value, its derivatives by the formula of the code and by differences of the
  * value. Numbers outside an equation's domain are refused; a derivative that differs is counted.
+ * Behind them stand the steps between the equations, shown when asked for by name: `cai trace`
+ * prints a command for each of its numbers, and tests/trace.sh runs them.
  * docs/equations.md shows what this file prints; tests/equations.sh compares the two, and the
  * formulas and sources with the comments of equations.c.
  * SPDX-License-Identifier: MIT
@@ -10,19 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ARGS = 6 };
+/* x[COUNT]: how many numbers there are, of an example that takes as many as it is given. */
+enum { MAX_ARGS = 6, MAX_NUMBERS = 1024, COUNT = MAX_NUMBERS - 1 };
 typedef struct {
     const char *name;
     double value, lo, hi;
-    int whole; /* a whole number */
+    enum { REAL, WHOLE_NUMBER, SERIES } what; /* SERIES: more may follow, p_1=0.9,0.6,.. */
 } Arg;
-#define ANY -1000, 1000, 0
-#define LOGP -1000, 0, 0
-#define LOGR -19.99, 19.99, 0 /* beyond 20 nats the exponential is held: ratio_of */
-#define SHARE 0, 1, 0
-#define POSITIVE 0.001, 1000, 0
-#define NOT_NEGATIVE 0, 1000, 0
-#define WHOLE(lo, hi) lo, hi, 1
+#define ANY -1000, 1000, REAL
+#define LOGP -1000, 0, REAL
+#define LOGR -19.99, 19.99, REAL /* beyond 20 nats the exponential is held: ratio_of */
+#define SHARE 0, 1, REAL
+#define POSITIVE 0.001, 1000, REAL
+#define NOT_NEGATIVE 0, 1000, REAL
+#define WHOLE(lo, hi) lo, hi, WHOLE_NUMBER
 
 static double gradient[MAX_ARGS]; /* by formula, left by the value functions; NAN: none */
 
@@ -55,8 +58,8 @@ static double e2_orders(const double *x)
 
 static double e2_chains(const double *x)
 {
-    gradient[0] = gradient[1] = gradient[2] = 1.0 / 3;
-    return p_chains(3, x);
+    gradient[0] = gradient[1] = gradient[2] = 1 / x[COUNT];
+    return p_chains((int)x[COUNT], x);
 }
 
 static double e2_clamp(const double *x) { return p_clamp(x[0], x[1], x[2]); }
@@ -166,7 +169,7 @@ static double e12_ipo(const double *x)
 static double e13(const double *x)
 {
     gradient[0] = gradient[1] = -1;
-    return sft_loss(2, x);
+    return sft_loss((int)x[COUNT], x);
 }
 
 static double e13_distill(const double *x)
@@ -176,6 +179,55 @@ static double e13_distill(const double *x)
 }
 
 static double e14(const double *x) { return scored_feedback(3, x); }
+
+// ------------------------------------------------------------------------------------
+// the steps between the equations; where the loop has no function of its own, they are a second
+// writing of it
+
+static double step_preference(const double *x) { return sigmoid(x[0] - x[1]); }
+
+static double step_slope_A(const double *x)
+{
+    double dr_A;
+    pm_loss(x[0], x[1], x[2], &dr_A);
+    return dr_A;
+}
+
+static double step_slope_B(const double *x) { return -step_slope_A(x); }
+static double step_difference(const double *x) { return x[0] - x[1]; }
+static double step_ratio(const double *x) { return ratio_of(x[0], x[1]); }
+static double step_free(const double *x) { return ratio_of(x[0], x[1]) * x[2]; }
+
+static double step_held(const double *x)
+{
+    return clamp(ratio_of(x[0], x[1]), 1 - x[3], 1 + x[3]) * x[2];
+}
+
+static double step_mean(const double *x)
+{
+    double sum = 0;
+    for (int i = 0; i < (int)x[COUNT]; i++) sum += x[i];
+    return sum / x[COUNT];
+}
+
+static double step_deviation(const double *x)
+{
+    double mean = step_mean(x), sum = 0;
+    for (int i = 0; i < (int)x[COUNT]; i++) sum += (x[i] - mean) * (x[i] - mean);
+    return sqrt(sum / x[COUNT] + 1e-8);
+}
+
+static double step_total(const double *x) { return x[0] + x[1] * x[2]; }
+
+static double step_gae(const double *x) /* the token behind is what gives A_next with V_next */
+{
+    double r[2] = { x[0], x[3] + x[2] }, V[2] = { x[1], x[2] }, A[2], G[2];
+    gae(2, r, V, x[4], x[5], A, G);
+    return A[0];
+}
+
+static double step_return(const double *x) { return x[0] + x[1]; }
+static double step_whitened(const double *x) { return (x[0] - x[1]) / x[2]; }
 
 // ------------------------------------------------------------------------------------
 // domains that two numbers share: what is wrong, or NULL
@@ -236,7 +288,7 @@ static const struct {
       { { "p_ab", 0.9, SHARE }, { "p_ba", 0.3, SHARE } } },
     { "E2", "p_chains", "1/K sum_k p_k",
       "CAI fig. 4", e2_chains, NULL,
-      { { "p_1", 0.9, SHARE }, { "p_2", 0.6, SHARE }, { "p_3", 0.3, SHARE } } },
+      { { "p_1", 0.9, 0, 1, SERIES }, { "p_2", 0.6, SHARE }, { "p_3", 0.3, SHARE } } },
     { "E2", "p_clamp", "min(max(p, lo), hi)",
       "CAI sec. 4.1", e2_clamp, clamp_order,
       { { "p", 0.97, SHARE }, { "lo", 0.4, SHARE }, { "hi", 0.6, SHARE } } },
@@ -323,7 +375,7 @@ static const struct {
         { "ref_l", -3.8, LOGP }, { "tau", 0.5, POSITIVE } } },
     { "E13", "sft_loss", "- sum_t log pi(y_t | x, y_<t)",
       "CAI sec. 3.1", e13, NULL,
-      { { "logp_1", -0.1, LOGP }, { "logp_2", -2.3, LOGP } } },
+      { { "logp_1", -0.1, -1000, 0, SERIES }, { "logp_2", -2.3, LOGP } } },
     { "E13", "distill_loss", "sum_i p_0,i (log p_0,i - log p_theta,i)",
       "HH app. A.1", e13_distill, no_distribution,
       { { "p_0", 0.7, SHARE }, { "logp_theta_1", -0.5108256238, LOGP },
@@ -331,6 +383,39 @@ static const struct {
     { "E14", "scored_feedback", "(2 s - (n + 1)) / (n - 1)",
       "RLAIF sec. 2.2.2", e14, no_marks,
       { { "p_1", 0.1, SHARE }, { "p_2", 0.2, SHARE }, { "p_3", 0.5, SHARE } } },
+    /* steps: no source */
+    { "E1", "preference", "s(r_A - r_B)", NULL, step_preference, NULL,
+      { { "r_A", 1.2, ANY }, { "r_B", 0.3, ANY } } },
+    { "E1", "slope_A", "s(r_A - r_B) - p", NULL, step_slope_A, NULL,
+      { { "r_A", 1.2, ANY }, { "r_B", 0.3, ANY }, { "p", 0.8, SHARE } } },
+    { "E1", "slope_B", "p - s(r_A - r_B)", NULL, step_slope_B, NULL,
+      { { "r_A", 1.2, ANY }, { "r_B", 0.3, ANY }, { "p", 0.8, SHARE } } },
+    { "E3", "score_margin", "r_i - r_j", NULL, step_difference, NULL,
+      { { "r_i", 0.2, ANY }, { "r_j", -0.3, ANY } } },
+    { "E4", "score_counted", "r_PM - level (D15)", NULL, step_difference, NULL,
+      { { "r_PM", 1, ANY }, { "level", 0.2, ANY } } },
+    { "E5", "ratio", "e^(logp - logp_old)", NULL, step_ratio, ratio_held,
+      { { "logp", -1, LOGP }, { "logp_old", -1.1, LOGP } } },
+    { "E5", "free_term", "rho A", NULL, step_free, ratio_held,
+      { { "logp", -1, LOGP }, { "logp_old", -1.1, LOGP }, { "A", 1, ANY } } },
+    { "E5", "held_term", "clip(rho, 1 - eps, 1 + eps) A", NULL, step_held, ratio_held,
+      { { "logp", -1, LOGP }, { "logp_old", -1.1, LOGP }, { "A", 1, ANY },
+        { "eps", 0.2, 0, 1, 0 } } },
+    { "E5", "loss_mean", "1/N sum_i L_i", NULL, step_mean, NULL,
+      { { "L_1", -0.5, -1000, 1000, SERIES }, { "L_2", 0.3, ANY } } },
+    { "E5", "loss_total", "L_clip + c_v L_V", NULL, step_total, NULL,
+      { { "L_clip", -0.2, ANY }, { "c_v", 0.1, NOT_NEGATIVE }, { "L_V", 0.5, ANY } } },
+    { "E6", "gae_step", "r + gamma V_next - V + gamma lambda A_next", NULL, step_gae, NULL,
+      { { "r", -0.1, ANY }, { "V", 0.2, ANY }, { "V_next", 0.5, ANY }, { "A_next", 0.5, ANY },
+        { "gamma", 1, SHARE }, { "lambda", 0.95, SHARE } } },
+    { "E6", "gae_return", "A + V", NULL, step_return, NULL,
+      { { "A", 0.675, ANY }, { "V", 0.2, ANY } } },
+    { "E6", "whiten_mean", "1/N sum_i A_i", NULL, step_mean, NULL,
+      { { "A_1", 0.7, -1000, 1000, SERIES }, { "A_2", -0.1, ANY } } },
+    { "E6", "whiten_deviation", "sqrt(1/N sum_i (A_i - mean)^2 + 1e-8) (D6)", NULL,
+      step_deviation, NULL, { { "A_1", 0.7, -1000, 1000, SERIES }, { "A_2", -0.1, ANY } } },
+    { "E6", "whitened", "(A - mean) / deviation (D6)", NULL, step_whitened, NULL,
+      { { "A", 0.7, ANY }, { "mean", 0.3, ANY }, { "deviation", 0.4, 1e-9, 1000, 0 } } },
 };
 // clang-format on
 enum { N_EXAMPLES = sizeof EXAMPLE / sizeof EXAMPLE[0] };
@@ -341,7 +426,7 @@ enum { N_EXAMPLES = sizeof EXAMPLE / sizeof EXAMPLE[0] };
 /* Example e at x, with argument i moved by `by`. */
 static double moved(int e, const double *x, int i, double by)
 {
-    double y[MAX_ARGS];
+    static double y[MAX_NUMBERS];
     memcpy(y, x, sizeof y);
     y[i] += by;
     return EXAMPLE[e].value(y);
@@ -387,6 +472,13 @@ static int compare_slopes(int e, const double *x, int i, double by_formula)
     return 1;
 }
 
+static int n_args(int e)
+{
+    int n = 0;
+    while (n < MAX_ARGS && EXAMPLE[e].arg[n].name) n++;
+    return n;
+}
+
 /* Prints example e at x. Returns the number of disagreements; a value that is no number is one. */
 static int show(int e, const double *x)
 {
@@ -395,52 +487,77 @@ static int show(int e, const double *x)
     value = EXAMPLE[e].value(x);
     memcpy(by_formula, gradient, sizeof by_formula);
     printf("%s  %s = %s\n", EXAMPLE[e].tag, EXAMPLE[e].name, EXAMPLE[e].formula);
-    printf("    source: %s\n   ", EXAMPLE[e].source);
-    for (int i = 0; i < MAX_ARGS && EXAMPLE[e].arg[i].name; i++)
+    if (EXAMPLE[e].source) printf("    source: %s\n", EXAMPLE[e].source);
+    printf("   ");
+    for (int i = 0; i < n_args(e) && (EXAMPLE[e].arg[0].what != SERIES || i < (int)x[COUNT]); i++)
         printf(" %s=%.10g", EXAMPLE[e].arg[i].name, x[i]);
+    if ((int)x[COUNT] > n_args(e)) printf(" .. %d numbers", (int)x[COUNT]);
     printf("\n    value %.9g%s\n", value, isfinite(value) ? "" : ": NO NUMBER");
     int disagree = !isfinite(value);
-    for (int i = 0; i < MAX_ARGS && EXAMPLE[e].arg[i].name; i++)
-        if (!isnan(by_formula[i])) disagree += compare_slopes(e, x, i, by_formula[i]);
+    for (int i = 0; i < n_args(e); i++)
+        if (!isnan(by_formula[i]) && i < (int)x[COUNT])
+            disagree += compare_slopes(e, x, i, by_formula[i]);
     return disagree;
 }
 
 // ------------------------------------------------------------------------------------
 // the reader's numbers
 
-/* "name=number" from the command line into x, if example e has that argument. */
+/* The number at the beginning of text, up to a comma if others may follow. Returns what follows. */
+static const char *take_number(const char *text, const Arg *a, int more, const char *whole,
+                               double *x)
+{
+    char *end;
+    *x = strtod(text, &end);
+    size_t n = (size_t)(end - text);
+    int plain = n > 0 && (!*end || (more && *end == ',')) && strspn(text, "+-.0123456789eE") >= n;
+    int inside = *x >= a->lo && *x <= a->hi && (a->what != WHOLE_NUMBER || *x == floor(*x));
+    if (!plain || !inside)
+        die(EXIT_USAGE, "%.60s: not a %snumber from %g to %g; give one", whole,
+            a->what == WHOLE_NUMBER ? "whole " : "", a->lo, a->hi);
+    return *end && end[1] ? end + 1 : NULL; /* a comma may stand at the end: a list of one */
+}
+
+/* "name=number" from the command line into x, if example e has that argument; of one whose numbers
+ * may go on, "name_1=number,number,..". */
 static int take(int e, const char *text, double *x)
 {
     const char *number = strchr(text, '=') + 1;
-    for (int i = 0; i < MAX_ARGS && EXAMPLE[e].arg[i].name; i++) {
+    for (int i = 0; i < n_args(e); i++) {
         const Arg *a = &EXAMPLE[e].arg[i];
         size_t n = strlen(a->name);
         if ((size_t)(number - 1 - text) != n || strncmp(text, a->name, n)) continue;
-        char *end;
-        x[i] = strtod(number, &end);
-        int plain = end > number && !*end && !number[strspn(number, "+-.0123456789eE")];
-        int inside = x[i] >= a->lo && x[i] <= a->hi && (!a->whole || x[i] == floor(x[i]));
-        if (!plain || !inside)
-            die(EXIT_USAGE, "%s: not a %snumber from %g to %g; give one", text,
-                a->whole ? "whole " : "", a->lo, a->hi);
+        int more = a->what == SERIES, k = i;
+        int list = more && strchr(number, ',');
+        while (number && k < COUNT) number = take_number(number, a, more, text, &x[k++]);
+        if (number) die(EXIT_USAGE, "%.60s..: more than %d numbers; give fewer", text, COUNT);
+        if (list) x[COUNT] = k;
         return 1;
     }
     return 0;
 }
 
-static void check_names(const char *tag, int n, char **argument)
+/* Example e is one of the tag's (NULL: of any), or the one of that name; a step is asked for by
+ * name. */
+static int asked(int e, const char *tag, const char *name)
 {
+    if (tag && strcmp(EXAMPLE[e].tag, tag)) return 0;
+    return name ? strcmp(EXAMPLE[e].name, name) == 0 : EXAMPLE[e].source != NULL;
+}
+
+static void check_names(const char *tag, const char *name, int n, char **argument)
+{
+    static double x[MAX_NUMBERS];
     for (int k = 0; k < n; k++) {
         const char *equals = strchr(argument[k], '=');
-        double x[MAX_ARGS];
         int known = 0;
         if (!equals)
             die(EXIT_USAGE, "%s: not of the form name=number; give for example p=0.8", argument[k]);
         for (int e = 0; e < N_EXAMPLES; e++)
-            known |= strcmp(EXAMPLE[e].tag, tag) == 0 && take(e, argument[k], x);
+            known |= asked(e, tag, name) && take(e, argument[k], x);
         if (!known)
             die(EXIT_USAGE, "%s: %s has no such argument; `build/verify %s` shows what it has",
-                argument[k], tag, tag);
+                argument[k], name ? name : tag, tag);
         for (int j = 0; j < k; j++)
             if (strncmp(argument[j], argument[k], (size_t)(equals - argument[k]) + 1) == 0)
                 die(EXIT_USAGE, "%s: %.*s is given twice; give it once", argument[k],
@@ -448,18 +565,30 @@ static void check_names(const char *tag, int n, char **argument)
     }
 }
 
+/* The example that the first argument names; NULL: it names none. */
+static const char *name_of(const char *tag, int n, char **argument)
+{
+    for (int e = 0; e < N_EXAMPLES && n > 0; e++)
+        if (asked(e, tag, argument[0])) return EXAMPLE[e].name;
+    return NULL;
+}
+
 /* Every argument must belong to an example of the tag; then only the examples are shown that take
- * at least one of the arguments. All are checked before the first is shown. */
+ * at least one of the arguments, or the one that is named. All are checked before the first is
+ * shown. */
 int examples(const char *tag, int n, char **argument)
 {
-    static double x[N_EXAMPLES][MAX_ARGS];
+    static double x[N_EXAMPLES][MAX_NUMBERS];
     int known = 0, wanted[N_EXAMPLES] = { 0 }, disagree = 0;
-    check_names(tag, n, argument);
+    const char *name = name_of(tag, n, argument);
+    if (name) n--, argument++;
+    check_names(tag, name, n, argument);
     for (int e = 0; e < N_EXAMPLES; e++) {
-        if (tag && strcmp(EXAMPLE[e].tag, tag)) continue;
+        if (!asked(e, tag, name)) continue;
         known = 1;
         wanted[e] = n == 0;
-        for (int i = 0; i < MAX_ARGS; i++) x[e][i] = EXAMPLE[e].arg[i].value;
+        for (int i = 0; i < n_args(e); i++) x[e][i] = EXAMPLE[e].arg[i].value;
+        x[e][COUNT] = n_args(e);
         for (int k = 0; k < n; k++) wanted[e] |= take(e, argument[k], x[e]);
         const char *wrong = wanted[e] && EXAMPLE[e].refuse ? EXAMPLE[e].refuse(x[e]) : NULL;
         if (wrong) die(EXIT_USAGE, "%s: %s", EXAMPLE[e].name, wrong);
