@@ -370,11 +370,19 @@ int json_next(JsonLines *j)
 // ------------------------------------------------------------------------------------
 // fields of the present record
 
-static const Field *find_field(const JsonLines *j, const char *key)
+/* Whatever its value, unless that is null. */
+static const Field *any_field(const JsonLines *j, const char *key)
 {
     for (int i = 0; i < j->n; i++)
         if (j->field[i].kind != JSON_NONE && strcmp(j->field[i].key, key) == 0) return &j->field[i];
     return NULL;
+}
+
+/* A text or a number: who asks for one does not see a nested value. */
+static const Field *find_field(const JsonLines *j, const char *key)
+{
+    const Field *f = any_field(j, key);
+    return f && f->kind != JSON_NESTED ? f : NULL;
 }
 
 /* The names that the line has instead are told, as far as a line of a terminal goes. */
@@ -420,13 +428,13 @@ double json_num_or(JsonLines *j, const char *key, double otherwise)
 
 int json_has(const JsonLines *j, const char *key)
 {
-    const Field *f = find_field(j, key);
+    const Field *f = any_field(j, key);
     return f ? f->kind : JSON_NONE;
 }
 
 const JsonPart *json_parts(const JsonLines *j, const char *key, int *n)
 {
-    const Field *f = find_field(j, key);
+    const Field *f = any_field(j, key);
     *n = f ? f->n : 0;
     return f ? j->part + f->first : NULL;
 }
