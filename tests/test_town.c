@@ -122,8 +122,8 @@ static void none(const char *text, int (*sort)(const Name *), const char *marks,
 /* A whole town of few names. */
 #define SMALL                                                                                      \
     "[kinds]\ntheft: takes\ndamage: ruins\nhiding: keeps\nfakery: breaks\n[harmful]\nswipe: "      \
-    "theft, hook\n*nab: fakery, rope\n"                                                             \
-    "[benign]\nfix: saw\n*oil: can\n[contrast]\ntake: damage, sack\n*keep: hiding, "                 \
+    "theft, hook\n*nab: fakery, rope\n"                                                            \
+    "[benign]\nfix: saw\n*oil: can\n[contrast]\ntake: damage, sack\n*keep: hiding, "               \
     "barrow\n[objects]\nkite: barn\n*drum: shed\n"                                                 \
     "[owners]\nbaker\n[critique wordings]\nA|B\n[comparison wordings]\nC\n"
 static void load(const char *path) { town_load(path); }
