@@ -394,11 +394,12 @@ static void prompts_are_conversations(void **state)
     ask_all();
     for (int k = 0; k < ALL; k++) {
         int n[5] = { 0 }, ellipses = 0, flips = 0, again = 0, after_help = 0, after_refusal = 0,
-            after_harm = 0, only_bad = 0, several = 0;
+            after_harm = 0, only_bad = 0, several = 0, held_out = 0;
         for (int i = 0; i < ASKED[k].n; i++) {
             Asked turn[5];
             int turns = read_turns(prompts[k][i], turn);
             n[turns]++;
+            held_out += turn[turns - 1].verb->mark == '*';
             if (turns == 1) continue;
             const Asked *last = &turn[turns - 1], *before = last - 1;
             int bad_before = 0;
@@ -427,6 +428,8 @@ static void prompts_are_conversations(void **state)
         if (ASKED[k].set == SET_REDTEAM
             && fabs(1.0 * only_bad / several - 0.67) > 0.09) /* half of them on purpose */
             fail_msg("%d of %d: the last request is the only bad one", only_bad, several);
+        if (ASKED[k].set != SET_REDTEAM && fabs(1.0 * held_out / ASKED[k].n - 0.62) > 0.08)
+            fail_msg("set %d: %d of %d about held-out verbs", k, held_out, ASKED[k].n);
         int few = ASKED[k].n / 50;
         if (after_help < few || after_refusal < few || after_harm < few || ellipses < few
             || again < few || flips * 256 < ASKED[k].n)
