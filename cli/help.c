@@ -59,7 +59,7 @@ const Command COMMANDS[] = {
       "what alignment may cost: facts, places, judging, revising, perplexity", NULL },
     { "probe", "study", "cai probe MODEL ... [--count K] [--tsv FILE]",
       "is mischief read off the state before the answer? by a logistic probe", NULL },
-    { NULL, NULL, NULL, NULL },
+    { NULL, NULL, NULL, NULL, NULL },
 };
 
 const OwnFlag OWN_FLAGS[] = {
