@@ -23,8 +23,8 @@ static int is_file(const char *path)
     return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
-/* A name with a slash or of a file here is that file (.bin may be left out after a slash); any other
- * is a model of the run. *model: its name there; in_run: it is there. */
+/* A name with a slash or of a file here is that file (.bin may be left out after a slash); any
+ * other is a model of the run. *model: its name there; in_run: it is there. */
 static int is_of_run(const Run *run, const char *name, Text *model, int *in_run)
 {
     size_t n = strlen(name), end = n > 4 && strcmp(name + n - 4, ".bin") == 0 ? n - 4 : n;

@@ -1390,9 +1390,9 @@ static void ppo_first_pass_is_exact(void **state)
     world_free(&w);
 }
 
-/* lambda_GAE = gamma = 1 and no penalty: every token's return is its answer's score. Values that are
- * one number foretell nothing, the scores themselves everything, half of them three quarters of
- * the variance. */
+/* lambda_GAE = gamma = 1 and no penalty: every token's return is its answer's score. Values that
+ * are one number foretell nothing, the scores themselves everything, half of them three quarters
+ * of the variance. */
 static void ppo_explained_variance(void **state)
 {
     (void)state;
