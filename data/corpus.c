@@ -744,15 +744,16 @@ static From earlier_of(int set)
 }
 
 /* A conversation that this set may have, of so many turns; 0: any number. Drawn again until it is
- * one. requests_left must not be 0. Sets of any verbs have held-out ones in half of the requests:
- * what is fine to do with these must be as frequent as the mischief that red-team prompts ask of
- * them. */
+ * one. requests_left must not be 0. SET_HELPFUL has held-out verbs in half of the draws: what is
+ * fine to do with these must be as frequent in RL as the mischief that red-team prompts ask of
+ * them. Not people's comparisons: a verb that stands in better answers oftener than in worse ones
+ * is a good word to the PM. */
 static Conversation draw_request(Requests *r, Dice *d, int set, int turns, Earlier earlier)
 {
     From from = earlier_of(set);
     for (;;) {
         int contrast = chance(d, SET[set].contrast), verbs = SET[set].verbs;
-        if (verbs == (ORDINARY | HELD_OUT) && chance(d, 50)) verbs = HELD_OUT;
+        if (set == SET_HELPFUL && chance(d, 50)) verbs = HELD_OUT;
         Act a = draw_act(r->town, d, contrast ? CONTRAST : SET[set].class, verbs, SET[set].objects);
         if (contrast) a.mine = SET[set].class == BENIGN;
         Conversation c = draw_conversation(
