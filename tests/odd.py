@@ -211,6 +211,7 @@ def models():
     lines, talk = os.path.join(FOLDER, "lines"), os.path.join(FOLDER, "talk")
     open(lines, "w").write('{"prompt": "\\n\\nHuman: Help me.\\n\\nAssistant:", "completion": " Sure."}\n')
     open(talk, "w").write("Help me fix my bike.\n\n")
+    nothing = set(open(done + "/metrics.tsv", "rb").read().split(b"\n"))
     by_name = ("--model", path, "--tokenizer", done + "/tokenizer.bin")
     for i in range(N):
         model = scaled(head, weights)
@@ -220,10 +221,11 @@ def models():
                  ("chat", command("chat", *by_name, "--max-new", 8, stdin=open(talk)))]
         tries += [(stage, in_folder(done, stage, model)) for stage in list(READS)[i % 2::2]]
         for what, (status, text, err) in tries:
-            # Of metrics, shares of nothing are no numbers: "right of those that were refused" if none was.
-            rest = b"\n".join(line for line in text.split(b"\n") if b"right_of_refused" not in line)
-            said = re.search(rb"\b-?(nan|inf)\b", rest)
-            judge("model %d, %s" % (i, what), status, err, (0, 4), "printed " + said.group().decode() if said else None)
+            # Of metrics, shares of nothing are no numbers: of those that were refused if none was, and what
+            # the good run has none of either.
+            rest = b"\n".join(line for line in text.split(b"\n") if b"right_of_refused" not in line and line not in nothing)
+            said = re.search(rb".{0,60}\b-?(nan|inf)\b", rest)
+            judge("model %d, %s" % (i, what), status, err, (0, 4), "printed " + said.group().decode("utf-8", "replace") if said else None)
 
 
 os.makedirs(FOLDER, exist_ok=True)
