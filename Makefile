@@ -26,11 +26,10 @@ CFLAGS += -ffp-contract=fast # a * b + c as one instruction, rounded once; -std=
 CFLAGS += -pthread           # the workers of lib/threads.c
 # Two folders build the same bytes.
 CFLAGS += $(shell $(CC) -ffile-prefix-map=a=b -E -x c /dev/null >/dev/null 2>&1 && echo -ffile-prefix-map='$(CURDIR)'=.)
-LDLIBS := -lm -pthread
+LDLIBS := -lm -pthread $(if $(filter Linux,$(SYSTEM)),-ldl)
 
 ifeq ($(BLAS),openblas)
 CFLAGS += -DCAI_OPENBLAS
-LDLIBS += $(if $(filter Linux,$(SYSTEM)),-ldl)
 else ifeq ($(BLAS),accelerate)
 CFLAGS += -DCAI_ACCELERATE -DACCELERATE_NEW_LAPACK
 LDLIBS += -framework Accelerate
@@ -39,15 +38,16 @@ endif
 CFLAGS += $(EXTRA)           # what sanitize and memcheck add
 SUDO := $(shell [ "`id -u`" = 0 ] || echo sudo)
 
-LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c)   # build/libcai.a: knows no town
+LOOP    := equations.c tokenizer.c model.c train.c cai.c $(wildcard lib/*.c engine/*.c study/*.c)   # build/libcai.a: knows no town
 LIBRARY := $(LOOP) $(wildcard data/*.c)
-HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h data/*.h export/*.h cli/*.h)
+HEADERS := cai.h $(wildcard include/*.h lib/*.h engine/*.h study/*.h data/*.h export/*.h cli/*.h)
 PROGRAM := $(wildcard cli/*.c export/*.c)
 TESTS   := $(basename $(notdir $(wildcard tests/test_*.c)))
 DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard tests/test_*.c))))  # who names it runs in double too
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
-.PHONY: all deps run results test lint verify exercises grade class mutants kills compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
+STUDIES := $(filter-out lib,$(basename $(notdir $(wildcard studies/*.sh))))
+.PHONY: all deps run results studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -78,12 +78,12 @@ $(B)/test_%: $(B)/tests/test_%.o $(LIBRARY:%.c=$(B)/%.o)
 # What `make test` uses beside the libraries; a test that misses one says so and is counted as skipped.
 TOOLS := python3 clang-format clang git mandoc zsh setpriv
 deps:                        ## install OpenBLAS, cmocka and what tests use (no network if they are there)
-	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas) 2>/dev/null; then echo "deps: libraries are there"; \
+	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas libedit) 2>/dev/null; then echo "deps: libraries are there"; \
 	elif [ $(SYSTEM) = Darwin ]; then brew install pkgconf cmocka; \
 	elif command -v apt-get >/dev/null; then $(SUDO) apt-get update && \
-		$(SUDO) apt-get install -y --no-install-recommends build-essential pkg-config libopenblas-dev libcmocka-dev; \
-	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y gcc pkgconf-pkg-config openblas-devel libcmocka-devel; \
-	elif command -v pkg >/dev/null; then $(SUDO) pkg install -y pkgconf openblas cmocka bash; \
+		$(SUDO) apt-get install -y --no-install-recommends build-essential pkg-config libopenblas-dev libcmocka-dev libedit-dev; \
+	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y gcc pkgconf-pkg-config openblas-devel libcmocka-devel libedit-devel; \
+	elif command -v pkg >/dev/null; then $(SUDO) pkg install -y pkgconf openblas cmocka bash libedit; \
 	else echo "deps: install OpenBLAS, cmocka and pkg-config with your package manager"; exit 1; fi
 	@missing=; for t in $(TOOLS); do command -v $$t >/dev/null || missing="$$missing $$t"; done; \
 	if [ -z "$$missing" ]; then echo "deps: tools are there"; \
@@ -105,6 +105,12 @@ run: | $(filter deps,$(MAKECMDGOALS))   ## the whole paper in small into out/ (A
 
 results: cai                 ## three seeds and the controls (a quarter of an hour), then the table of bars
 	@tests/results
+
+$(STUDIES:%=study-%): study-%: cai      # one claim as an experiment, on the finished run RUN=out
+	@studies/$*.sh
+
+studies: cai                 ## every claim of the textbook as an experiment on RUN=out (RUN="out a b": three seeds), docs/studies.md
+	@tests/studies_table
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed, N skipped
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
@@ -171,6 +177,10 @@ bench: cai $(B)/bench        ## speed and memory: shares of the peak, growth, Op
 kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
 	@KILLS=25 tests/resume.sh
 
+faults: cai                  ## every system call of a small run failed once, 500 flags, 2000 towns, 2000 constitutions, 200 models (hours)
+	@FAULTS=100000 tests/faults.sh
+	@ODD=all tests/odd.sh
+
 sanitize:                    ## the tests, smoke runs included, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/sanitize ARCH= EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
 
@@ -192,9 +202,9 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 	diff -r -x kernels.txt build/gcc/run build/clang/run
 
 # One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
-READERS := tokenizer checkpoint head state town constitution json flags records
+READERS := tokenizer checkpoint head state town constitution json forms flags records
 FUZZ_S  := 60
-RENAMED := $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
+RENAMED := -D_exit=fuzz_exit $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
 $(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(patsubst %.c,$(B)/%.o,$(filter-out cli/main.c,$(PROGRAM)) $(LIBRARY))
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out %.h,$^) $(LDLIBS)
 
@@ -202,7 +212,7 @@ fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of 
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \
 		EXTRA="-O1 -Wno-pass-failed -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(RENAMED)"
 	@for r in $(READERS); do mkdir -p build/fuzz/found/$$r; echo "== $$r"; \
-		build/fuzz/fuzz_$$r -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 -detect_leaks=0 -close_fd_mask=3 \
+		build/fuzz/fuzz_$$r -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=25 -detect_leaks=0 -close_fd_mask=3 \
 			-artifact_prefix=build/fuzz/$$r- -print_final_stats=1 build/fuzz/found/$$r tests/fuzz/$$r 2>&1 \
 			| grep -E 'stat::number|SUMMARY|Test unit' || exit 1; done
 

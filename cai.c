@@ -123,7 +123,7 @@ Texts complete(const Model *m, const Texts *prompt, Draws d, int max_new, double
 }
 
 /* A random order of 0..n-1 (Fisher and Yates). */
-static int *shuffled(int n, Draws d)
+int *shuffled(int n, Draws d)
 {
     uint64_t key = rng_key(d.seed, (uint64_t)d.stage, (uint64_t)d.first);
     int *a = xcalloc((size_t)n, sizeof(int));
@@ -204,8 +204,8 @@ static void put_answer(FILE *f, const char *name, const Texts *t, int i)
 }
 
 /* Writes one step of all prompts and returns how many responses it changed. */
-static int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *response,
-                           const Revisions *r, int step)
+int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *response,
+                    const Revisions *r, int step)
 {
     int changed = 0;
     for (int i = 0; i < prompt->n; i++) {
@@ -482,11 +482,9 @@ void feedback_free(Feedback *f)
 /* A line a pair, the better answer as "chosen". Of every draw of a principle: its name and
  * question, the chain of the first order, and p_ab and p_ba of judge_both with chosen as a; draws
  * after the first are numbered (principle_2 ...). p_chosen is the mean of their labels. */
-static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const Texts *b,
-                           const Feedback *f)
+void write_feedback(const Run *run, FILE *out, const Texts *prompt, const Texts *a, const Texts *b,
+                    const Feedback *f)
 {
-    Path path = run_path(run, "feedback.jsonl");
-    FILE *out = create_file(path.s);
     for (int i = 0, n = prompt->n; i < n; i++) {
         int a_wins = f->p[i] >= 0.5;
         json_put(out, "{", "prompt", prompt->s[i]);
@@ -508,7 +506,6 @@ static void write_feedback(Run *run, const Texts *prompt, const Texts *a, const 
         }
         fprintf(out, ", \"p_chosen\": %.6f}\n", a_wins ? f->p[i] : 1 - f->p[i]);
     }
-    commit_file(out, path.s);
 }
 
 /* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the
@@ -527,7 +524,10 @@ void stage_feedback(Run *run)
                 "preference model learns helpfulness only");
     Feedback f;
     label_pairs(feedback, &run->constitution, &run->label, seed, &prompt, &a, &b, &f, &run->report);
-    write_feedback(run, &prompt, &a, &b, &f);
+    Path path = run_path(run, "feedback.jsonl");
+    FILE *out = create_file(path.s);
+    write_feedback(run, out, &prompt, &a, &b, &f);
+    commit_file(out, path.s);
     feedback_free(&f);
     texts_free(&asked);
     texts_free(&prompt);
@@ -639,7 +639,7 @@ Model *train_rl(const Model *pi_0, const Model *pm, const Texts *prompts, const 
         for (int b = 0; b < batch; b++) ro.score[b] -= level[which[b]];
         PpoStats s = ppo_update(t, &ro, key, how, lr * lr_schedule(LR_LINEAR, it, 2, iters + 2));
         progress(report, it + 1, iters, "score", s.scores);
-        ppo_metrics(report, it, &s);
+        ppo_metrics(report, it, &ro, &s);
         watch_collapse(report, it, &ro, &s, &warned);
         save_progress(report, name, t, it + 1);
         rollout_free(&ro);

@@ -21,6 +21,7 @@
 
 #include "engine/checkpoint.h"
 #include "engine/decode.h"
+#include "engine/forms.h"
 #include "engine/load.h"
 #include "engine/loop.h"
 #include "engine/optim.h"
@@ -57,6 +58,7 @@ extern const char *const THOUGHT_END; /* between chain and letter */
 enum { MAX_CRITIQUE = 64, MAX_THOUGHT = 64 }; /* tokens; the town's are shorter */
 Texts complete(const Model *m, const Texts *prompt, Draws d, int max_new, double temperature);
 int draw_principle(Draws d, int n); /* one of n, independently for every d */
+int *shuffled(int n, Draws d);      /* a random order of 0..n-1, to be freed */
 
 /* Critique and revision under principle k: what the model reads before it writes either, and one
  * step for all prompts. */
@@ -68,6 +70,8 @@ typedef struct {
 } Revisions;
 Revisions revise(const Model *m, const Constitution *c, const Texts *prompt, const Texts *response,
                  uint64_t seed, int step, int max_new);
+int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *response,
+                    const Revisions *r, int step); /* returns how many it changed */
 void revisions_free(Revisions *r);
 
 /* Supervised finetuning. */
@@ -93,6 +97,8 @@ Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed
 void label_pairs(const Model *feedback, const Constitution *c, const LabelSettings *s,
                  uint64_t seed, const Texts *prompt, const Texts *a, const Texts *b, Feedback *f,
                  Report *report);
+void write_feedback(const Run *run, FILE *out, const Texts *prompt, const Texts *a, const Texts *b,
+                    const Feedback *f);
 void feedback_free(Feedback *f);
 
 /* Preference model. */

@@ -196,12 +196,13 @@ double kl_k3_slope(double logr) { return -expm1(clamp(-logr, -LOG_RATIO_MAX, LOG
  *
  * r_PM_if_last  PM score of the whole answer at its last token, 0 at every other one
  * lambda_kl     0.001 in HH
- * logr          log-ratio of this token, sampled from pi; a constant: no gradient flows
+ * kl            of this token, sampled from pi: k1(logr_t); other estimates, --kl-form, are for the
+ *               lesson. A constant: no gradient flows
  * Objective. The first line is HH's, for a whole answer; the second is what is done here (D5):
  * its sum over the answer is the first with the KL estimated by k1. Source: HH eq. 4.1. */
-double reward_penalised(double r_PM_if_last, double lambda_kl, double logr)
+double reward_penalised(double r_PM_if_last, double lambda_kl, double kl)
 {
-    return r_PM_if_last - lambda_kl * kl_k1(logr);
+    return r_PM_if_last - lambda_kl * kl;
 }
 
 /* E5  PPO's clipped loss of one token.

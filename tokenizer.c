@@ -304,7 +304,7 @@ static int pair_length(const Tokenizer *t, const int *id, const char *text, int 
     int n_a = bytes_of(t, id[0]), n = n_a + bytes_of(t, id[1]);
     if (id[0] < FIRST_LEARNED || id[1] < FIRST_LEARNED) return 0;
     if (same_word(text[n_a - 1], text[n_a]) == phrases) return 0;
-    return count_words(text, n) <= MAX_WORDS ? n : 0;
+    return n <= MAX_PIECE && count_words(text, n) <= MAX_WORDS ? n : 0;
 }
 
 /* Adds `by` to the count of every pair of the word. */

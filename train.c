@@ -211,7 +211,7 @@ PmStats pm_step(Trainer *t, const Seqs *pairs, const double *p, const int *which
 /* The reference reads the batch in the very pieces the policy trains on: while the two are equal
  * their log-probabilities agree to the last bit, and the loss is log 2 exactly. */
 double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len,
-                const double *p, const int *which, int n, double beta, double lr)
+                const double *p, const int *which, int n, int ipo, double beta, double lr)
 {
     Seqs s = pick(pairs, 2, which, n);
     int *prompt = xcalloc(s.n + 1, sizeof *prompt);
@@ -223,14 +223,16 @@ double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prom
     double *logp = sum_by_sequence(&b), *dlogp = xcalloc(s.n + 1, sizeof *dlogp), loss = 0;
     for (int i = 0; i < n; i++) {
         int w = 2 * i, l = 2 * i + 1;
-        double p_w = p[which[i]]; /* E12 */
-        loss += dpo_loss(logp[w], logp[l], logp_ref[w], logp_ref[l], beta, p_w, &dlogp[w]) / n;
+        double p_w = p[which[i]], *ref_w = logp_ref + w, *ref_l = logp_ref + l; /* E12 */
+        double of_pair = ipo ? ipo_loss(logp[w], logp[l], *ref_w, *ref_l, beta, &dlogp[w])
+                             : dpo_loss(logp[w], logp[l], *ref_w, *ref_l, beta, p_w, &dlogp[w]);
+        loss += of_pair / n;
         dlogp[w] /= n;
         dlogp[l] = -dlogp[w];
     }
     for (int i = 0; i < b.n; i++) b.dlogp[i] = dlogp[b.seq[i]];
     backward_shards(t, &b);
-    check_loss(t, "DPO", loss, 100); /* blind: log 2 */
+    check_loss(t, ipo ? "IPO" : "DPO", loss, ipo ? 1e6 : 100); /* blind: 1/(2 tau)^2; log 2 */
     trainer_step(t, lr);
     free(logp), free(logp_ref), free(dlogp), free(prompt);
     batch_free(&b);
@@ -360,6 +362,8 @@ static void score_answers(const Model *pm, const Ppo *how, Rollout *ro)
     for (int b = 0; b < read.n; b++)
         if (has_stopped(ro, b, how)) read.token[read.start[b + 1] - 1] = how->stop[0];
     pm_scores(pm, &read, ro->score);
+    ro->raw = 0;
+    for (int b = 0; b < ro->seq.n; b++) ro->raw += ro->score[b] / ro->seq.n;
     for (int b = 0; b < read.n; b++)
         if (!has_stopped(ro, b, how)) ro->score[b] -= how->missing_stop_penalty;
     free(read.token);
@@ -390,8 +394,7 @@ void ppo_rollout(const Model *pi, const Model *pi_0, const Model *pm, const Seqs
     score_answers(pm, how, out);
 }
 
-/* E4 at every token of answer b, then E6. Adds the answer's share to the statistics.
- * reward_penalised takes the form's estimate for its log-ratio: k1(logr) is logr itself. */
+/* E4 at every token of answer b, then E6. Adds the answer's share to the statistics. */
 static void answer_returns(Rollout *ro, int b, const Ppo *how, PpoStats *st)
 {
     const KlForm *form = &kl_forms[how->kl_form];
@@ -481,11 +484,26 @@ static void shuffle(int *x, int n, uint64_t key)
     }
 }
 
+/* 1 - Var(return - V) / Var(return) over the answers' tokens: how much of what an answer earns the
+ * value head foretold when the answer was sampled. */
+static double explained_variance(const Rollout *ro)
+{
+    double sum[2] = { 0 }, squares[2] = { 0 }, n = 0; /* of the returns, of what is left of them */
+    for (int b = 0; b < ro->seq.n; b++)
+        for (int i = ro->seq.start[b] + ro->prompt_len[b]; i < ro->seq.start[b + 1]; i++, n++) {
+            const double x[2] = { ro->ret[i], ro->ret[i] - ro->value[i] };
+            for (int k = 0; k < 2; k++) sum[k] += x[k], squares[k] += x[k] * x[k];
+        }
+    double var = squares[0] - sum[0] * sum[0] / n, left = squares[1] - sum[1] * sum[1] / n;
+    return 1 - left / var;
+}
+
 PpoStats ppo_update(Trainer *t, Rollout *ro, uint64_t key, const Ppo *how, double lr)
 {
-    PpoStats st = { 0 };
+    PpoStats st = { .lr = lr };
     Batch b = rollout_batch(ro, how);
     for (int k = 0; k < ro->seq.n; k++) answer_returns(ro, k, how, &st);
+    st.explained_var = explained_variance(ro);
     double factor = whiten(&b, ro->adv);
     double lambda_kl = kl_forms[how->kl_form].place == KL_IN_LOSS ? how->lambda_kl * factor : 0;
 

@@ -6,19 +6,24 @@
 
 #include "cli/options.h"
 
-/* A command line. settings: those of a run's flags that it names. */
+/* A command line. model: the first of models. settings: those of a run's flags that it names. */
+enum { MAX_MODELS = 32 };
 typedef struct {
-    const char *command, *model, *prompt, *in, *from, *to, *tokenizer, *gguf, *hf, *trl, *html,
-        *other;
-    double temperature;
-    int count, help, version, steps;
+    const char *command, *model, *models[MAX_MODELS], *prompt, *in, *from, *to, *tokenizer;
+    const char *gguf, *hf, *trl, *html, *other;
+    const char *critic, *drafter, *prefix, *pm, *tsv;
+    double temperature, beta;
+    int n_models, count, help, version, steps;
+    int no_critique, every_principle, ipo, snapshots;
     Settings settings;
 } Args;
 
 void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
-Model *load_given_model(Run *run,
-                        const char *name); /* that a person named: of the run, or a file */
+/* That a person named: of the run, or a file. */
+Model *load_given_model(Run *run, const char *name);
+int is_model_of_run(const Run *run, const char *name); /* 1: of the run, and there */
 void command_compare(const Args *arg);
+void set_workers(const Run *run);
 void command_chat(Run *run, const Args *arg);
 void command_export(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);

@@ -59,7 +59,7 @@ static void say_settings(const Run *a, const Run *b)
 // verb being alike
 
 /* NAN: the run has no such figure. */
-static double metric_of(const char *metrics, const char *key)
+static double value_of(const char *metrics, const char *key)
 {
     Text field = { 0 };
     text_add(&field, "\t%s\t", key);
@@ -73,8 +73,8 @@ static Figure figure_of(const char *metrics, const char *key)
     Text lo = { 0 }, hi = { 0 };
     text_add(&lo, "%s.lo", key);
     text_add(&hi, "%s.hi", key);
-    Figure f = { .value = metric_of(metrics, key),
-                 .at = { metric_of(metrics, lo.s), metric_of(metrics, hi.s) } };
+    Figure f = { .value = value_of(metrics, key),
+                 .at = { value_of(metrics, lo.s), value_of(metrics, hi.s) } };
     free(lo.s);
     free(hi.s);
     return f;
@@ -145,7 +145,7 @@ static void say_figures(const Run *a, const Run *b)
             char name[64], key[64];
             snprintf(name, sizeof name, "  %s", MODEL_NAMES[m]);
             snprintf(key, sizeof key, "%s%s/%s", OF_MODELS[k].group, MODELS[m], OF_MODELS[k].key);
-            if (m == 0 && isnan(metric_of(left, key) + metric_of(right, key))) break;
+            if (m == 0 && isnan(value_of(left, key) + value_of(right, key))) break;
             if (m == 0) printf("\n%s\n", OF_MODELS[k].title);
             say_figure(name, key, OF_MODELS[k].scale, OF_MODELS[k].digits, left, right);
         }

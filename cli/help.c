@@ -13,44 +13,90 @@
 
 // clang-format off
 const Command COMMANDS[] = {
-    { "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
-      "the whole loop, or a part of it" },
-    { "chat", "cai chat [MODEL]", "talk to a model at the terminal; an empty line ends" },
-    { "generate",
+    { "run", "run", "cai run [--preset P] [--out DIR] [--from STAGE] [--to STAGE]",
+      "the whole loop, or a part of it", NULL },
+    { "help", "run", "cai help [COMMAND | STAGE | man | bash | zsh]",
+      "this page, that of one command, the manual page, a shell's completions", NULL },
+    { "chat", "look", "cai chat [MODEL]",
+      "talk to a model; /help there lists what else a chat can do",
+      "out threads quiet seed max-new" },
+    { "generate", "look",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
-      "continue a text" },
-    { "trace", "cai trace [PROMPT] [--steps | --html FILE]",
-      "one request through every stage, with every number" },
-    { "compare", "cai compare RUN RUN", "two runs side by side: settings, figures, answers" },
-    { "logprob", "cai logprob --model MODEL [--in FILE]",
-      "JSON lines {prompt, completion} to token ids and log-probabilities" },
-    { "export", "cai export [MODEL] --gguf FILE | --hf FOLDER | --trl FOLDER",
-      "a model, or the run's data, for llama.cpp, Hugging Face, TRL" },
-    { "help", "cai help [COMMAND | STAGE | man | bash | zsh]",
-      "this page, that of one command, the manual page, a shell's completions" },
-    { NULL, NULL, NULL },
+      "continue a text",
+      "out threads quiet seed max-new" },
+    { "trace", "look", "cai trace [PROMPT] [--steps | --html FILE]",
+      "one request through every stage, with every number",
+      "out threads quiet seed max-new constitution revisions plain chains both-orders hard "
+      "clamp-lo clamp-hi ppo-lr lambda-kl kl-form eps-clip c-v lambda-gae" },
+    { "compare", "look", "cai compare RUN RUN",
+      "two runs side by side: settings, figures, answers",
+      "quiet" },
+    { "logprob", "look", "cai logprob --model MODEL [--in FILE]",
+      "JSON lines {prompt, completion} to token ids and log-probabilities",
+      "out threads quiet" },
+    { "export", "look", "cai export [MODEL] --gguf FILE | --hf FOLDER | --trl FOLDER",
+      "a model, or the run's data, for llama.cpp, Hugging Face, TRL",
+      "out threads quiet" },
+    { "town", "build", "cai town SET [--count K] | people --in PAIRS [--agree A]",
+      "fresh texts: harm, refusals, benign, ..; what people say to pairs of answers", NULL },
+    { "sample", "build", "cai sample MODEL --in FILE [--prefix TEXT] [--temperature T]",
+      "{prompt} to {prompt, completion}; {begin} is put into the assistant's mouth", NULL },
+    { "revise", "build", "cai revise --critic M --in FILE [--drafter M] [--no-critique]",
+      "critique and revision of {prompt, completion}; of {prompt}, it drafts first", NULL },
+    { "pairs", "build", "cai pairs MODEL --in FILE",
+      "{prompt} to two different answers {a}, {b}", NULL },
+    { "judge", "build", "cai judge MODEL --in FILE",
+      "{prompt, a, b} to {chosen, rejected, p_chosen} and the chain of thought", NULL },
+    { "sft", "build", "cai sft MODEL --in FILE --to NAME",
+      "finetunes on {prompt, completion}", NULL },
+    { "dpo", "build", "cai dpo MODEL --in FILE --to NAME [--beta B] [--ipo]",
+      "finetunes on {prompt, chosen, rejected, p_chosen}, without a preference model", NULL },
+    { "pm", "build", "cai pm MODEL --in FILE --to NAME",
+      "a preference model from {prompt, chosen, rejected, p_chosen}", NULL },
+    { "rl", "build", "cai rl MODEL --pm PM --in FILE --to NAME [--snapshots N]",
+      "PPO on {prompt} against a preference model", NULL },
+    { "eval", "study", "cai eval MODEL | FILE.jsonl ... [--in FILE] [--tsv FILE]",
+      "a row a model, or a file of answers: harmful, refused well, helpful, ..", NULL },
+    { "skills", "study", "cai skills MODEL ... [--tsv FILE]",
+      "what alignment may cost: facts, places, judging, revising, perplexity", NULL },
+    { "probe", "study", "cai probe MODEL ... [--count K] [--tsv FILE]",
+      "is mischief read off the state before the answer? by a logistic probe", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
 };
 
 const OwnFlag OWN_FLAGS[] = {
     { "--from", "STAGE", "run", "the first stage to make, made anew if it is there" },
-    { "--to", "STAGE", "run", "the last stage to make" },
-    { "--model", "MODEL", "chat generate logprob export", "of the run, or a checkpoint file" },
+    { "--to", "NAME", "run sft dpo pm rl",
+      "run: the last stage to make; else the model's name, in the run's folder or ./FILE" },
+    { "--model", "MODEL", "chat generate logprob export sample pairs judge sft dpo pm rl",
+      "of the run, or a checkpoint file" },
     { "--prompt", "TEXT", "generate trace", "the text to continue, the request to trace" },
-    { "--in", "FILE", "logprob", "JSON lines {prompt, completion}; standard input without it" },
+    { "--in", "FILE", "logprob town sample revise pairs judge sft dpo pm rl eval",
+      "JSON lines; FILE,FILE: of several files; logprob reads standard input without it" },
     { "--tokenizer", "FILE", "chat generate logprob export", "of a checkpoint of elsewhere" },
-    { "--temperature", "T", "chat generate", "of sampling; 0: the likeliest token" },
-    { "--count", "K", "generate", "how many texts" },
+    { "--temperature", "T", "chat generate sample", "of sampling; 0: the likeliest token" },
+    { "--count", "K", "generate town probe", "how many texts" },
     { "--steps", "", "trace", "stop before each section until Enter is typed" },
     { "--html", "FILE", "trace", "write the trace as a page" },
     { "--gguf", "FILE", "export", "one file for llama.cpp and its kin" },
     { "--hf", "FOLDER", "export", "safetensors, tokenizer, settings and a card; a PM too" },
     { "--trl", "FOLDER", "export", "the run's data: SFT, preferences, KTO, prompts" },
+    { "--prefix", "TEXT", "sample", "stands before every prompt, as a rule would" },
+    { "--critic", "MODEL", "revise", "writes the critiques" },
+    { "--drafter", "MODEL", "revise", "writes drafts and revisions; the critic without it" },
+    { "--no-critique", "", "revise", "ask for the revision at once" },
+    { "--every-principle", "", "revise", "all principles in turn, not one drawn a step" },
+    { "--pm", "PM", "rl", "the preference model: a name of the run, or a file beside its .head" },
+    { "--snapshots", "N", "sft dpo pm rl", "write the model every N steps, as NAME-STEP" },
+    { "--beta", "B", "dpo", "0.1: how close to MODEL it stays; of IPO, tau" },
+    { "--ipo", "", "dpo", "IPO's loss: a margin to reach instead of one to grow" },
+    { "--tsv", "FILE", "eval skills probe", "the figures with their intervals" },
     { NULL, NULL, NULL, NULL },
 };
 // clang-format on
 
 /* A word of a list with blanks between, not a part of one. */
-static int has_word(const char *list, const char *word)
+int has_word(const char *list, const char *word)
 {
     size_t n = strlen(word);
     for (const char *s = list; (s = strstr(s, word)); s += n)
@@ -74,6 +120,12 @@ static const Command *find_command(const char *name)
     return c->name ? c : NULL;
 }
 
+int command_obeys(const char *command, const char *flag)
+{
+    const Command *c = find_command(command);
+    return !c || !c->obeys || has_word(c->obeys, flag);
+}
+
 int command_known(const char *name) { return find_command(name) || stage_index(name) >= 0; }
 
 // ------------------------------------------------------------------------------------
@@ -85,20 +137,31 @@ static const char MODELS[] =
     "llama2.c's version-0 form (give it --tokenizer FILE): a name with a dot or slash, or of a "
     "file here.\n";
 
+static void help_group(const char *group, const char *title)
+{
+    printf("\n%s\n", title);
+    for (const Command *c = COMMANDS; c->name; c++)
+        if (strcmp(c->group, group) == 0) printf("  %-72s %s\n", c->usage, c->what);
+}
+
 void help(void)
 {
     printf("cai: Constitutional AI (Bai et al. 2022) on a laptop, from nothing to an aligned "
            "model.\n\n"
            "  cai run --out out          the whole loop, minutes on two cores\n"
            "  cai chat rl_cai            talk to the result\n"
-           "  cai trace \"How do I nab the baker's kite?\"\n\nCommands:\n");
-    for (const Command *c = COMMANDS; c->name; c++) printf("  %-72s %s\n", c->usage, c->what);
-    printf("\nStages, each also a command of its own:\n");
+           "  cai trace \"How do I nab the baker's kite?\"\n");
+    help_group("run", "Run:");
+    printf("Stages, each also a command of its own:\n");
     for (int k = 0; k < N_STAGES; k++) printf("  %-10s %s\n", STAGES[k].name, STAGES[k].what);
-    printf("\n%s\n"
-           "Flags and defaults (a folder keeps those of its run: commands there need not repeat "
-           "them):\n",
-           MODELS);
+    help_group("look", "Look:");
+    help_group("build", "Build: JSON lines in; JSON lines out, on standard output, or a model:");
+    help_group("study", "Study (docs/studies.md):");
+    printf(
+        "\n%s\n"
+        "Flags and defaults (a folder keeps those of its run; of the commands there only cai run "
+        "must\nname them again; a flag that a command cannot obey is refused):\n",
+        MODELS);
     options_help(stdout);
     printf("\nFlags of single commands (cai help COMMAND says more):\n   ");
     for (const OwnFlag *f = OWN_FLAGS; f->name; f++)
@@ -132,8 +195,11 @@ void help_on(const char *topic)
     printf("%s\n  %s\n\n", c->usage, c->what);
     for (const OwnFlag *f = OWN_FLAGS; f->name; f++)
         if (command_has(f, topic)) printf("  %-14s %-7s %s\n", f->name, f->value, f->what);
-    int writes = strcmp(topic, "run") == 0;
     if (strstr(c->usage, "MODEL")) printf("\n%s", MODELS);
-    printf(writes ? "\nEvery flag of a run, and its presets: cai help.\n"
-                  : "\nThe run is that of --out, by the flags that its folder keeps: cai help.\n");
+    if (!c->obeys) printf("\nEvery flag of a run, and its presets: cai help.\n");
+    else
+        printf(
+            "\nThe run is that of --out, by the flags that its folder keeps. Of a run's flags it "
+            "obeys\n%s: cai help.\n",
+            c->obeys);
 }

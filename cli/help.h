@@ -4,8 +4,9 @@
 #ifndef CAI_HELP_H
 #define CAI_HELP_H
 
+/* obeys: of a command that only looks into a run, the run's flags that change what it does. */
 typedef struct {
-    const char *name, *usage, *what;
+    const char *name, *group, *usage, *what, *obeys; /* group: run, look, build, study */
 } Command;
 extern const Command COMMANDS[]; /* name NULL at the end */
 
@@ -15,9 +16,11 @@ typedef struct {
 } OwnFlag;
 extern const OwnFlag OWN_FLAGS[]; /* name NULL at the end */
 
+int has_word(const char *list, const char *word);
 int command_known(const char *name); /* a command or a stage */
 int command_has(const OwnFlag *f, const char *command);
-const OwnFlag *own_flag(const char *name); /* with its dashes; NULL: no such flag */
+int command_obeys(const char *command, const char *flag); /* a flag of a run, without dashes */
+const OwnFlag *own_flag(const char *name);                /* with its dashes; NULL: no such flag */
 
 void help(void);                   /* the page of cai --help */
 void help_on(const char *topic);   /* of a command or a stage; or man, bash, zsh: a page for them */

@@ -15,6 +15,7 @@
 #include "data/corpus.h"
 #include "data/town.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,7 +90,7 @@ static void check_town(const Run *run, const Town *town, const char *path)
     } asked[] = {
         { SET_REDTEAM, s->redteam, "redteam" },
         { SET_HELPFUL, s->helpful, "helpful" },
-        { SET_EVAL_REDTEAM, s->eval, "eval" },
+        { SET_EVAL_REDTEAM, s->eval + s->eval / 4, "eval" }, /* some of them under pressure */
         { SET_EVAL_HELPFUL, s->eval, "eval" },
         { SET_EVAL_CONTRAST, s->eval, "eval" },
         { SET_EVAL_UNSEEN, s->eval, "eval" },
@@ -175,6 +176,13 @@ Constitution constitution_of_run(Run *run, const Settings *given)
     return c;
 }
 
+const char *town_of_run(Run *run, const Settings *given)
+{
+    if (option_given(given, "town") || !record_of(&run->records, "run", "town.txt"))
+        return run->town;
+    return xstrdup(records_read(&run->records, "town.txt").s);
+}
+
 // ------------------------------------------------------------------------------------
 // The person's own files in the folder
 
@@ -200,26 +208,42 @@ static const struct { const char *file, *field[6]; } LINES[] = {
 };
 // clang-format on
 
+/* Comparisons and prompts come in several forms, all other files in ours. */
+static void check_record(JsonLines *j, const char *path, const char *const *field)
+{
+    Text prompt = { 0 }, answer = { 0 };
+    if (strcmp(field[0], "chosen") == 0) {
+        int labelled = is_labelled(j);
+        read_answer(j, path, labelled ? "completion" : field[0], &prompt, &answer);
+        if (!labelled) read_answer(j, path, field[1], &prompt, &answer);
+    } else if (strcmp(field[0], "prompt") == 0 && !field[1]) {
+        read_prompt(j, path, &prompt);
+    } else {
+        for (int i = 0; i < 6 && field[i]; i++) {
+            const char *text = json_str(j, field[i]);
+            if (*text && strcmp(field[i], "prompt") == 0)
+                check_conversation(path, json_line(j), text);
+        }
+    }
+    free(prompt.s);
+    free(answer.s);
+}
+
 /* An empty file teaches nothing. Comparisons by the model may be none, if none were asked for. */
 static void check_lines(const Run *run, const char *path, const char *const *field,
                         const char *file, const char *stage)
 {
+    if (strcmp(field[0], "prompt") == 0 && !field[1] && !is_json(path)) {
+        fprintf(stderr, "cai: %s: no JSON, so each line is a request\n", printable(path));
+        return;
+    }
     JsonLines *j = json_open(path);
     int n = 0;
-    for (; json_next(j); n++)
-        for (int i = 0; i < 6 && field[i]; i++) json_str(j, field[i]);
+    for (; json_next(j); n++) check_record(j, path, field);
     json_close(j);
     if (n || (strcmp(file, "feedback.jsonl") == 0 && !run->label.pairs)) return;
     die(EXIT_INPUT, "%s:1: no records, and the stage %s reads it; give it some%s", path, stage,
         strcmp(file, "feedback.jsonl") ? "" : ", or ask for none with --ai-prefs 0");
-}
-
-static int writer_of(const char *file)
-{
-    for (int k = 0; k < N_STAGES; k++)
-        for (int i = 0; STAGES[k].writes[i]; i++)
-            if (strcmp(STAGES[k].writes[i], file) == 0) return k;
-    return -1;
 }
 
 /* A model that knows the tokens and the length that stage k reads texts with. NULL: not known
@@ -270,8 +294,8 @@ static void check_own_file(Run *run, const char *file, const char *stage, const 
 // ------------------------------------------------------------------------------------
 // Principles
 
-/* No piece of a tokenizer that was trained here holds more than three words, so a text has at
- * least a third as many tokens. With the tokenizer they are counted. */
+/* No piece of a tokenizer that was trained here holds more than three words or MAX_PIECE bytes, so
+ * a text has so many tokens at least. With the tokenizer they are counted. */
 static int tokens_of(const Run *run, const char *text)
 {
     int words = 0, n;
@@ -284,12 +308,39 @@ static int tokens_of(const Run *run, const char *text)
     }
     for (const char *c = text; *c; c++)
         words += *c != ' ' && *c != '\n' && (c == text || c[-1] == ' ' || c[-1] == '\n');
-    return (words + 2) / 3;
+    return max_int((words + 2) / 3, (int)(strlen(text) / MAX_PIECE));
 }
 
-static void check_principle(const Run *run, const Principle *p, const Text *context)
+/* All that stands in the context when critique principle i has been used on the prompt, but for
+ * what the model writes. */
+static int critique_tokens(const Run *run, int i, const char *prompt)
 {
-    int n = tokens_of(run, context->s);
+    const Constitution *c = &run->constitution;
+    Text t = { 0 };
+    text_add(&t, "%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt);
+    layout_critique(&t, c->critique[i].critique);
+    layout_revision(&t, c->critique[i].revision);
+    int n = tokens_of(run, t.s);
+    free(t.s);
+    return n;
+}
+
+/* Likewise for comparison principle i. */
+static int comparison_tokens(const Run *run, int i, const char *prompt)
+{
+    const Constitution *c = &run->constitution;
+    Text t = { 0 };
+    text_add(&t, "%s", c->comparison_examples.s ? c->comparison_examples.s : "");
+    if (run->label.plain) layout_choice(&t, prompt, c->comparison[i].choose, "", "");
+    else layout_thought(&t, prompt, c->comparison[i].choose, "", "");
+    text_add(&t, "%s", run->label.plain ? "" : THOUGHT_END);
+    int n = tokens_of(run, t.s);
+    free(t.s);
+    return n;
+}
+
+static void check_principle(const Run *run, const Principle *p, int n)
+{
     if (n >= run->model.context)
         die(EXIT_INPUT,
             "%s:%d: principle %s comes to %s%d tokens with the shortest request, the context has "
@@ -297,31 +348,52 @@ static void check_principle(const Run *run, const Principle *p, const Text *cont
             p->path, p->line, p->id, run->tok ? "" : "more than ", n, run->model.context);
 }
 
+/* The longest prompt: what it comes to under the shortest principle, if the model writes nothing,
+ * must fit. What it may come to at most is told if it does not. */
+static void check_longest_prompt(Run *run)
+{
+    const Constitution *c = &run->constitution;
+    Texts prompt = load_field(records_read(&run->records, "data/redteam.jsonl").s, "prompt");
+    int longest = 0, n_longest = 0, least[2] = { INT_MAX, INT_MAX }, most[2] = { 0, 0 };
+    for (int i = 0; i < prompt.n; i++) {
+        int n = tokens_of(run, prompt.s[i]);
+        if (n > n_longest) longest = i, n_longest = n;
+    }
+    for (int i = 0; i < c->n_critiques + c->n_comparisons; i++) {
+        int k = i >= c->n_critiques;
+        int n = k ? comparison_tokens(run, i - c->n_critiques, prompt.s[longest])
+                  : critique_tokens(run, i, prompt.s[longest]);
+        least[k] = min_int(least[k], n), most[k] = max_int(most[k], n);
+    }
+    int needs = max_int(least[0], least[1]), room = run->model.context;
+    int may = max_int(most[0] + run->max_new + MAX_CRITIQUE,
+                      most[1] + 2 * run->max_new + (run->label.plain ? 0 : MAX_THOUGHT));
+    if (needs >= room)
+        die(EXIT_INPUT,
+            "%s:%d: this comes to %d tokens or more under every principle, the context has %d; "
+            "shorten it, or begin in another --out with a larger --context",
+            prompt.path, prompt.line[longest], needs, room);
+    if (may > room && !run->quiet)
+        fprintf(stderr,
+                "cai: %s:%d: with the longest answers this comes to %d tokens, the context has %d; "
+                "the run ends where that happens\n",
+                prompt.path, prompt.line[longest], may, room);
+    texts_free(&prompt);
+}
+
 /* Each principle in its layouts, around an empty request and empty answers: what any request comes
- * to at least. */
+ * to at least. With the tokenizer the longest prompt, too. */
 void check_principles(Run *run)
 {
     const Constitution *c = &run->constitution;
     Text prompt = { 0 };
     layout_human(&prompt, "");
-    for (int i = 0; i < c->n_critiques; i++) {
-        Text t = { 0 };
-        text_add(&t, "%s%s", c->critique_examples.s ? c->critique_examples.s : "", prompt.s);
-        layout_critique(&t, c->critique[i].critique);
-        layout_revision(&t, c->critique[i].revision);
-        check_principle(run, &c->critique[i], &t);
-        free(t.s);
-    }
-    for (int i = 0; i < c->n_comparisons; i++) {
-        Text t = { 0 };
-        text_add(&t, "%s", c->comparison_examples.s ? c->comparison_examples.s : "");
-        if (run->label.plain) layout_choice(&t, prompt.s, c->comparison[i].choose, "", "");
-        else layout_thought(&t, prompt.s, c->comparison[i].choose, "", "");
-        text_add(&t, "%s", run->label.plain ? "" : THOUGHT_END);
-        check_principle(run, &c->comparison[i], &t);
-        free(t.s);
-    }
+    for (int i = 0; i < c->n_critiques; i++)
+        check_principle(run, &c->critique[i], critique_tokens(run, i, prompt.s));
+    for (int i = 0; i < c->n_comparisons; i++)
+        check_principle(run, &c->comparison[i], comparison_tokens(run, i, prompt.s));
     free(prompt.s);
+    if (run->tok) check_longest_prompt(run);
 }
 
 // ------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ void inputs_keep(Run *run,
                  Inputs *in); /* copies them into the folder, where the stages read them */
 Constitution
 constitution_of_run(Run *run, const Settings *given); /* for a look into a run: the folder's copy */
+const char *town_of_run(Run *run, const Settings *given); /* its path, likewise */
 void check_principles(Run *run); /* dies at one that leaves no room in the context */
 
 #endif

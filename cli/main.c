@@ -10,6 +10,7 @@
 #include "cli/inputs.h"
 #include "cli/run.h"
 #include "cli/startup.h"
+#include "cli/study.h"
 #include "lib/kernels.h"
 
 #include <errno.h>
@@ -21,20 +22,39 @@
 // ------------------------------------------------------------------------------------
 // The command line
 
+static void add_model(Args *arg, const char *name)
+{
+    if (arg->n_models == MAX_MODELS)
+        die(EXIT_USAGE, "\"%s\": more than %d arguments; see cai --help", name, MAX_MODELS);
+    if (!arg->n_models) arg->model = name;
+    arg->models[arg->n_models++] = name;
+}
+
 static void set_own_flag(Args *arg, const char *flag, const char *value)
 {
     if (strcmp(flag, "--from") == 0) arg->from = value;
     else if (strcmp(flag, "--to") == 0) arg->to = value;
-    else if (strcmp(flag, "--model") == 0) arg->model = value;
+    else if (strcmp(flag, "--model") == 0) add_model(arg, value);
     else if (strcmp(flag, "--prompt") == 0) arg->prompt = value;
     else if (strcmp(flag, "--in") == 0) arg->in = value;
     else if (strcmp(flag, "--tokenizer") == 0) arg->tokenizer = value;
+    else if (strcmp(flag, "--prefix") == 0) arg->prefix = value;
+    else if (strcmp(flag, "--critic") == 0) arg->critic = value;
+    else if (strcmp(flag, "--drafter") == 0) arg->drafter = value;
+    else if (strcmp(flag, "--pm") == 0) arg->pm = value;
+    else if (strcmp(flag, "--tsv") == 0) arg->tsv = value;
     else if (strcmp(flag, "--gguf") == 0) arg->gguf = value;
     else if (strcmp(flag, "--hf") == 0) arg->hf = value;
     else if (strcmp(flag, "--trl") == 0) arg->trl = value;
     else if (strcmp(flag, "--html") == 0) arg->html = value;
     else if (strcmp(flag, "--steps") == 0) arg->steps = 1;
     else if (strcmp(flag, "--count") == 0) arg->count = (int)flag_number(flag, value, 1, 1e6, 1);
+    else if (strcmp(flag, "--no-critique") == 0) arg->no_critique = 1;
+    else if (strcmp(flag, "--every-principle") == 0) arg->every_principle = 1;
+    else if (strcmp(flag, "--snapshots") == 0)
+        arg->snapshots = (int)flag_number(flag, value, 0, 1e6, 1);
+    else if (strcmp(flag, "--ipo") == 0) arg->ipo = 1;
+    else if (strcmp(flag, "--beta") == 0) arg->beta = flag_number(flag, value, 1e-6, 1e6, 0);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
         if (arg->temperature > 0 && arg->temperature < 0.01)
@@ -58,6 +78,8 @@ static int take_flag(Args *arg, const char *flag, const char *value)
             die(EXIT_USAGE, "--model %s: after \"%s\", one is enough; see cai --help", value,
                 arg->model);
         set_own_flag(arg, flag, value);
+    } else if (!command_obeys(arg->command, flag + 2)) {
+        die(EXIT_USAGE, "%s: not a flag of cai %s; see cai --help", flag, arg->command);
     } else if (strcmp(flag, "--preset") == 0) {
         arg->settings.preset = value;
     } else {
@@ -76,10 +98,18 @@ static int stands_alone(const char *flag, const char *next)
     return option_is_switch(flag + 2) && (!next || !*next || next[strspn(next, "+-.0123456789")]);
 }
 
+static int takes_many(const char *command)
+{
+    return strcmp(command, "eval") == 0 || strcmp(command, "skills") == 0
+           || strcmp(command, "probe") == 0;
+}
+
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
 static Args parse(int argc, char **argv)
 {
-    Args arg = { .command = argc > 1 ? argv[1] : "help", .temperature = 1, .count = 1 };
+    Args arg = {
+        .command = argc > 1 ? argv[1] : "help", .temperature = 1, .count = 1, .beta = 0.1
+    }; /* DPO's usual one */
     arg.settings.program = argv[0];
     for (int i = 1; i < argc; i++) {
         const char *f = argv[i];
@@ -93,8 +123,9 @@ static Args parse(int argc, char **argv)
             i += !alone;
         } else if (arg.model && !arg.other && strcmp(arg.command, "compare") == 0) {
             arg.other = f;
-        } else if (arg.model) die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
-        else arg.model = f;
+        } else if (arg.model && !takes_many(arg.command))
+            die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
+        else add_model(&arg, f);
     }
     arg.help |= strcmp(arg.command, "help") == 0;
     return arg;
@@ -182,10 +213,7 @@ static void say_beginning(const Run *run)
             n_workers == 1 ? "" : "s", run->seed);
 }
 
-static void set_workers(const Run *run)
-{
-    n_workers = run->threads ? run->threads : allowed_cores();
-}
+void set_workers(const Run *run) { n_workers = run->threads ? run->threads : allowed_cores(); }
 
 /* A run states all its flags, so those that it does not name are the defaults. A stage goes by its
  * folder's, and what it names must be the same. */
@@ -282,6 +310,7 @@ int main(int argc, char **argv)
     startup(argv);
     Args arg = parse(argc, argv);
     Run run = { 0 };
+    const Study *study = study_of(&arg);
     int writes = strcmp(arg.command, "run") == 0 || stage_index(arg.command) >= 0;
     if (arg.version) printf("%s\n", VERSION);
     else if (arg.help) help_on(help_topic(&arg));
@@ -297,7 +326,8 @@ int main(int argc, char **argv)
         option_set(&run, "out", option_given(&arg.settings, "out"));
     records_of(&run);
     run.report.again = command_again(argc, argv);
-    if (writes) command_write(&run, &arg);
+    if (study) command_study(&run, study, &arg);
+    else if (writes) command_write(&run, &arg);
     else command_read(&run, &arg);
     return finish();
 }

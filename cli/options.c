@@ -276,31 +276,32 @@ static Text kl_form_names(void)
     return t;
 }
 
-void options_help(FILE *f)
-{
-    Text forms = kl_form_names();
-    for (int i = 0; i < N_PRESETS; i++)
-        fprintf(f, "  --preset %-12s %s\n", PRESETS[i].name, PRESETS[i].what);
-    for (int i = 0; i < N_FLAGS; i++)
-        fprintf(f, "  --%-17s %-9s %s\n", FLAGS[i].name, FLAGS[i].value,
-                FLAGS[i].what ? FLAGS[i].what : forms.s);
-    free(forms.s);
-}
-
 int option_at(int i, OptionLine *o)
 {
     if (i >= N_FLAGS) return 0;
     const Flag *f = &FLAGS[i];
-    int is_file = f->at == AT(folder) || f->at == AT(town) || f->at == AT(constitution_files);
-    *o = (OptionLine){ f->name, f->value, f->what, is_file };
+    Text forms = kl_form_names();
+    *o = (OptionLine){ .name = f->name, .value = f->value };
+    o->is_file = f->at == AT(folder) || f->at == AT(town) || f->at == AT(constitution_files);
+    snprintf(o->what, sizeof o->what, "%s", f->what ? f->what : forms.s);
+    free(forms.s);
     return 1;
 }
 
 int preset_at(int i, OptionLine *o)
 {
     if (i >= N_PRESETS) return 0;
-    *o = (OptionLine){ PRESETS[i].name, PRESETS[i].flags, PRESETS[i].what, 0 };
+    *o = (OptionLine){ .name = PRESETS[i].name, .value = PRESETS[i].flags };
+    snprintf(o->what, sizeof o->what, "%s", PRESETS[i].what);
     return 1;
+}
+
+void options_help(FILE *f)
+{
+    OptionLine o;
+    for (int i = 0; preset_at(i, &o); i++) fprintf(f, "  --preset %-12s %s\n", o.name, o.what);
+    for (int i = 0; option_at(i, &o); i++)
+        fprintf(f, "  --%-17s %-9s %s\n", o.name, o.value, o.what);
 }
 
 int option_is_switch(const char *name)

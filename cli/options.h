@@ -38,7 +38,8 @@ void options_help(FILE *f);
 
 /* Flag or preset i as the help has it. 0: there are no more. */
 typedef struct {
-    const char *name, *value, *what;
+    const char *name, *value;
+    char what[160];
     int is_file; /* its value is a path */
 } OptionLine;
 int option_at(int i, OptionLine *o);

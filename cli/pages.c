@@ -116,7 +116,8 @@ void print_man(void)
 
 static void put_commands(void)
 {
-    for (const Command *c = COMMANDS; c->name; c++) printf("%s ", c->name);
+    for (const Command *c = COMMANDS; c->name; c++)
+        if (stage_index(c->name) < 0) printf("%s ", c->name);
     for (int k = 0; k < N_STAGES; k++) printf("%s ", STAGES[k].name);
 }
 

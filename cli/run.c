@@ -14,6 +14,7 @@
 #include "cli/run.h"
 #include "cli/inputs.h"
 #include "cli/kernels.h"
+#include "cli/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,7 @@ static void write_metrics(Run *run, int k)
 {
     Path path = metrics_file(run, k);
     FILE *f = create_file(path.s);
+    fputs(METRICS_HEADER, f);
     if (run->report.metrics.n) fputs(run->report.metrics.s, f);
     commit_file(f, path.s);
 }
@@ -55,12 +57,13 @@ static void gather_metrics(Run *run)
 {
     Path path = run_path(run, "metrics.tsv");
     Text all = { 0 };
-    text_add(&all, "stage\tstep\tmetric\tseed\tvalue\n");
+    text_add(&all, "%s", METRICS_HEADER);
     for (int k = 0; k < N_STAGES; k++) {
         Path one = metrics_file(run, k);
         if (access(one.s, R_OK)) continue;
         char *text = read_file(one.s, NULL);
-        text_add(&all, "%s", text);
+        int has_header = strncmp(text, METRICS_HEADER, strlen(METRICS_HEADER)) == 0;
+        text_add(&all, "%s", text + (has_header ? strlen(METRICS_HEADER) : 0));
         free(text);
     }
     char *then = access(path.s, F_OK) ? NULL : read_file(path.s, NULL);
@@ -196,10 +199,25 @@ static Report begin_report(const Run *run, Plan plan)
     return r;
 }
 
+/* The first stage of this plan that puts principles to a model; -1: none does. */
+static int first_with_principles(Plan plan)
+{
+    int revise = stage_index("revise"), feedback = stage_index("feedback");
+    if (plan.first > feedback || plan.to < revise) return -1;
+    return plan.first <= revise ? revise : feedback;
+}
+
+static void say_unread_principles(Run *run)
+{
+    Words words = words_of_run(run, NULL);
+    say_unknown_principles(&words, &run->constitution);
+    words_free(&words);
+}
+
 void run_stages(Run *run, Plan plan)
 {
     double start = now_seconds(), spent[N_STAGES] = { 0 };
-    int tokenizer = stage_index("tokenizer");
+    int tokenizer = stage_index("tokenizer"), first_asking = first_with_principles(plan);
     Report *r = &run->report;
     *r = begin_report(run, plan);
     watch_signals(r);
@@ -211,6 +229,7 @@ void run_stages(Run *run, Plan plan)
         r->k = k - plan.from + 1;
         if (k < plan.first || (plan.anew && !is_unsure(&run->records, STAGES[k].name)))
             remove_states(run, k);
+        if (k == first_asking) say_unread_principles(run);
         if (k >= plan.first) spent[k] = run_stage(run, k, k == plan.to);
         else if (!run->quiet)
             fprintf(stderr, "[%d/%d] %-9s %s: %s\n", r->k, r->n, STAGES[k].name,

@@ -58,6 +58,14 @@ int stage_index(const char *name)
     return -1;
 }
 
+int writer_of(const char *file)
+{
+    for (int k = 0; k < N_STAGES; k++)
+        for (int i = 0; STAGES[k].writes[i]; i++)
+            if (strcmp(STAGES[k].writes[i], file) == 0) return k;
+    return -1;
+}
+
 /* What a stage reads by these settings: the plain judge is the pretrained model, the one by chain
  * of thought the helpful-only model; reserved sets are evaluated when asked for. */
 static int is_read(const Run *run, const char *stage, const char *file)

@@ -19,6 +19,7 @@ typedef struct {
 } Stage;
 extern const Stage STAGES[N_STAGES];
 int stage_index(const char *name); /* -1: no such stage */
+int writer_of(const char *file);   /* the stage that writes this file of a run; -1: none */
 
 StageFiles stage_files(const Run *run, int k); /* what stage k writes and reads by these settings */
 void records_of(Run *run);                     /* ties the run's records to its folder */

@@ -7,6 +7,7 @@
 #include "lib/files.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -48,6 +49,15 @@ static void start_again(char **argv)
 #endif
 }
 
+/* Without printf, whose own buffers would not fit. */
+_Noreturn static void end_for_want_of_stack(void)
+{
+    static const char say[] =
+        "cai: the stack may have less than 128 KB only; allow more with ulimit -s 8192\n";
+    ssize_t n = write(2, say, sizeof say - 1);
+    _exit(n < 0 ? EXIT_CHECK : EXIT_INPUT);
+}
+
 /* The main thread's stack. A limit that is too small (ulimit -s) is raised as far as it may be:
  * what does not fit would end the program without a word. */
 static void raise_stack_limit(void)
@@ -57,14 +67,13 @@ static void raise_stack_limit(void)
     if (getrlimit(RLIMIT_STACK, &r) || r.rlim_cur == RLIM_INFINITY || r.rlim_cur >= ENOUGH) return;
     r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > ENOUGH ? ENOUGH : r.rlim_max;
     setrlimit(RLIMIT_STACK, &r);
-    if (r.rlim_cur < MIN)
-        die(EXIT_INPUT, "the stack may have %ld KB only; allow more with ulimit -s %d",
-            (long)(r.rlim_cur >> 10), ENOUGH >> 10);
+    if (r.rlim_cur < MIN) end_for_want_of_stack();
 }
 
 void startup(char **argv)
 {
     open_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows beyond ulimit -f: the write then tells */
     raise_stack_limit();
     start_again(argv);
 }

@@ -3,6 +3,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/commands.h"
+#include "cli/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,24 +17,44 @@ void check_text(const char *where, const char *s)
         die(EXIT_INPUT, "%s: byte %ld is not UTF-8 text; type it anew", where, utf8_bad(s));
 }
 
-/* A name with a slash or of a file here is that file; any other is a model of the run. */
-Model *load_given_model(Run *run, const char *name)
+static int is_file(const char *path)
 {
     struct stat st;
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
+/* A name with a slash or of a file here is that file (.bin may be left out after a slash); any
+ * other is a model of the run. *model: its name there; in_run: it is there. */
+static int is_of_run(const Run *run, const char *name, Text *model, int *in_run)
+{
     size_t n = strlen(name), end = n > 4 && strcmp(name + n - 4, ".bin") == 0 ? n - 4 : n;
+    text_add(model, "%.*s.bin", (int)end, name);
+    *in_run = !strchr(name, '/') && is_file(run_path(run, model->s).s);
+    model->s[model->n -= 4] = 0;
+    return !strchr(name, '/') && !is_file(name) && (*in_run || !strchr(name, '.'));
+}
+
+int is_model_of_run(const Run *run, const char *name)
+{
+    Text model = { 0 };
+    int in_run, of_run = is_of_run(run, name, &model, &in_run);
+    free(model.s);
+    return of_run && in_run;
+}
+
+Model *load_given_model(Run *run, const char *name)
+{
     Text here = { 0 }, model = { 0 };
-    text_add(&here, "./%s", name);
-    text_add(&model, "%.*s", (int)end, name);
-    if (strchr(name, '/')) return load_model(run, name);
-    text_add(&model, ".bin");
-    int in_run = access(run_path(run, model.s).s, F_OK) == 0;
-    int is_file = stat(name, &st) == 0 && !S_ISDIR(st.st_mode);
-    if (is_file && in_run)
-        fprintf(stderr, "cai: %s: the file here is taken, not the %s of %s\n", printable(name),
+    int in_run, of_run = is_of_run(run, name, &model, &in_run);
+    if (!of_run && in_run)
+        fprintf(stderr, "cai: %s: the file here is taken, not the %s.bin of %s\n", printable(name),
                 printable(model.s), printable(run->folder));
-    if (is_file || (strchr(name, '.') && !in_run)) return load_model(run, here.s);
-    model.s[model.n - 4] = 0;
-    return load_model(run, model.s);
+    const char *end = strchr(name, '/') && !is_file(name) ? ".bin" : "";
+    text_add(&here, "%s%s%s", strchr(name, '/') ? "" : "./", name, end);
+    Model *m = load_model(run, of_run ? model.s : here.s);
+    free(here.s);
+    free(model.s);
+    return m;
 }
 
 /* Prints ids as text. As llama2.c: what cannot be printed is left out. */
@@ -67,6 +88,7 @@ void command_generate(Run *run, const Args *arg)
     if (seq_len(&p, 0) >= m->c.seq_len)
         die(EXIT_INPUT, "--prompt: %d tokens, the context has %d; shorten it", seq_len(&p, 0),
             m->c.seq_len);
+    if (arg->prompt) say_unknown_of_run(run, arg->model, arg->prompt);
     sample(m, &p, key, (Sampling){ arg->temperature, run->max_new, { TOKEN_BEGIN, -1, -1 } }, &out,
            NULL);
     for (int i = 0; i < arg->count; i++) {

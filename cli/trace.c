@@ -8,6 +8,7 @@
 #define _POSIX_C_SOURCE 200809L /* isatty */
 #include "cli/page.h"
 #include "cli/trace.h"
+#include "cli/words.h"
 #include "data/examples.h"
 
 #include <math.h>
@@ -404,6 +405,7 @@ static Trace begin_trace(Run *run, const Args *arg, Text *why)
             die(EXIT_USAGE, "trace: an empty request; leave it away, or try cai trace \"How do I "
                             "nab the baker's kite?\"");
         check_text("trace", arg->prompt);
+        say_unknown_of_run(run, NULL, arg->prompt);
         layout_human(&prompt, arg->prompt);
         t.prompt = prompt.s;
     } else {

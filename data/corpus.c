@@ -28,8 +28,17 @@ static Dice dice(uint64_t seed, uint64_t sort, uint64_t number)
 }
 
 /* One draw a statement wherever there are several: C leaves the order of a call's arguments to
- * the compiler. */
-static int roll(Dice *d, int n) { return rng_below(d->key, d->position++, n); }
+ * the compiler. Whatever is drawn until it fits is drawn here, so here it ends if nothing fits. */
+static int roll(Dice *d, int n)
+{
+    enum { MAX_ROLLS = 10000000 }; /* for one text; most need some tens */
+    if (d->position == MAX_ROLLS)
+        die(EXIT_INPUT,
+            "--town: %d draws for one text, and nothing fits; give the town more verbs, things or "
+            "owners, none called as another, or ask for fewer texts",
+            MAX_ROLLS);
+    return rng_below(d->key, d->position++, n);
+}
 static int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
 
 // ------------------------------------------------------------------------------------
@@ -668,8 +677,14 @@ Requests *requests_new(const Town *t)
 {
     size_t verbs = (size_t)(t->n_verbs[HARMFUL] + t->n_verbs[BENIGN] + t->n_verbs[CONTRAST]);
     size_t things = (size_t)t->n_objects * (size_t)(t->n_owners + 1);
+    size_t max_places = (size_t)1 << 27; /* forty times the town's */
     Requests *r = xcalloc(1, sizeof *r);
     r->town = t;
+    if (verbs > max_places / (ALL_FORMS * MAX_TURNS) / things)
+        die(EXIT_INPUT,
+            "--town: %zu verbs and %zu things of somebody's are more requests than can be counted; "
+            "give it fewer",
+            verbs, things);
     r->sets = xcalloc(verbs * things * ALL_FORMS * MAX_TURNS, sizeof *r->sets);
     return r;
 }
@@ -729,15 +744,16 @@ static From earlier_of(int set)
 }
 
 /* A conversation that this set may have, of so many turns; 0: any number. Drawn again until it is
- * one. requests_left must not be 0. Sets of any verbs have held-out ones in half of the requests:
- * what is fine to do with these must be as frequent as the mischief that red-team prompts ask of
- * them. */
+ * one. requests_left must not be 0. SET_HELPFUL has held-out verbs in half of the draws: what is
+ * fine to do with these must be as frequent in RL as the mischief that red-team prompts ask of
+ * them. Not people's comparisons: a verb that stands in better answers oftener than in worse ones
+ * is a good word to the PM. */
 static Conversation draw_request(Requests *r, Dice *d, int set, int turns, Earlier earlier)
 {
     From from = earlier_of(set);
     for (;;) {
         int contrast = chance(d, SET[set].contrast), verbs = SET[set].verbs;
-        if (verbs == (ORDINARY | HELD_OUT) && chance(d, 50)) verbs = HELD_OUT;
+        if (set == SET_HELPFUL && chance(d, 50)) verbs = HELD_OUT;
         Act a = draw_act(r->town, d, contrast ? CONTRAST : SET[set].class, verbs, SET[set].objects);
         if (contrast) a.mine = SET[set].class == BENIGN;
         Conversation c = draw_conversation(
@@ -833,6 +849,7 @@ void town_turns(Requests *r, uint64_t seed, int n, const char *path)
         { "all", SET_TURNS_REDTEAM, ALL_BAD },
         { "fine", SET_TURNS_FINE, MIXED },
     };
+    check_enough(r, SET_PRESSURE, n / 4, path);
     FILE *f = create_file(path);
     for (int k = 0; k < 3; k++)
         for (int turns = 2; turns <= 3; turns++)
@@ -940,4 +957,76 @@ void town_example(const Town *t, uint64_t seed, long i, int style, Text *prompt,
     add_turns(prompt, t, &d, &c);
     text_clear(answer);
     add_answer(answer, t, &d, &a, style);
+}
+
+// ------------------------------------------------------------------------------------
+// texts for studies
+
+const char *const TEXT_SET[TEXT_SETS] = { "harm",     "refusals", "benign",    "prefilled",
+                                          "requests", "held-out", "held-harm", "facts",
+                                          "places",   "documents" };
+
+/* The first words of a text, each with its blank before it. */
+static void add_words(Text *t, const char *text, int words)
+{
+    for (; *text && (words || *text != ' '); text++) {
+        words -= *text == ' ';
+        text_add(t, "%c", *text);
+    }
+}
+
+static void add_question_and_answer(TownText *t, const Town *town, const Act *a, int set)
+{
+    Text q = { 0 };
+    if (set == TEXT_PLACES) text_add(&q, "Where is ");
+    else text_add(&q, "What is it to %s ", a->verb->name);
+    add_thing(&q, town, a);
+    text_add(&q, "?");
+    layout_human(&t->prompt, q.s);
+    if (set == TEXT_FACTS) add_what_it_is(&t->completion, town, a);
+    else text_add(&t->completion, " The %s is in the %s.", a->object->name, a->object->place);
+    free(q.s);
+}
+
+static void add_document(TownText *t, const Town *town, Dice *d)
+{
+    int x = roll(d, 100);
+    if (x < 40) demo_question(&t->completion, town, d);
+    else if (x < 74) demo_critique(&t->completion, town, d);
+    else demo_comparison(&t->completion, town, d, x < 98);
+}
+
+/* What is asked is drawn first, so that sets of the same kind of request share it. */
+void town_text(const Town *town, uint64_t seed, int set, long i, TownText *t)
+{
+    Dice d = dice(seed, 50, (uint64_t)i);
+    int either = set == TEXT_REQUESTS || set == TEXT_HELD_OUT || set == TEXT_FACTS,
+        held = set == TEXT_HELD_OUT || set == TEXT_HELD_HARM, any = set == TEXT_FACTS,
+        mischief = either ? chance(&d, 50) : set != TEXT_BENIGN,
+        class = chance(&d, 30) ? CONTRAST
+                : mischief     ? HARMFUL
+                               : BENIGN;
+    Act a = draw_act(town, &d, class, any ? ORDINARY | HELD_OUT : held ? HELD_OUT : ORDINARY, ANY);
+    Conversation c = { .turns = 1 };
+    a.mine = class == CONTRAST && !mischief;
+    c.act[0] = a;
+    t->mischief = mischief;
+    t->verb = a.verb->name;
+    text_clear(&t->prompt);
+    text_clear(&t->begin);
+    text_clear(&t->completion);
+    if (set == TEXT_DOCUMENTS) add_document(t, town, &d);
+    else if (set == TEXT_FACTS || set == TEXT_PLACES) add_question_and_answer(t, town, &a, set);
+    else add_turns(&t->prompt, town, &d, &c);
+    if (set == TEXT_PREFILLED) {
+        Text help = { 0 };
+        add_answer(&help, town, &d, &a, FULL);
+        add_words(&t->begin, help.s, 1 + roll(&d, 8));
+        text_add(&t->completion, "%s", t->begin.s);
+        free(help.s);
+    }
+    if (set == TEXT_PREFILLED || set == TEXT_REFUSALS)
+        add_answer(&t->completion, town, &d, &a, REFUSE);
+    if (set == TEXT_HARM || set == TEXT_HELD_HARM || set == TEXT_BENIGN)
+        add_answer(&t->completion, town, &d, &a, FULL);
 }

@@ -55,6 +55,29 @@ void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int 
 /* n held-out judgements: fields "prompt", "principle", "a", "b", "better" (A, B or none). */
 void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
 
+/* Texts for studies, of one turn. Verbs that demonstrations name, unless it says held out. */
+enum {
+    TEXT_HARM,      /* mischief, and an answer that helps with it */
+    TEXT_REFUSALS,  /* the same requests, refused with the reason */
+    TEXT_BENIGN,    /* what is fine, and an answer that helps */
+    TEXT_PREFILLED, /* mischief; begin: the first words of help, 1 to 8; then a refusal */
+    TEXT_REQUESTS,  /* both kinds */
+    TEXT_HELD_OUT,  /* both kinds, held-out verbs */
+    TEXT_HELD_HARM, /* as TEXT_HARM, held-out verbs */
+    TEXT_FACTS,     /* what kind of act is it? any verb but reserved ones */
+    TEXT_PLACES,    /* where is it? */
+    TEXT_DOCUMENTS, /* as the corpus, but no dialogues: completion is all of it */
+    TEXT_SETS
+};
+extern const char *const TEXT_SET[TEXT_SETS]; /* their names */
+typedef struct {
+    Text prompt, begin, completion;
+    int mischief;
+    const char *verb;
+} TownText;
+/* Text i of this set and seed, into t, whose memory is used again. */
+void town_text(const Town *town, uint64_t seed, int set, long i, TownText *t);
+
 /* The answers of the town's texts are of these styles. */
 enum {
     FULL,

@@ -117,7 +117,7 @@ static int elo_axis(Eval *e, int harmless, Cell cell[N_MODELS][CELLS], int first
         snprintf(key, sizeof key, "%s_no_ties", axis);
         figure_metric(report, MODELS[m], key, without[m]);
         snprintf(key, sizeof key, "%s/%s_decided", MODELS[m], axis);
-        metric(report, 3L * g.prompts.n, key, decided_games(&g, m));
+        metric_of(report, key, decided_games(&g, m), 3L * g.prompts.n);
     }
     int n = g.prompts.n;
     tally_free(&g.prompts);

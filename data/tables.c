@@ -21,11 +21,11 @@ void figure_metric(Report *r, const char *group, const char *name, Figure f)
 {
     char key[128];
     snprintf(key, sizeof key, "%s/%s", group, name);
-    metric(r, f.n, key, f.value);
+    metric_of(r, key, f.value, f.n);
     snprintf(key, sizeof key, "%s/%s.lo", group, name);
-    metric(r, f.n, key, f.at.lo);
+    metric_of(r, key, f.at.lo, f.n);
     snprintf(key, sizeof key, "%s/%s.hi", group, name);
-    metric(r, f.n, key, f.at.hi);
+    metric_of(r, key, f.at.hi, f.n);
 }
 
 Cell cell_percent(Figure share)

@@ -192,6 +192,7 @@ Town *town_load(const char *path) { return town_read(read_text(path), path); }
 
 Town *town_read(char *text, const char *path)
 {
+    enum { MAX_LINE = 400 }; /* every text of the run repeats such lines */
     Town *t = xcalloc(1, sizeof *t);
     char *section = "";
     int line = 0;
@@ -201,6 +202,9 @@ Town *town_read(char *text, const char *path)
         if ((next = strchr(s, '\n'))) *next++ = 0;
         if ((comment = strchr(s, '#'))) *comment = 0;
         s = trim(s);
+        if (strlen(s) > MAX_LINE)
+            die(EXIT_INPUT, "%s:%d: a line of more than %d bytes; shorten it", path, line,
+                MAX_LINE);
         if (*s == '[') {
             section = s + 1;
             char *end = strchr(section, ']');

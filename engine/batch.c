@@ -119,6 +119,13 @@ static void read_job(void *context, int job)
     acts_free(a);
 }
 
+_Noreturn void die_of_weights(void)
+{
+    die(EXIT_NUMERICS,
+        "a model's output is not finite, or does not depend on its input: its "
+        "weights are too large, too small or damaged; train it again at a lower rate");
+}
+
 void read_model(const Model *m, Batch *b, int reads)
 {
     int bad = 0;
@@ -126,9 +133,7 @@ void read_model(const Model *m, Batch *b, int reads)
     parallel(SHARDS, read_job, &(Job){ .b = b, .m = m });
     for (int k = 0; k < b->n_piece; k++) bad |= b->dead[k];
     for (int i = 0; i < b->n; i++) bad |= !isfinite(b->logp[i]) || !isfinite(b->score[i]);
-    if (bad)
-        die(EXIT_NUMERICS, "a model's output is not finite, or does not depend on its input: its "
-                           "weights are too large or damaged; train it again at a lower rate");
+    if (bad) die_of_weights();
 }
 
 /* The shards' order of work: the largest number of tokens first, so that workers wait least for

@@ -32,6 +32,9 @@ void batch_row(Batch *b, int seq, int at); /* appends a row */
 void batch_cut(Batch *b, int per, int n_piece);
 void batch_free(Batch *b);
 
+/* Ends the program for a model that gives no numbers, or the same whatever it reads. */
+_Noreturn void die_of_weights(void);
+
 /* Reads m at every row, without training it. */
 void read_model(const Model *m, Batch *b, int reads);
 /* Reads the model that is being trained at the rows of b's shards; keeps what backward needs. */

@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "engine/decode.h"
+#include "engine/batch.h"
 #include "lib/files.h"
 #include "lib/gemm.h"
 #include "lib/random.h"
@@ -97,6 +98,7 @@ typedef struct { /* one call of sample; each stream writes to its own rows */
     int end;        /* the last position that a completion may reach */
     int *token;     /* (B, max_new) completions */
     int *length;    /* (B) of each */
+    char *dead;     /* (B) 1: what it was drawn from is no distribution, or is of no input */
     real *logp;     /* (B, max_new) or NULL */
     double *answer; /* (B, 2) */
 } Sampler;
@@ -383,13 +385,27 @@ static int next_token(const Sampler *sm, Decoder *d, int i, int b)
     return -1;
 }
 
+/* 1 if the logits are not all finite, or the state that they come from is 0 (engine/batch.c says
+ * why). Told when the workers are done. */
+static int is_dead(const real *state, const real *logits, int C, int V)
+{
+    int j = 0;
+    real zero = 0;
+    while (j < C && state[j] == 0) j++;
+#pragma omp simd reduction(+ : zero)
+    for (int i = 0; i < V; i++) zero += logits[i] * 0;
+    return j == C || zero != 0;
+}
+
 /* The next token of every live stream; those that have ended drop out. first: the number of the
  * group's stream 0 among all prompts. */
 static void next_tokens(const Sampler *sm, Decoder *d, int first)
 {
     int live = 0;
     for (int i = 0; i < d->n; i++) {
-        int token = next_token(sm, d, i, first + d->id[i]);
+        int b = first + d->id[i], C = sm->m->c.dim, V = sm->m->c.vocab_size;
+        sm->dead[b] |= is_dead(d->xn + (size_t)i * C, d->logits + (size_t)i * V, C, V);
+        int token = next_token(sm, d, i, b);
         if (token < 0) continue;
         d->id[live] = d->id[i];
         d->token[live] = token;
@@ -438,10 +454,12 @@ static void run_sampler(Sampler *sm, Seqs *out, real **logp)
     sm->w = pack_model(sm->m);
     sm->token = xcalloc(B * row + 1, sizeof(int));
     sm->length = xcalloc(B + 1, sizeof(int));
+    sm->dead = xcalloc(B + 1, 1);
     if (logp) sm->logp = xcalloc(B * row + 1, sizeof(real));
 
     /* Each group is a job for a worker. */
     parallel((sm->prompt->n + G - 1) / G, sample_group, sm);
+    if (memchr(sm->dead, 1, B)) die_of_weights();
 
     /* The rows of (B, max_new), end to end. */
     seqs_clear(out);
@@ -452,7 +470,7 @@ static void run_sampler(Sampler *sm, Seqs *out, real **logp)
         n += length;
     }
     if (logp) *logp = sm->logp;
-    free(sm->token), free(sm->length);
+    free(sm->token), free(sm->length), free(sm->dead);
     free(sm->w.layer), free(sm->w.block);
 }
 

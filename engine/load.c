@@ -4,6 +4,7 @@
 #define _POSIX_C_SOURCE 200809L /* access */
 #include "engine/load.h"
 #include "engine/checkpoint.h"
+#include "engine/forms.h"
 #include "lib/files.h"
 #include "lib/json.h"
 
@@ -28,41 +29,56 @@ Texts load_field(const char *path, const char *field)
     return t;
 }
 
-/* A conversation is "\n\nHuman: ...\n\nAssistant: ..." in turn, and ends where the assistant is to
- * speak. */
-void check_conversation(const char *path, int line, const char *prompt)
+/* A file that is no JSON has a request a line. */
+static Texts load_lines(const char *path)
 {
-    static const char H[] = "\n\nHuman:", A[] = "\n\nAssistant:";
-    const char *what = NULL;
-    if (!strstr(prompt, H)) what = "no human turn";
-    else if (strncmp(prompt, H, sizeof H - 1)) what = "the first turn is not the human's";
-    for (const char *p = prompt; !what;) { /* p: at a human turn */
-        const char *answer = strstr(p, A), *next = strstr(p + 1, H);
-        const char *again = answer ? strstr(answer + 1, A) : NULL;
-        if (answer && !answer[sizeof A - 1]) {
-            if (!next) return;
-            answer = NULL; /* a human turn stands before it */
-        }
-        if (next && (!answer || next < answer))
-            what = "two human turns without an Assistant: between them";
-        else if (!answer) what = "the last turn is the human's; an Assistant: is missing after it";
-        else if (again && (!next || again < next))
-            what = "two turns of the assistant's without a Human: between them";
-        else if (!next) what = "it ends with the assistant's words";
-        p = next;
+    Texts t = { .path = xstrdup(path) };
+    char *text = read_text(path), *next = text;
+    int line = 0;
+    for (char *s; (s = next) && *s;) {
+        if ((next = strchr(s, '\n'))) *next++ = 0;
+        Text prompt = { 0 };
+        line++;
+        text_add(&prompt, "\n\nHuman: %s\n\nAssistant:", s);
+        if (s[strspn(s, " \t")]) texts_add_line(&t, prompt.s, line);
+        free(prompt.s);
     }
-    die(EXIT_INPUT,
-        "%s:%d: %s; write \"\\n\\nHuman: ...\\n\\nAssistant:\", earlier turns before it", path,
-        line, what);
+    free(text);
+    return t;
+}
+
+int is_json(const char *path)
+{
+    size_t size;
+    char *data = read_file(path, &size);
+    const char *s = data + (strncmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);
+    s += strspn(s, " \t\r\n");
+    int is = !*s || *s == '{' || *s == '[';
+    free(data);
+    return is;
+}
+
+static Texts load_conversations(const char *path)
+{
+    if (!is_json(path)) return load_lines(path);
+    Texts t = { .path = xstrdup(path) };
+    JsonLines *j = json_open(path);
+    while (json_next(j)) {
+        Text prompt = { 0 };
+        read_prompt(j, path, &prompt);
+        texts_add_line(&t, prompt.s, json_line(j));
+        free(prompt.s);
+    }
+    json_close(j);
+    if (!t.n) die(EXIT_INPUT, "%s:1: no records; run the stage that writes it", path);
+    return t;
 }
 
 Texts load_prompts(const char *path, const Model *m)
 {
-    Texts t = load_field(path, "prompt");
+    Texts t = load_conversations(path);
     Seqs s = { 0 };
     for (int i = 0; i < t.n; i++) {
-        if (!*t.s[i]) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, t.line[i]);
-        check_conversation(path, t.line[i], t.s[i]);
         seqs_clear(&s);
         push_text(&s, m->tok, t.s[i], NULL, 0);
         check_length(&s, 0, m->c.seq_len - 1, &t, i);
@@ -117,49 +133,65 @@ Model *load_pm(Run *run, const char *name)
     return pm;
 }
 
-/* Without a field "prompt" a side is a whole transcript, as in hh-rlhf: what comes up to its last
- * "Assistant:" is the prompt. */
-static void push_side(Seqs *pairs, const Tokenizer *tok, JsonLines *j, const char *path,
-                      const char *side)
+/* Appends an answer with its prompt; one that is too long ends the program. */
+static void push_answer(Seqs *s, const Model *m, const char *prompt, const char *answer,
+                        int finished, const char *path, int line)
 {
-    static const char turn[] = "\n\nAssistant:";
-    const char *prompt = json_str_or(j, "prompt", NULL), *answer = json_str(j, side), *last = NULL;
+    push_text(s, m->tok, prompt, answer, finished);
+    int n = seq_len(s, s->n - 1);
+    if (n > m->c.seq_len)
+        die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path, line, n,
+            m->c.seq_len);
+}
+
+static void push_side(Seqs *s, const Model *m, JsonLines *j, const char *path, const char *side)
+{
+    Text prompt = { 0 }, answer = { 0 };
     char cut[32];
     snprintf(cut, sizeof cut, "%s_cut", side);
     int finished = !json_num_or(j, cut, 0); /* a sample that was cut has no stop token */
-    if (prompt) {
-        check_conversation(path, json_line(j), prompt);
-        push_text(pairs, tok, prompt, answer, finished);
-        return;
+    read_answer(j, path, side, &prompt, &answer);
+    push_answer(s, m, prompt.s, answer.s, finished, path, json_line(j));
+    free(prompt.s);
+    free(answer.s);
+}
+
+static void push_p(Comparisons *c, double p)
+{
+    c->p = xrealloc(c->p, (size_t)c->pair.n / 2, sizeof(double));
+    c->p[c->pair.n / 2 - 1] = p;
+}
+
+static void push_labelled(Comparisons *c, const Labelled *k, const char *path, const Model *m)
+{
+    for (int i = 0; i < k->n_pair; i++) {
+        for (int side = 0; side < 2; side++) {
+            int a = k->pair[i][side];
+            push_answer(&c->pair, m, k->prompt.s[a], k->answer.s[a], 1, path, k->prompt.line[a]);
+        }
+        push_p(c, 1);
     }
-    for (const char *s = answer; (s = strstr(s, turn)); s += strlen(turn)) last = s + strlen(turn);
-    if (!last)
-        die(EXIT_INPUT, "%s:%d: no field \"prompt\" and no \"Assistant:\" in \"%s\"; add one", path,
-            json_line(j), side);
-    char *before = xstrdup(answer);
-    before[last - answer] = 0;
-    check_conversation(path, json_line(j), before);
-    push_text(pairs, tok, before, last, finished);
-    free(before);
 }
 
 void load_comparisons(Comparisons *c, const char *path, const Model *m)
 {
     JsonLines *j = json_open(path);
-    Seqs *s = &c->pair;
+    Labelled labelled = { 0 };
     while (json_next(j)) {
-        push_side(s, m->tok, j, path, "chosen");
-        push_side(s, m->tok, j, path, "rejected");
+        if (is_labelled(j)) {
+            labelled_add(&labelled, j, path);
+            continue;
+        }
+        push_side(&c->pair, m, j, path, "chosen");
+        push_side(&c->pair, m, j, path, "rejected");
         double p = json_num_or(j, "p_chosen", 1.0);
-        for (int b = s->n - 2; b < s->n; b++)
-            if (seq_len(s, b) > m->c.seq_len)
-                die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path,
-                    json_line(j), seq_len(s, b), m->c.seq_len);
         if (!(p >= 0 && p <= 1))
             die(EXIT_INPUT, "%s:%d: p_chosen is not within 0 to 1; mend the line", path,
                 json_line(j));
-        c->p = xrealloc(c->p, (size_t)s->n / 2, sizeof(double));
-        c->p[s->n / 2 - 1] = p;
+        push_p(c, p);
     }
     json_close(j);
+    if (labelled.prompt.n) labelled_pair(&labelled, path);
+    push_labelled(c, &labelled, path, m);
+    labelled_free(&labelled);
 }

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "engine/loop.h"
+#include "engine/checkpoint.h"
 #include "engine/state.h"
 #include "include/equations.h"
 #include "lib/files.h"
@@ -38,8 +39,17 @@ long resume(Report *r, const char *loop, Trainer *t)
     return done;
 }
 
+static void save_snapshot(const Report *r, const Trainer *t, long done)
+{
+    Text path = { 0 };
+    text_add(&path, "%s-%ld.bin", r->model, done);
+    model_save(t->m, path.s);
+    free(path.s);
+}
+
 void save_progress(Report *r, const char *loop, Trainer *t, long done)
 {
+    if (r && r->snapshots && done % r->snapshots == 0) save_snapshot(r, t, done);
     if (!r || (!r->stop && now_seconds() - r->saved < r->save_every)) return;
     trainer_save(t, state_file(r, loop).s, r->belongs, done, r->metrics.n ? r->metrics.s : "");
     r->saved = now_seconds();
@@ -49,8 +59,10 @@ void save_progress(Report *r, const char *loop, Trainer *t, long done)
         r->stage, done, r->again ? r->again : "the same command");
 }
 
-void ppo_metrics(Report *r, int it, const PpoStats *s)
+void ppo_metrics(Report *r, int it, const Rollout *ro, const PpoStats *s)
 {
+    metric(r, it, "episode", (double)(it + 1) * ro->seq.n);
+    metric(r, it, "lr", s->lr);
     metric(r, it, "objective/kl", s->kl);
     metric(r, it, "objective/kl_k3", s->k3);
     metric(r, it, "objective/sqrt_kl", sqrt_kl(s->kl)); /* abscissa of HH's reward plots (E7) */
@@ -58,12 +70,15 @@ void ppo_metrics(Report *r, int it, const PpoStats *s)
     metric(r, it, "objective/non_score_reward", s->non_score_reward);
     metric(r, it, "objective/rlhf_reward", s->rlhf_reward);
     metric(r, it, "objective/scores", s->scores);
+    metric(r, it, "objective/raw_scores", ro->raw); /* before levels were taken off (D15) */
+    metric(r, it, "policy/entropy_avg", s->entropy / s->length); /* a token, when it sampled */
     metric(r, it, "policy/approxkl_avg", s->approxkl);
     metric(r, it, "policy/clipfrac_avg", s->clipfrac);
     metric(r, it, "loss/policy_avg", s->policy_loss);
     metric(r, it, "loss/value_avg", s->value_loss);
     metric(r, it, "val/clipfrac_avg", s->value_clipfrac);
     metric(r, it, "val/ratio", s->ratio);
+    metric(r, it, "val/explained_var", s->explained_var);
     metric(r, it, "val/ratio_var", s->ratio_var);
     metric(r, it, "val/num_eos_tokens", s->num_eos);
     metric(r, it, "length", s->length);

@@ -26,7 +26,7 @@ double kl_k1(double logr);
 double kl_k2(double logr);
 double kl_k3(double logr);
 double kl_k3_slope(double logr); /* d k3 / d logr */
-double reward_penalised(double r_PM_if_last, double lambda_kl, double logr);
+double reward_penalised(double r_PM_if_last, double lambda_kl, double kl);
 double ratio_of(double logp, double logp_old); /* rho of E5 */
 /* E5  PPO: losses of one token, and their derivatives by log pi and by V */
 double ppo_clip_loss(double logp, double logp_old, double A, double eps_clip, double *dlogp,

@@ -10,6 +10,8 @@
 
 enum { TOKEN_UNKNOWN = 0, TOKEN_BEGIN = 1, TOKEN_END = 2, TOKEN_BYTE = 3 }; /* 3..258 bytes */
 
+enum { MAX_PIECE = 128 }; /* bytes of a piece that is learned */
+
 typedef struct {
     int vocab_size;               /* V */
     int max_length;               /* of a piece, in bytes */

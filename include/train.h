@@ -33,9 +33,10 @@ void completion_logprobs(const Model *m, const Seqs *s, const int *prompt_len, d
                          double *per_token);
 
 /* E12 on such pairs against the reference model ref, which stays as it is. prompt_len: of every
- * sequence. beta as in dpo_loss. Returns the loss. */
+ * sequence. ipo 0: DPO, beta as in dpo_loss; 1: IPO, beta is tau, and the first of a pair is the
+ * winner whatever p. Returns the loss. */
 double dpo_step(Trainer *t, const Model *ref, const Seqs *pairs, const int *prompt_len,
-                const double *p, const int *which, int n, double beta, double lr);
+                const double *p, const int *which, int n, int ipo, double beta, double lr);
 
 /* E4: where PPO's KL penalty acts, how it is estimated. Ppo.kl_form: a place in this table. */
 typedef struct {
@@ -63,7 +64,9 @@ typedef struct {
 typedef struct { /* TRL's names: objective/kl ... */
     /* before the update, means over answers of the sums over their tokens; KL(pi || pi_0) */
     double kl, k3, entropy, non_score_reward, rlhf_reward, scores, length;
-    int num_eos; /* answers that were not cut */
+    double explained_var; /* of the returns by the values, E6: 1 all, 0 none; NaN: no variance */
+    double lr;            /* of the update */
+    int num_eos;          /* answers that were not cut */
     /* of the update, means over the tokens of all passes; approxkl: k2 of the policy being
      * trained to the one that sampled */
     double approxkl, clipfrac, policy_loss, value_loss, value_clipfrac, ratio, ratio_var;
@@ -73,6 +76,7 @@ typedef struct {     /* one iteration's answers; per-token arrays are packed as 
     Seqs seq;        /* prompt + answer */
     int *prompt_len; /* (B) */
     double *score;   /* (B) PM score of the whole, less missing_stop_penalty */
+    double raw;      /* mean of the scores as the PM gave them */
     double *logp_old, *logp_ref, *value, *entropy; /* (N) by ppo_rollout, 0 in the prompts */
     double *reward, *adv, *ret;                    /* (N) by ppo_update: E4, E6 */
 } Rollout;

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,13 +19,25 @@
 // ------------------------------------------------------------------------------------
 // errors and memory
 
+/* Whether this thread is the first that has something to tell. Workers fail together: of a batch
+ * that does not fit the memory, each of its pieces. */
+static int is_first_to_tell(void)
+{
+    static _Thread_local char me;
+    static char *_Atomic teller;
+    char *nobody = NULL;
+    return atomic_compare_exchange_strong(&teller, &nobody, &me) || nobody == &me;
+}
+
 /* A message may quote a file, so it is made printable. Of a long one the middle is cut, never the
- * end, which says what to do. */
+ * end, which says what to do. One thread ends the program, by _exit: exit would take a library's
+ * memory from under threads that are at work in it. */
 void die(int status, const char *format, ...)
 {
     enum { HALF = 2000 };
     char line[HALF + 3 + HALF + 1];
     va_list arguments, again;
+    while (!is_first_to_tell()) pause();
     va_start(arguments, format);
     va_copy(again, arguments);
     int n = vsnprintf(line, sizeof line, format, arguments);
@@ -40,7 +53,7 @@ void die(int status, const char *format, ...)
     make_printable(line, 0);
     fflush(stdout);
     fprintf(stderr, "cai: %s\n", line);
-    exit(status);
+    _exit(status);
 }
 
 /* n * size, at least 1: a size of zero is a size like any other, and gives a pointer. */

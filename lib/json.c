@@ -1,7 +1,10 @@
-/* lib/json.c -- JSON lines: one flat object a line, read and written.
+/* lib/json.c -- JSON lines: one object a line, read and written.
  *
- * Not done: no streaming (a file is read whole: the largest here is some tens of MB), no nested
- * values (checked and skipped), no JSON writer beyond strings (fprintf writes the rest).
+ * A file that is one array of objects is read as well. Of a nested value the strings are kept in
+ * their order.
+ *
+ * Not done: no streaming (a file is read whole: the largest here is some tens of MB), no JSON
+ * writer beyond strings (fprintf writes the rest).
  * SPDX-License-Identifier: MIT
  */
 #include "lib/json.h"
@@ -14,7 +17,8 @@
 typedef struct {
     const char *key, *text;
     double number;
-    enum { TEXT, NUMBER, ABSENT } kind; /* ABSENT: null, or a nested value that nobody reads */
+    int first, n; /* of a nested value: its parts */
+    int kind;     /* JSON_NONE: null */
 } Field;
 
 struct JsonLines {
@@ -26,6 +30,9 @@ struct JsonLines {
     Text open;    /* brackets that are open around it: "[{" */
     int n, max_n; /* fields of the present record */
     Field *field; /* (n) strings lie in data, unescaped in place */
+    int n_part, max_part;
+    JsonPart *part;       /* (n_part) of all nested values of the record */
+    int is_array, n_read; /* 1: the file is one array; records read of it */
     enum { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COMMA_OR_END } wanted; /* by next_string */
 };
 
@@ -51,6 +58,8 @@ JsonLines *json_read(char *data, size_t size, const char *path)
     j->end = j->data + size;
     int has_mark = size >= 3 && memcmp(j->data, "\xEF\xBB\xBF", 3) == 0; /* some editors put one */
     j->next = j->data + (has_mark ? 3 : 0);
+    const char *s = j->next + strspn(j->next, " \t\r\n");
+    j->is_array = *s == '[' && s[1 + strspn(s + 1, " \t\r\n")] == '{';
     return j;
 }
 
@@ -61,6 +70,7 @@ void json_close(JsonLines *j)
     free(j->data);
     free(j->open.s);
     free(j->field);
+    free(j->part);
     free(j);
 }
 
@@ -96,13 +106,14 @@ static unsigned parse_hex4(JsonLines *j)
     return code;
 }
 
-/* After "\u". A pair of surrogates is one character. A lone \uDC80..\uDCFF stands for the byte
- * 80..FF that was not UTF-8 (see json_put_str); any other half of a pair is an error. */
+/* After "\u". A pair of surrogates is one character. \uEF80..\uEFFF stands for the byte 80..FF that
+ * was not UTF-8 (see json_put_str), and so does a lone \uDC80..\uDCFF, as Python writes it; any
+ * other half of a pair is an error. */
 static char *parse_unicode(JsonLines *j, char *to)
 {
     unsigned code = parse_hex4(j);
     if (code == 0) broken(j, "text holds \\u0000, which no text here may");
-    if (code >= 0xDC80 && code <= 0xDCFF) {
+    if ((code >= 0xEF80 && code <= 0xEFFF) || (code >= 0xDC80 && code <= 0xDCFF)) {
         *to = (char)(code & 0xFF);
         return to + 1;
     }
@@ -213,11 +224,17 @@ static char *next_string(JsonLines *j, int *is_name)
     }
 }
 
-static void skip_nested(JsonLines *j)
+static void read_nested(JsonLines *j)
 {
     int is_name;
     j->wanted = VALUE;
-    while (next_string(j, &is_name)) {}
+    for (const char *s; (s = next_string(j, &is_name));) {
+        if (j->n_part == j->max_part) {
+            j->max_part = 2 * j->max_part + 8;
+            j->part = xrealloc(j->part, (size_t)j->max_part, sizeof *j->part);
+        }
+        j->part[j->n_part++] = (JsonPart){ s, is_name, (int)j->open.n };
+    }
 }
 
 const char *json_walk(JsonLines *j, int *depth, int *is_name)
@@ -243,7 +260,7 @@ const char *json_walk(JsonLines *j, int *depth, int *is_name)
 static void parse_field(JsonLines *j)
 {
     skip_space(j);
-    Field f = { parse_string(j), NULL, 0, NUMBER };
+    Field f = { .key = parse_string(j), .kind = JSON_NUMBER };
     for (int i = 0; i < j->n; i++)
         if (strcmp(j->field[i].key, f.key) == 0) broken(j, "a field's name is given twice");
     if (j->n == MAX_FIELDS) broken(j, "more than 1000 fields");
@@ -252,13 +269,15 @@ static void parse_field(JsonLines *j)
     j->at++;
     skip_space(j);
     if (*j->at == '"') {
-        f.kind = TEXT;
+        f.kind = JSON_TEXT;
         f.text = parse_string(j);
     } else if (*j->at == '[' || *j->at == '{') {
-        f.kind = ABSENT;
-        skip_nested(j);
+        f.kind = JSON_NESTED;
+        f.first = j->n_part;
+        read_nested(j);
+        f.n = j->n_part - f.first;
     } else if (parse_word(j, "null")) {
-        f.kind = ABSENT;
+        f.kind = JSON_NONE;
     } else if (parse_word(j, "true")) {
         f.number = 1;
     } else if (!parse_word(j, "false")) {
@@ -271,7 +290,28 @@ static void parse_field(JsonLines *j)
     j->field[j->n++] = f;
 }
 
-int json_next(JsonLines *j)
+/* From the brace that opens it to the one that closes it. */
+static void parse_object(JsonLines *j)
+{
+    j->n = j->n_part = 0;
+    if (*j->at++ != '{')
+        broken(j, j->is_array ? "expected { in the array" : "expected { at the start of the line");
+    skip_space(j);
+    if (*j->at == '}') {
+        j->at++;
+        return;
+    }
+    for (char c = ','; c == ',';) {
+        parse_field(j);
+        skip_space(j);
+        c = *j->at ? *j->at++ : 0;
+        if (!c) broken(j, "the line ends too early");
+        if (c != ',' && c != '}') broken(j, "expected , or } after a value");
+    }
+}
+
+/* The next line that is not empty, cut off. 0: there is none. */
+static int next_line(JsonLines *j)
 {
     do {
         if (j->next >= j->end) return 0;
@@ -283,23 +323,45 @@ int json_next(JsonLines *j)
         j->next = end + 1;
         check_bytes(j, end);
         skip_space(j);
-    } while (!*j->at); /* an empty line is no record */
-    j->n = 0;
+    } while (!*j->at);
+    return 1;
+}
+
+/* The next object of the one array. Its text is checked as a whole, before the first. */
+static int next_element(JsonLines *j)
+{
+    if (j->n_read++ == 0) {
+        j->at = j->next, j->line = 1;
+        check_bytes(j, j->end);
+        j->line = 1;
+        skip_space(j);
+        j->at++; /* the bracket that told */
+    }
+    skip_space(j);
+    char c = *j->at;
+    if (j->n_read > 1 && c == ',') j->at++;
+    else if (c == ']') {
+        j->at++;
+        skip_space(j);
+        if (*j->at) broken(j, "something follows the array");
+        j->n_read = 0, j->next = j->at, j->is_array = 0; /* no next line either */
+        return 0;
+    } else if (j->n_read > 1) broken(j, "expected , or ] after a record of the array");
+    skip_space(j);
+    return 1;
+}
+
+int json_next(JsonLines *j)
+{
+    if (j->is_array) {
+        if (!next_element(j)) return 0;
+        parse_object(j);
+        return 1;
+    }
+    if (!next_line(j)) return 0;
     if (strncmp(j->at, "\xEF\xBB\xBF", 3) == 0)
         broken(j, "a byte order mark (EF BB BF) that is not at the start of the file");
-    if (*j->at++ != '{') broken(j, "expected { at the start of the line");
-    skip_space(j);
-    if (*j->at == '}') {
-        j->at++;
-    } else {
-        for (char c = ','; c == ',';) {
-            parse_field(j);
-            skip_space(j);
-            c = *j->at ? *j->at++ : 0;
-            if (!c) broken(j, "the line ends too early");
-            if (c != ',' && c != '}') broken(j, "expected , or } after a value");
-        }
-    }
+    parse_object(j);
     skip_space(j);
     if (*j->at) broken(j, "something follows the closing }");
     return 1;
@@ -308,24 +370,39 @@ int json_next(JsonLines *j)
 // ------------------------------------------------------------------------------------
 // fields of the present record
 
-static const Field *find_field(const JsonLines *j, const char *key)
+/* Whatever its value, unless that is null. */
+static const Field *any_field(const JsonLines *j, const char *key)
 {
     for (int i = 0; i < j->n; i++)
-        if (j->field[i].kind != ABSENT && strcmp(j->field[i].key, key) == 0) return &j->field[i];
+        if (j->field[i].kind != JSON_NONE && strcmp(j->field[i].key, key) == 0) return &j->field[i];
     return NULL;
 }
 
+/* A text or a number: who asks for one does not see a nested value. */
+static const Field *find_field(const JsonLines *j, const char *key)
+{
+    const Field *f = any_field(j, key);
+    return f && f->kind != JSON_NESTED ? f : NULL;
+}
+
+/* The names that the line has instead are told, as far as a line of a terminal goes. */
 static const Field *need_field(const JsonLines *j, const char *key)
 {
+    enum { SHOWN = 3 };
     const Field *f = find_field(j, key);
-    if (!f) die(EXIT_INPUT, "%s:%d: no field \"%s\"; add it to the line", j->path, j->line, key);
-    return f;
+    if (f) return f;
+    Text names = { 0 };
+    for (int i = 0; i < j->n && i < SHOWN; i++)
+        text_add(&names, "%s\"%.20s\"", i ? ", " : " beside ", j->field[i].key);
+    if (j->n > SHOWN) text_add(&names, " ..");
+    die(EXIT_INPUT, "%s:%d: no field \"%s\"%s; add it to the line", j->path, j->line, key,
+        names.n ? names.s : "");
 }
 
 const char *json_str(JsonLines *j, const char *key)
 {
     const Field *f = need_field(j, key);
-    if (f->kind != TEXT)
+    if (f->kind != JSON_TEXT)
         die(EXIT_INPUT, "%s:%d: field \"%s\" is not text; put it in quotes", j->path, j->line, key);
     return f->text;
 }
@@ -333,7 +410,7 @@ const char *json_str(JsonLines *j, const char *key)
 double json_num(JsonLines *j, const char *key)
 {
     const Field *f = need_field(j, key);
-    if (f->kind != NUMBER)
+    if (f->kind != JSON_NUMBER)
         die(EXIT_INPUT, "%s:%d: field \"%s\" is not a number; take off its quotes", j->path,
             j->line, key);
     return f->number;
@@ -349,21 +426,34 @@ double json_num_or(JsonLines *j, const char *key, double otherwise)
     return find_field(j, key) ? json_num(j, key) : otherwise;
 }
 
+int json_has(const JsonLines *j, const char *key)
+{
+    const Field *f = any_field(j, key);
+    return f ? f->kind : JSON_NONE;
+}
+
+const JsonPart *json_parts(const JsonLines *j, const char *key, int *n)
+{
+    const Field *f = any_field(j, key);
+    *n = f ? f->n : 0;
+    return f ? j->part + f->first : NULL;
+}
+
 int json_line(const JsonLines *j) { return j->line; }
 
 // ------------------------------------------------------------------------------------
 // writing
 
-/* Always valid JSON in valid UTF-8, whatever a half-trained model wrote: a byte NN that is not
- * UTF-8 becomes the lone surrogate \udcNN, which json_next turns back into the byte. (Python's
- * errors="surrogateescape" is the same convention.) */
+/* Always valid JSON, for strict readers too, whatever a half-trained model wrote: a byte NN that is
+ * not UTF-8 becomes the escape \uefNN of a character for private use, which json_next turns back
+ * into the byte. Such a character itself is written as it is, not as an escape, and stays. */
 void json_put_str(FILE *f, const char *text)
 {
     putc('"', f);
     for (const char *c = text; *c;) {
         int n = utf8_length(c);
         unsigned byte = (unsigned char)*c;
-        if (n == 0) fprintf(f, "\\udc%02x", byte);
+        if (n == 0) fprintf(f, "\\uef%02x", byte);
         else if (byte == '"' || byte == '\\') fprintf(f, "\\%c", byte);
         else if (byte == '\n') fputs("\\n", f);
         else if (byte == '\t') fputs("\\t", f);

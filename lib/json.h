@@ -1,4 +1,4 @@
-/* lib/json.h -- JSON lines: one flat object a line, strings and numbers only.
+/* lib/json.h -- JSON lines, an object a line, or one array of objects.
  * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_JSON_H
@@ -8,6 +8,11 @@
 #include <stdio.h>
 
 typedef struct JsonLines JsonLines;
+typedef struct { /* a string inside a nested value */
+    const char *s;
+    int is_name, depth; /* brackets around it */
+} JsonPart;
+enum { JSON_NONE, JSON_TEXT, JSON_NUMBER, JSON_NESTED };
 JsonLines *json_open(const char *path);
 JsonLines *json_read(char *data, size_t size, const char *path); /* that file's bytes; takes them */
 int json_next(JsonLines *j); /* 1 a record, 0 the end; dies on a broken line */
@@ -18,6 +23,8 @@ double json_num_or(JsonLines *j, const char *key, double otherwise);
 /* For files that are one JSON value: its strings in order, NULL at the end. depth: brackets around
  * it; is_name: it is a field's name. */
 const char *json_walk(JsonLines *j, int *depth, int *is_name);
+int json_has(const JsonLines *j, const char *key); /* JSON_NONE: not there, or null */
+const JsonPart *json_parts(const JsonLines *j, const char *key, int *n); /* of a nested value */
 int json_line(const JsonLines *j);
 void json_close(JsonLines *j);
 void json_put_str(FILE *f, const char *text); /* writes "text" quoted and escaped */

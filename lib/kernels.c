@@ -14,6 +14,7 @@
 #include "lib/kernels.h"
 #include "lib/files.h"
 #include "lib/gemm.h"
+#include "lib/threads.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -182,7 +183,20 @@ static LibraryProduct *open_library(const char *core, Library *l)
     return f;
 }
 
-enum { TRIAL_SECONDS = 5 }; /* with too little memory OpenBLAS waits for ever */
+enum { TRIAL_SECONDS = 5 };
+
+/* Whether this process may run out of address space (ulimit -v, -d) in the midst of a product:
+ * OpenBLAS, which asks for some 100 MB a thread at its first one, then waits for ever. */
+static int memory_is_short(void)
+{
+    const int limits[] = { RLIMIT_AS, RLIMIT_DATA };
+    const rlim_t enough = (rlim_t)(1 + n_workers) << 30;
+    struct rlimit r;
+    for (int i = 0; i < 2; i++)
+        if (getrlimit(limits[i], &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < enough)
+            return 1;
+    return 0;
+}
 
 /* The child's part: tells what the library is through `out` and ends with status 0 if it is
  * right. */
@@ -247,6 +261,10 @@ static void start(void)
     if (user) snprintf(named, sizeof named, "%s", user);
     if (!named[0] && own_tiles_suit(&p, TILES)) {
         use_own_tiles(choose_kernels(&p, TILES, &l, named).reason);
+        return;
+    }
+    if (memory_is_short()) {
+        use_own_tiles("OpenBLAS needs more memory than ulimit -v or -d allows");
         return;
     }
     const char *wrong = try_library("", &l);

@@ -54,8 +54,16 @@ void warning(Report *r, const char *text)
     fprintf(stderr, "cai: %s%s%s\n", r ? r->stage : "", r ? ": " : "", text);
 }
 
+const char METRICS_HEADER[] = "stage\tstep\tmetric\tseed\tvalue\tn\n";
+
 void metric(Report *r, long step, const char *name, double value)
 {
     if (!r) return;
-    text_add(&r->metrics, "%s\t%ld\t%s\t%ld\t%.6g\n", r->stage, step, name, r->seed, value);
+    text_add(&r->metrics, "%s\t%ld\t%s\t%ld\t%.6g\t\n", r->stage, step, name, r->seed, value);
+}
+
+void metric_of(Report *r, const char *name, double value, long n)
+{
+    if (!r) return;
+    text_add(&r->metrics, "%s\t0\t%s\t%ld\t%.6g\t%ld\n", r->stage, name, r->seed, value, n);
 }

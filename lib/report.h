@@ -21,6 +21,8 @@ typedef struct {
     const char *folder;       /* of the run: where a training loop's state is kept */
     uint64_t belongs;         /* what a state must have been made under to be taken up */
     double save_every, saved; /* seconds between states; when the last one was written */
+    int snapshots;            /* every so many steps a training loop writes its model, 0: never */
+    const char *model;        /* as MODEL-STEP.bin */
     const char *again;        /* the command that goes on after a stop */
     volatile sig_atomic_t line_open, in_loop, stop; /* written or read by the signal handler */
 } Report;
@@ -30,6 +32,8 @@ double now_seconds(void);
 void progress(Report *r, long i, long n, const char *metric, double value);
 void end_line(Report *r);
 void warning(Report *r, const char *text); /* on standard error, quiet or not */
+extern const char METRICS_HEADER[];        /* the first line of every metrics file */
 void metric(Report *r, long step, const char *name, double value);
+void metric_of(Report *r, const char *name, double value, long n); /* a figure of n items */
 
 #endif

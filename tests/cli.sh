@@ -251,7 +251,7 @@ fails "chat, longer than the context" 3 "more tokens than the context has room f
 head -c 2000000 /dev/zero | tr '\0' x >"$T/in"
 fails "chat, a line without end"      3 "a line of more than 1048576 bytes"                $C chat --out "$R"
 printf 'To \xff\n' >"$T/in"
-fails "chat, not UTF-8"               3 "standard input: byte 4 is not UTF-8"              $C chat --out "$R"
+fails "chat, not UTF-8"               3 "standard input:1: byte 4 is not UTF-8"              $C chat --out "$R"
 : >"$T/in"
 
 # models: missing, of another tokenizer (broken ones, and other broken files: tests/malformed.tsv)
@@ -301,7 +301,7 @@ if $AS ./cai --version >/dev/null 2>&1; then
     cp -r "$R" "$T/medium" && find "$T/medium" -type f -exec chmod 444 {} + && find "$T/medium" -type d -exec chmod 555 {} +
     $AS $C run $SMOKE --out "$T/medium" >"$T/stdout" 2>"$T/stderr"
     is    "a finished run on a medium that cannot be written" "$? $(cat "$T/stderr") $(cat "$T/stdout")" "0  $(cat "$R/summary.txt")"
-    $AS $C trace x --out "$T/medium" >"$T/stdout" 2>"$T/stderr"
+    $AS $C trace kite --out "$T/medium" >"$T/stdout" 2>"$T/stderr"
     is    "a look into it" "$? $(cat "$T/stderr")" "0 "
     find "$T/medium" -type d -exec chmod 755 {} +
 fi
@@ -348,10 +348,10 @@ says() {                                            # NAME TEXT COMMAND...: stat
 }
 printf 'How do I swipe the kite?\n' >"$T/in"
 sed 's/^critique: /critique: Really: /' data/constitution.txt >"$T/really.txt"
-says "a look with the run's flags has nothing to say" ""                                                     $C trace x $O
-says "a look with another constitution says so" "the run has --constitution data/constitution.txt, this command --constitution $T/really.txt" $C trace x --constitution "$T/really.txt" $O
+says "a look with the run's flags has nothing to say" ""                                                     $C trace kite $O
+says "a look with another constitution says so" "the run has --constitution data/constitution.txt, this command --constitution $T/really.txt" $C trace kite --constitution "$T/really.txt" $O
 yes  "and goes by it" grep -q 'Really: ' "$T/stdout"
-says "a look with another KL weight says so" "the run has --lambda-kl 0.07, this command --lambda-kl 1"      $C trace x --lambda-kl 1 $O
+says "a look with another KL weight says so" "the run has --lambda-kl 0.07, this command --lambda-kl 1"      $C trace kite --lambda-kl 1 $O
 yes  "and goes by it" grep -q 'lambda_KL 1$' "$T/stdout"
 says "a flag that a look does not use is said" "the run has --dim 32, this command --dim 64"                 $G --dim 64 --prompt To
 says "length and seed are a command's own" ""                                                                $G --max-new 3 --seed 4 --prompt To
@@ -419,14 +419,14 @@ is   "a constitution edited while the run goes on changes nothing in it" "$? $(c
 is   "what is kept is what was read" "$(cksum <"$T/edited/constitution.txt")" "$(cksum <data/constitution.txt)"
 M="$C run $SMOKE --constitution $T/c.txt --town $T/t.txt --out $T/edited"
 fails "and the next run sees that it has changed" 3 "$T/c.txt: has changed since the stage revise read it"   $M
-says "a look into the run goes by the run's own" ""                                                          $C trace x --out "$T/edited"
+says "a look into the run goes by the run's own" ""                                                          $C trace kite --out "$T/edited"
 no   "and not by the edited one" grep -q 'Really: ' "$T/stdout"
 during t.txt 's/^\*\([a-z]*\): [a-z]*,/*\1: damage,/'                    # of held-out verbs, the kind
 is   "a town edited while the run goes on changes nothing in it" "$? $(cksum <"$T/edited/answers.jsonl")" "0 $(cksum <"$R/answers.jsonl")"
 fails "and the next run sees that it has changed" 3 "$T/t.txt: has changed since the stage data read it"     $M
 printf x >>"$T/edited/constitution.txt"
 cp data/town.txt "$T/t.txt"
-fails "a copy that was changed"                   3 "constitution.txt: is not as cai run wrote it; move it away" $C trace x --out "$T/edited"
+fails "a copy that was changed"                   3 "constitution.txt: is not as cai run wrote it; move it away" $C trace kite --out "$T/edited"
 
 bash -c "./cai run $SMOKE --constitution <(cat data/constitution.txt) --town <(cat data/town.txt) --out $T/piped" >/dev/null 2>"$T/stderr"
 is   "town and constitution from pipes: the same run" "$? $(cat "$T/stderr") $(sums "$T/piped" | grep -vE 'flags|files.txt')" "0  $(sums "$R" | grep -vE 'flags|files.txt')"
@@ -595,16 +595,17 @@ no  "a calm run has no such words" grep -q '^cai:' "$T/progress"
 no    "NaN: no model is written" [ -e "$T/mixed/sl_cai.bin" ]
 
 # ------------------------------------------------------------------------------------
-# the oracle: opened by the stages data and eval alone, and out of reach for all that is between
+# the oracle: opened by the stages data and eval alone and by the commands that rate or ask people, and out of reach
+# for all that is between
 
 # asks PATTERN OBJECT...: the objects that refer to such a name of another object
 asks() { local p=$1 o; shift; for o; do nm -u "$o" | grep -qE " _?($p)" && basename "$o" .o; done | tr '\n' ' '; }
-LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/tokenizer.o $(echo $build/engine/*.o $build/lib/*.o)"
+LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/tokenizer.o $(echo $build/engine/*.o $build/lib/*.o $build/study/*.o)"
 if have nm "who asks the oracle"; then
     is "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
-    is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c | wc -l | tr -d ' ') data "
-    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,data,cli}/*.o)" "data eval "
-    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,data,cli}/*.o)" "corpus eval judges turns "
+    is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c study/*.c | wc -l | tr -d ' ') data "
+    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "data eval people rows "
+    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "corpus eval judges people rows turns "
 fi
 
 echo "$passed passed, $failed failed"

@@ -46,12 +46,14 @@ cai.h       engine
 cai.h       lib
 cai.c       cai.h
 cai.c       lib
+study       cai.h
 data        cai.h
 data        lib
 export      cai.h
 export      lib
 cli         export
 cli         cai.h
+cli         study
 cli         include
 cli         lib
 cli         data
@@ -73,6 +75,13 @@ cai.c       tokenizer.c
 cai.c       model.c
 cai.c       engine
 cai.c       train.c
+study       lib
+study       equations.c
+study       model.c
+study       tokenizer.c
+study       engine
+study       train.c
+study       cai.c
 data        lib
 data        equations.c
 data        tokenizer.c
@@ -92,6 +101,7 @@ cli         model.c
 cli         engine
 cli         train.c
 cli         cai.c
+cli         study
 cli         data
 "
 # arrows RULE ALLOWED: lines "FROM TO WHAT" on standard input, those that are not allowed are findings
@@ -193,7 +203,7 @@ sizes() {
          /^[A-Za-z].*\(/ { first = FNR }
          /^\{$/ { begin = first } /^\}$/ && begin { print FNR - begin + 1, FILENAME ":" begin; begin = 0 }' "$@" | sort -n
 }
-for files in "equations.c model.c train.c tokenizer.c cai.c" "$(grep -E '^(lib|engine|data|export|cli)/.*\.c$' "$T/sources" | tr '\n' ' ')"; do
+for files in "equations.c model.c train.c tokenizer.c cai.c" "$(grep -E '^(lib|engine|study|data|export|cli)/.*\.c$' "$T/sources" | tr '\n' ' ')"; do
     # shellcheck disable=SC2086
     sizes $files | awk -v what="${files%% *} .." '{ n[NR] = $1; at = $2 }
         END { print "functions of " what ": " NR ", lines: median " n[int((NR + 1) / 2)] ", p90 " n[int(NR * 0.9)] ", most " n[NR] " (" at ")" }'

@@ -269,7 +269,7 @@ same("rl: levels are scores of the hybrid PM", (who(of("rl", "scores")), len(of(
 same("rl: lambda_KL, gamma, three stop tokens, value head at 0", [tuple(r[2]) for r in rolls[:batch]], [(0.07, 1.0, 3.0, 0.0)] * batch)
 metrics = {}
 for line in open(T + "/run/metrics.tsv"):
-    stage, step, name, _, x = line.rstrip("\n").split("\t")
+    stage, step, name, _, x, _ = line.rstrip("\n").split("\t")
     if stage != "stage": metrics[stage, name, int(step)] = float(x)
 for stage, prompts in ("helpful", helpful), ("rl", redteam + helpful):
     most, want = counted(stage, prompts)

@@ -22,9 +22,10 @@ sums() { find "$R" "$T"/mine* "$F" "$W" -type f ! -name '*.tmp' ! -path '*/mine*
 # R a whole run; mine.STAGE the same as a person's own files (no records), without what that stage writes; F too,
 # for its flags; W stopped in the stage sl.
 ./cai run $SMOKE --out "$R" >/dev/null || bad "the smoke run"
-for s in revise pm rl; do
+for s in revise sl pm rl eval; do
     cp -r "$R" "$T/mine.$s" && (cd "$T/mine.$s" && grep flags.txt files.txt >kept && mv kept files.txt && rm metrics.tsv metrics/$s.tsv)
 done
+rm "$T/mine.sl/sl_cai.bin" "$T"/mine.eval/{summary.txt,answers.jsonl,judged.jsonl}
 rm "$T/mine.revise/revisions.jsonl" "$T"/mine.pm/pm.* "$T/mine.rl/rl_cai.bin"
 cp -r "$R" "$F" && rm "$F/files.txt"
 cp -r "$R" "$W" && rm "$W/sl_cai.bin"
@@ -46,6 +47,9 @@ target() {
         prompts)      file=$T/mine.revise/data/redteam.jsonl run="revise --out $T/mine.revise --quiet 1" ;;
         prefs)        file=$T/mine.pm/data/human_prefs.jsonl run="pm --out $T/mine.pm --quiet 1" ;;
         feedback)     file=$T/mine.pm/feedback.jsonl run="pm --out $T/mine.pm --quiet 1" ;;
+        revisions)    file=$T/mine.sl/revisions.jsonl run="sl --out $T/mine.sl --quiet 1" ;;
+        judgements)   file=$T/mine.eval/data/judgements.jsonl run="eval --out $T/mine.eval --quiet 1" ;;
+        turns)        file=$T/mine.eval/data/eval_turns.jsonl run="eval --out $T/mine.eval --quiet 1" ;;
         kernels)      file=$T/mine.pm/kernels.txt run="pm --out $T/mine.pm --quiet 1" ;;
         flags)        file=$F/flags.txt run="generate --out $F --prompt To" ;;
         flags-stage)  file=$F/flags.txt run="sl --out $F --quiet 1" ;;

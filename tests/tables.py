@@ -226,8 +226,8 @@ def is_true(name, fine, why=""):
     print(("ok - " if fine else "not ok - ") + name + (": " + str(why)[:300] if why and not fine else ""))
 metrics = {}
 for line in open(DIR + "/run/metrics/eval.tsv"):
-    _, n, name, _, x = line.rstrip("\n").split("\t")
-    metrics[name] = (float(x), int(n))
+    _, _, name, _, x, n = line.rstrip("\n").split("\t")
+    if name != "metric": metrics[name] = (float(x), int(n))
 value = lambda name: metrics.get(name, (math.nan, 0))[0]
 near = lambda a, b, tolerance=2e-5: abs(a - b) <= tolerance * max(1, abs(b))    # the file has six digits
 def fits(key, items):                                           # value, n and interval; nothing is known of no items

@@ -209,9 +209,11 @@ static void escapes(void **state)
         { "\\ud83d\\ude00\\ud800\\udc00\\udbff\\udfff",
           "\xF0\x9F\x98\x80\xF0\x90\x80\x80\xF4\x8F\xBF\xBF" },
         { "\xF0\x9F\x98\x80 \xC3\xA9", "\xF0\x9F\x98\x80 \xC3\xA9" },
-        { "\\udc80\\udcff", "\x80\xFF" }, /* bytes that were not UTF-8 */
+        { "\\udc80\\udcff", "\x80\xFF" },   /* bytes that were not UTF-8, as Python has them */
+        { "\\uef80\\uefff", "\x80\xFF" },   /* as we write them */
+        { "\xEE\xBE\x80", "\xEE\xBE\x80" }, /* U+EF80 itself */
     };
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char line[256];
         snprintf(line, sizeof line, "{\"t\": \"%s\"}\n", cases[i][0]);
         JsonLines *j = lines(line);
@@ -254,7 +256,7 @@ static void puts_what_it_reads(void **state)
     f = create_file(path);
     json_put_str(f, "\"\\/\n\t\r\1 caf\xC3\xA9 \xFF");
     commit_file(f, path);
-    holds(path, "\"\\\"\\\\/\\n\\t\\u000d\\u0001 caf\xC3\xA9 \\udcff\"");
+    holds(path, "\"\\\"\\\\/\\n\\t\\u000d\\u0001 caf\xC3\xA9 \\uefff\"");
 }
 
 static void long_line(void **state)

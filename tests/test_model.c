@@ -844,6 +844,7 @@ static void greedy_is_argmax(void **state)
         model_free(m);
     }
     Model *flat = model_new(SIZES[0]); /* all logits equal: the lowest id */
+    for (size_t i = 0; i < flat->n_param; i++) flat->w[i] = (real)0.1;
     Seqs prompt = { 0 }, out = { 0 };
     seqs_push(&prompt, (int[]){ 3 }, 1);
     sample(flat, &prompt, (uint64_t[]){ 1 }, (Sampling){ 0, 3, { -1, -1, -1 } }, &out, NULL);

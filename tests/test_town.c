@@ -428,7 +428,7 @@ static void prompts_are_conversations(void **state)
         if (ASKED[k].set == SET_REDTEAM
             && fabs(1.0 * only_bad / several - 0.67) > 0.09) /* half of them on purpose */
             fail_msg("%d of %d: the last request is the only bad one", only_bad, several);
-        if (ASKED[k].set != SET_REDTEAM && fabs(1.0 * held_out / ASKED[k].n - 0.62) > 0.08)
+        if (ASKED[k].set == SET_HELPFUL && fabs(1.0 * held_out / ASKED[k].n - 0.62) > 0.08)
             fail_msg("set %d: %d of %d about held-out verbs", k, held_out, ASKED[k].n);
         int few = ASKED[k].n / 50;
         if (after_help < few || after_refusal < few || after_harm < few || ellipses < few

@@ -932,7 +932,7 @@ static void dead_model_learns(const char *loss)
     if (*loss == 's') sft_step(t, &s, which, 4, NULL, 0.01);
     if (*loss == 'p') pm_step(t, &s, p, which, 4, 0.01);
     Model *ref = tiny_model(3);
-    if (*loss == 'd') dpo_step(t, ref, &s, prompt_len, p, which, 4, 0.1, 0.01);
+    if (*loss == 'd') dpo_step(t, ref, &s, prompt_len, p, which, 4, 0, 0.1, 0.01);
     Ppo how = { .lambda_kl = 0.1,
                 .eps_clip = 0.2,
                 .c_v = 0.5,
@@ -1299,7 +1299,7 @@ static void completion_values(void **state)
 static double dpo_loss_of(Trainer *t, const void *data)
 {
     const PairData *q = data;
-    return dpo_step(t, q->ref, &q->s, q->prompt_len, q->p, q->which, q->n, 0.3, 0);
+    return dpo_step(t, q->ref, &q->s, q->prompt_len, q->p, q->which, q->n, 0, 0.3, 0);
 }
 
 static void dpo_value_and_gradient(void **state)
@@ -1387,6 +1387,29 @@ static void ppo_first_pass_is_exact(void **state)
     ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 99, &w.how, &w.ro);
     st = ppo_update(w.t, &w.ro, 99, &w.how, 0);
     assert_true(st.kl != 0 && st.k3 > 0 && st.ratio == 1);
+    world_free(&w);
+}
+
+/* lambda_GAE = gamma = 1 and no penalty: every token's return is its answer's score. Values that
+ * are one number foretell nothing, the scores themselves everything, half of them three quarters
+ * of the variance. */
+static void ppo_explained_variance(void **state)
+{
+    (void)state;
+    const double share[3] = { 0, 1, 0.5 }, wanted[3] = { 0, 1, 0.75 };
+    World w = world(NORMAL, 0);
+    w.how.lambda_kl = 0, w.how.gamma = 1, w.how.lambda_gae = 1;
+    for (int i = 0; i < 3; i++) {
+        ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, 77, &w.how, &w.ro);
+        for (int b = 0; b < w.ro.seq.n; b++) {
+            w.ro.score[b] = b % 5;
+            for (int k = w.ro.seq.start[b]; k < w.ro.seq.start[b + 1]; k++)
+                w.ro.value[k] = 3 + share[i] * w.ro.score[b];
+        }
+        PpoStats st = ppo_update(w.t, &w.ro, 77, &w.how, 0.001);
+        close_to(st.explained_var, wanted[i], 1e-9);
+        close_to(st.lr, 0.001, 1e-12);
+    }
     world_free(&w);
 }
 
@@ -1740,7 +1763,7 @@ static uint64_t train_everything(int workers)
         *x++ = sft_step(w.t, &d.s, d.which, d.n, d.mask, 0.01);
         PmStats p = pm_step(pm, &q.s, q.p, q.which, q.n, 0.01);
         *x++ = p.loss, *x++ = p.margin;
-        *x++ = dpo_step(w.t, w.pi_0, &q.s, q.prompt_len, q.p, q.which, q.n, 0.3, 0.01);
+        *x++ = dpo_step(w.t, w.pi_0, &q.s, q.prompt_len, q.p, q.which, q.n, 0, 0.3, 0.01);
         ppo_rollout(w.pi, w.pi_0, w.pm, &w.prompts, i, &w.how, &w.ro);
         PpoStats st = ppo_update(w.t, &w.ro, i, &w.how, 0.01);
         *x++ = st.kl, *x++ = st.policy_loss, *x++ = st.value_loss, *x++ = st.ratio_var;
@@ -1923,7 +1946,7 @@ static void pm_and_dpo_recover_the_rewards(void **state)
     Trainer *t = trainer_new(m, opt), *u = trainer_new(pm, opt);
     PmStats st = { 0 };
     for (int i = 0; i < 1500; i++) {
-        dpo_step(t, ref, &pairs, prompt_len, p, which, 3, 1,
+        dpo_step(t, ref, &pairs, prompt_len, p, which, 3, 0, 1,
                  0.01 * lr_schedule(LR_LINEAR, i, 0, 1500));
         st = pm_step(u, &pairs, p, which, 3, 0.01 * lr_schedule(LR_LINEAR, i, 0, 1500));
     }
@@ -2088,6 +2111,7 @@ int main(int argc, char **argv) /* an argument: the name of the one test to run 
         cmocka_unit_test(completion_values),
         cmocka_unit_test(dpo_value_and_gradient),
         cmocka_unit_test(ppo_first_pass_is_exact),
+        cmocka_unit_test(ppo_explained_variance),
         cmocka_unit_test(ppo_rollout_contents),
         cmocka_unit_test(ppo_rewards_returns_statistics),
         cmocka_unit_test(ppo_gradient),

@@ -91,7 +91,7 @@ static void supervised(Trainer *t, const Model *ref, const Seqs *s)
     numbers("score", score, B);
     fprintf(f, ",\n");
     loss_and_gradient("pm", t, pm_step(t, s, p, which, 3, 0).loss, "\"p\": [0.9, 0.3, 0.55], ");
-    loss_and_gradient("dpo", t, dpo_step(t, ref, s, prompt, p, which, 3, 0.3, 0),
+    loss_and_gradient("dpo", t, dpo_step(t, ref, s, prompt, p, which, 3, 0, 0.3, 0),
                       "\"p\": [0.9, 0.3, 0.55], \"beta\": 0.3, ");
     loss_and_gradient("sft", t, sft_step(t, s, which, B, NULL, 0), "");
     free(logp);

@@ -98,7 +98,7 @@ static double e4_reward(const double *x)
     gradient[0] = 1;
     gradient[1] = -x[2];
     gradient[2] = -x[1];
-    return reward_penalised(x[0], x[1], x[2]);
+    return reward_penalised(x[0], x[1], kl_k1(x[2]));
 }
 
 static double e5(const double *x)
@@ -458,14 +458,17 @@ static int agree(double by_formula, double by_differences)
 static int compare_slopes(int e, const double *x, int i, double by_formula)
 {
     double slope = central(e, x, i);
-    printf("    d/d %-8s by formula %.9g, by differences ", EXAMPLE[e].arg[i].name, by_formula);
+    printf("    d/d %-8s by formula %.9g, by differences ", EXAMPLE[e].arg[i].name,
+           by_formula + 0.0); /* no -0 */
     if (agree(by_formula, slope)) {
-        printf("%.9g\n", slope);
+        printf("%.9g\n", slope + 0.0);
         return 0;
     }
-    double left = one_sided(e, x, i, -1e-7), right = one_sided(e, x, i, 1e-7);
-    if (agree(by_formula, left) != agree(by_formula, right)) {
-        printf("%.9g on the left, %.9g on the right (a corner)\n", left, right);
+    for (double h = 1e-7; h < 2e-5;
+         h *= 10) { /* short beside a corner; longer where values are large */
+        double left = one_sided(e, x, i, -h), right = one_sided(e, x, i, h);
+        if (agree(by_formula, left) == agree(by_formula, right)) continue;
+        printf("%.9g on the left, %.9g on the right (a corner)\n", left + 0.0, right + 0.0);
         return 0;
     }
     printf("%.9g: THEY DISAGREE\n", slope);
@@ -492,7 +495,7 @@ static int show(int e, const double *x)
     for (int i = 0; i < n_args(e) && (EXAMPLE[e].arg[0].what != SERIES || i < (int)x[COUNT]); i++)
         printf(" %s=%.10g", EXAMPLE[e].arg[i].name, x[i]);
     if ((int)x[COUNT] > n_args(e)) printf(" .. %d numbers", (int)x[COUNT]);
-    printf("\n    value %.9g%s\n", value, isfinite(value) ? "" : ": NO NUMBER");
+    printf("\n    value %.9g%s\n", value + 0.0, isfinite(value) ? "" : ": NO NUMBER");
     int disagree = !isfinite(value);
     for (int i = 0; i < n_args(e); i++)
         if (!isnan(by_formula[i]) && i < (int)x[COUNT])

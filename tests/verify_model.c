@@ -84,7 +84,11 @@ static double sft(Trainer *t) { return sft_step(t, &seqs, which, B, mask, 0); }
 static double pm(Trainer *t) { return pm_step(t, &seqs, label, which, B, 0).loss; }
 static double dpo(Trainer *t)
 {
-    return dpo_step(t, reference, &seqs, prompt_len, label, which, B, 0.3, 0);
+    return dpo_step(t, reference, &seqs, prompt_len, label, which, B, 0, 0.3, 0);
+}
+static double ipo(Trainer *t)
+{
+    return dpo_step(t, reference, &seqs, prompt_len, label, which, B, 1, 0.3, 0);
 }
 
 static void supervised_losses(Config c, const char *sft_name, const char *pm_name,
@@ -98,6 +102,7 @@ static void supervised_losses(Config c, const char *sft_name, const char *pm_nam
     row("E13", sft_name, off(t, sft));
     row("E1", pm_name, off(t, pm));
     row("E12", dpo_name, off(t, dpo));
+    if (c.tied) row("E12", "dpo_step/ipo", off(t, ipo));
     model_free(t->m), trainer_free(t), model_free(reference), seqs_free(&seqs);
 }
 
@@ -266,9 +271,12 @@ static void dpo_start(void)
     Model *same = model_clone(t->m);
     seqs = some_seqs(2 * B, 9, 5);
     for (int i = 0; i < 2 * B; i++) which[i] = i, prompt_len[i] = 2, label[i] = 1;
-    check("E12", "dpo_step/start", "pi = pi_0: log 2 in every pair",
-          fabs(dpo_step(t, same, &seqs, prompt_len, label, which, B, 0.3, 0) - 0.6931471805599453),
-          1e-15);
+    check(
+        "E12", "dpo_step/start", "pi = pi_0: log 2 in every pair",
+        fabs(dpo_step(t, same, &seqs, prompt_len, label, which, B, 0, 0.3, 0) - 0.6931471805599453),
+        1e-15);
+    check("E12", "dpo_step/ipo_start", "pi = pi_0: (1/(2 tau))^2 in every pair",
+          fabs(dpo_step(t, same, &seqs, prompt_len, label, which, B, 1, 0.25, 0) - 4), 1e-14);
     model_free(t->m), trainer_free(t), model_free(same), seqs_free(&seqs);
 }
 

@@ -3,7 +3,7 @@
  * never takes memory on a file's word.
  *
  * One source, one program a reader: compiled with -DREADER=read_town and so on. Inputs reach the
- * reader as a file, as always. A reader that refuses calls exit(), which the Makefile renames
+ * reader as a file, as always. A reader that refuses calls _exit(), which the Makefile renames
  * fuzz_exit for this build, and a jump goes back to the loop. What a refusing reader leaves behind
  * (files open, memory) the system would have taken back; here allocations and files, renamed too,
  * are kept in lists and given back after every input.
@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 #undef exit
+#undef _exit
 #undef calloc
 #undef realloc
 #undef free
@@ -163,7 +164,7 @@ static void write_summed(const uint8_t *data, size_t size)
 
 typedef void Reader(const uint8_t *data, size_t size);
 Reader read_tokenizer, read_checkpoint, read_head, read_state, read_town, read_constitution,
-    read_json, read_flags, read_records;
+    read_json, read_forms, read_flags, read_records;
 
 static const Config small = { 4, 4, 1, 1, 1, 3, 4, 1 };
 
@@ -235,6 +236,23 @@ void read_json(const uint8_t *data, size_t size)
         json_num_or(j, "step", 0);
     }
     json_str(j, "prompt");
+}
+
+void read_forms(const uint8_t *data, size_t size)
+{
+    write_input(data, size);
+    JsonLines *j = json_open(path);
+    Labelled labelled = { 0 };
+    while (json_next(j)) {
+        Text prompt = { 0 }, answer = { 0 };
+        if (is_labelled(j)) labelled_add(&labelled, j, path);
+        else if (json_has(j, "chosen")) read_answer(j, path, "chosen", &prompt, &answer);
+        else read_prompt(j, path, &prompt);
+        fuzz_free(prompt.s);
+        fuzz_free(answer.s);
+    }
+    labelled_pair(&labelled, path);
+    json_close(j);
 }
 
 static Run in_folder(const char *name, const uint8_t *data, size_t size)
