@@ -234,14 +234,17 @@ static const char STYLE[] =
     "td[title]{text-decoration:underline dotted}summary{cursor:pointer}p.ask{font-style:italic}"
     "@media print{body{margin:0;font-size:11px}h2,table,dl{break-inside:avoid}}";
 
+/* A half-trained model writes bytes that are no UTF-8; a page has none. */
 static void put_html(FILE *f, const char *text)
 {
-    for (; *text; text++) {
+    for (int n; *text; text += n ? n : 1) {
+        n = utf8_length(text);
         if (*text == '&') fputs("&amp;", f);
         else if (*text == '<') fputs("&lt;", f);
         else if (*text == '>') fputs("&gt;", f);
         else if (*text == '"') fputs("&quot;", f);
-        else putc(*text, f);
+        else if (n) fwrite(text, 1, (size_t)n, f);
+        else putc('?', f);
     }
 }
 
