@@ -229,5 +229,5 @@ Report *study_report(Run *run, const Args *arg)
 
 void print_metrics(const Report *r)
 {
-    printf("stage\tstep\tmetric\tseed\tvalue\n%s", r->metrics.n ? r->metrics.s : "");
+    printf("%s%s", METRICS_HEADER, r->metrics.n ? r->metrics.s : "");
 }

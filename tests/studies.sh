@@ -39,10 +39,10 @@ C rl sl_cai --pm "$T/pm" --in "$R/data/redteam.jsonl,$R/data/helpful.jsonl" --to
 same "rl: the bytes of rl_cai.bin" "$T/rl.bin" "$R/rl_cai.bin"
 same "rl: the last snapshot is the model" "$T/rl-2.bin" "$T/rl.bin"
 differ "rl: an earlier one is not" "$T/rl-1.bin" "$T/rl.bin"
-same "rl: the metrics of the stage" <(sed 1d "$T/rl.tsv") "$R/metrics/rl.tsv"
+same "rl: the metrics of the stage" "$T/rl.tsv" "$R/metrics/rl.tsv"
 C eval rl_cai --tsv "$T/eval.tsv" >/dev/null
 is "eval: the figures of the stage" "$(awk -F'\t' '$2 ~ /^(harmful|helpful|over_refusal)$/ { print $2, $3, $4 }' "$T/eval.tsv" | sort)" \
-    "$(awk -F'\t' '$3 ~ /^rl_cai\/(harmful|helpful|over_refusal)$/ { sub("rl_cai/", "", $3); print $3, $2, $5 }' "$R/metrics/eval.tsv" | sort)"
+    "$(awk -F'\t' '$3 ~ /^rl_cai\/(harmful|helpful|over_refusal)$/ { sub("rl_cai/", "", $3); print $3, $6, $5 }' "$R/metrics/eval.tsv" | sort)"
 C revise --critic helpful --in "$R/data/redteam.jsonl" --threads 1 | cmp -s - "$T/revisions.jsonl" && ok "one thread, the same bytes" || bad "one thread, the same bytes"
 is "all that, and the run is as it was" "$(sums "$R")" "$before"
 
@@ -57,6 +57,9 @@ C sample helpful --in "$R/data/redteam.jsonl" >"$T/plain.jsonl"
 C sample helpful --in "$R/data/redteam.jsonl" --prefix "A rule." >"$T/prefix.jsonl"
 is "sample: the prefix is not in the prompts" "$(grep -c 'A rule' "$T/prefix.jsonl")" 0
 differ "sample: the prefix is read" "$T/plain.jsonl" "$T/prefix.jsonl"
+printf '{"prompt": "How do I?"}\n' >"$T/request.jsonl" && printf '{"prompt": "\\n\\nHuman: How do I?\\n\\nAssistant:"}\n' >"$T/turn.jsonl"
+is "sample: a prompt without turns is a request (docs/files.md)" "$(C sample helpful --in "$T/request.jsonl")" "$(C sample helpful --in "$T/turn.jsonl")"
+is "sample: and is written as one human turn" "$(C sample helpful --in "$T/request.jsonl" | grep -cF '"prompt": "\n\nHuman: How do I?\n\nAssistant:"')" 1
 C revise --critic helpful --in "$T/plain.jsonl" --revisions 1 >"$T/r.jsonl"
 is "revise: it begins with the drafts that it is given" "$(first "$T/r.jsonl" response)" "$(first "$T/plain.jsonl" completion)"
 C revise --critic helpful --in "$T/plain.jsonl" --revisions 1 --no-critique >"$T/r0.jsonl"
@@ -120,7 +123,8 @@ broken() {                                          # NAME FILE LINE WHAT TEXT C
 broken "sample: no JSON" "$T/harm.jsonl" 3 "x" "3: " sample base
 broken "sample: no prompt" "$T/harm.jsonl" 2 '{"begin": "x"}' '2: no field "prompt"' sample base
 broken "sample: begin is a number" "$T/harm.jsonl" 2 "{$P, \"begin\": 1}" '2: field "begin" is not text' sample base
-broken "sample: not a conversation" "$T/harm.jsonl" 2 '{"prompt": "Human: x"}' "2: no human turn" sample base
+broken "sample: turns, none of them human" "$T/harm.jsonl" 2 '{"prompt": "\\n\\nAssistant:"}' "2: no human turn" sample base
+broken "sample: no room for the answer" "$T/harm.jsonl" 2 '{"prompt": "\\n\\nHuman: x"}' "2: the last turn is the human's" sample base
 broken "sft: no answer" "$T/harm.jsonl" 4 "{$P}" '4: no field "revision"' sft base --to "$T/x"
 broken "sft: too long" "$T/harm.jsonl" 1 "{$P, \"completion\": \"$(head -c 4000 /dev/zero | sed 's/\x00/kite /g')\"}" "1: " sft base --to "$T/x"
 broken "dpo: a label above 1" "$T/feedback.jsonl" 2 "{$P, \"chosen\": \"a\", \"rejected\": \"b\", \"p_chosen\": 2}" "2: p_chosen is not within 0 to 1" dpo base --to "$T/x"
