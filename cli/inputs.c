@@ -348,12 +348,12 @@ static void check_principle(const Run *run, const Principle *p, int n)
             p->path, p->line, p->id, run->tok ? "" : "more than ", n, run->model.context);
 }
 
-/* The longest prompt: what it comes to under the shortest principle, if the model writes nothing,
- * must fit. What it may come to at most is told if it does not. */
+/* The longest red-team prompt: what it comes to under the shortest principle, if the model writes
+ * nothing, must fit. What it may come to at most is told if it does not. */
 static void check_longest_prompt(Run *run)
 {
     const Constitution *c = &run->constitution;
-    Texts prompt = load_field(records_read(&run->records, "data/redteam.jsonl").s, "prompt");
+    Texts prompt = load_conversations(records_read(&run->records, "data/redteam.jsonl").s);
     int longest = 0, n_longest = 0, least[2] = { INT_MAX, INT_MAX }, most[2] = { 0, 0 };
     for (int i = 0; i < prompt.n; i++) {
         int n = tokens_of(run, prompt.s[i]);
@@ -432,6 +432,11 @@ static void check_run_file(Run *run, const char *name)
     check_outputs(&run->records, (StageFiles){ .stage = "run", .writes = { name } });
 }
 
+static int in_plan(Plan plan, const char *stage)
+{
+    return plan.first <= stage_index(stage) && stage_index(stage) <= plan.to;
+}
+
 void inputs_check(Run *run, const Inputs *in, Plan plan)
 {
     for (int k = 0; k < plan.first; k++) check_inputs(&run->records, stage_files(run, k));
@@ -444,7 +449,7 @@ void inputs_check(Run *run, const Inputs *in, Plan plan)
             check_run_file(run, copy_name("constitution", i).s);
     for (int k = plan.first; k <= plan.to; k++) check_there(run, plan, k);
     for (int k = plan.first; k <= plan.to; k++) check_own_files(run, plan, k);
-    int asks = plan.first <= stage_index("feedback") && plan.to >= stage_index("revise");
+    int asks = in_plan(plan, "revise") || in_plan(plan, "feedback"); /* they read redteam.jsonl */
     if (asks && plan.first > stage_index("tokenizer") && !run->tok) load_tokenizer(run, 0);
     if (asks) check_principles(run);
 }

@@ -23,12 +23,17 @@ static int is_file(const char *path)
     return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
+static int ends_in_bin(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 4 && strcmp(name + n - 4, ".bin") == 0;
+}
+
 /* A name with a slash or of a file here is that file (.bin may be left out after a slash); any
  * other is a model of the run. *model: its name there; in_run: it is there. */
 static int is_of_run(const Run *run, const char *name, Text *model, int *in_run)
 {
-    size_t n = strlen(name), end = n > 4 && strcmp(name + n - 4, ".bin") == 0 ? n - 4 : n;
-    text_add(model, "%.*s.bin", (int)end, name);
+    text_add(model, "%s%s", name, ends_in_bin(name) ? "" : ".bin");
     *in_run = !strchr(name, '/') && is_file(run_path(run, model->s).s);
     model->s[model->n -= 4] = 0;
     return !strchr(name, '/') && !is_file(name) && (*in_run || !strchr(name, '.'));
@@ -49,7 +54,7 @@ Model *load_given_model(Run *run, const char *name)
     if (!of_run && in_run)
         fprintf(stderr, "cai: %s: the file here is taken, not the %s.bin of %s\n", printable(name),
                 printable(model.s), printable(run->folder));
-    const char *end = strchr(name, '/') && !is_file(name) ? ".bin" : "";
+    const char *end = strchr(name, '/') && !is_file(name) && !ends_in_bin(name) ? ".bin" : "";
     text_add(&here, "%s%s%s", strchr(name, '/') ? "" : "./", name, end);
     Model *m = load_model(run, of_run ? model.s : here.s);
     free(here.s);

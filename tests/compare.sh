@@ -62,7 +62,7 @@ fails() { local want=$2; shift 2; "$@" >"$T/printed" 2>"$T/error"; is "$NAME" "$
 NAME="one folder" STATUS=2 fails x "takes the folders of two runs" ./cai compare "$T/a"
 NAME="none" STATUS=2 fails x "takes the folders of two runs" ./cai compare
 NAME="three" STATUS=2 fails x "one argument is enough" ./cai compare "$T/a" "$T/b" "$T/same"
-NAME="a flag" STATUS=2 fails x "and no flags" ./cai compare "$T/a" "$T/b" --seed 2
+NAME="a flag" STATUS=2 fails x "seed: not a flag of cai compare" ./cai compare "$T/a" "$T/b" --seed 2
 NAME="no run" STATUS=3 fails x "no finished run stands there" ./cai compare "$T/a" "$T/nothing"
 rm "$T/same/metrics/eval.tsv"
 NAME="a run that is not finished" STATUS=3 fails x "no finished run stands there" ./cai compare "$T/a" "$T/same"

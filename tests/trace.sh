@@ -38,7 +38,8 @@ recomputed() {
 for run in "$T/smoke" "$T/small" $RUN; do
     name=$(basename "$run")
     ./cai trace "$REQUEST" --out "$run" >"$T/trace" 2>"$T/error"
-    is "$name: ends well" "$? $(cat "$T/error")" "0 "
+    # a small corpus may lack a word of the request, and then it is said
+    is "$name: ends well" "$? $(grep -v 'of this town; the model has never read' "$T/error")" "0 "
     numbers "$T/trace" >"$T/numbers"
     [ "$name" = small ] || is "$name: each command gives its number" "$(recomputed <"$T/numbers" | head -3)" "" # else below
     is "$name: numbers of every tag" "$(cut -f2 "$T/numbers" | cut -d' ' -f1 | sort -uV | xargs)" "E1 E2 E3 E4 E5 E6 E13"
@@ -87,7 +88,8 @@ is "B is that line's rejected" "$(shown B)" "$(field rejected | tr -s ' ')"
 
 # ---- what section 3 says is what the stage takes
 is "all steps" "$(grep -c 'takes the revisions of all steps, not the last one alone' "$T/chosen")" 1
-./cai trace x --final-only 1 --out "$T/smoke" 2>/dev/null >"$T/trace"
+./cai run --preset smoke --quiet 1 --final-only 1 --out "$T/final" >/dev/null 2>&1 || bad "a run with --final-only"
+./cai trace x --out "$T/final" 2>/dev/null >"$T/trace"
 is "--final-only: the last step's" "$(grep -c "takes the last step's revisions only" "$T/trace")" 1
 
 # ---- a label of 0.50 is said, and something else follows: a judge that is held to 0.5
