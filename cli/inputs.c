@@ -353,7 +353,7 @@ static void check_principle(const Run *run, const Principle *p, int n)
 static void check_longest_prompt(Run *run)
 {
     const Constitution *c = &run->constitution;
-    Texts prompt = load_field(records_read(&run->records, "data/redteam.jsonl").s, "prompt");
+    Texts prompt = load_conversations(records_read(&run->records, "data/redteam.jsonl").s);
     int longest = 0, n_longest = 0, least[2] = { INT_MAX, INT_MAX }, most[2] = { 0, 0 };
     for (int i = 0; i < prompt.n; i++) {
         int n = tokens_of(run, prompt.s[i]);

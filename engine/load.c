@@ -58,7 +58,7 @@ int is_json(const char *path)
     return is;
 }
 
-static Texts load_conversations(const char *path)
+Texts load_conversations(const char *path)
 {
     if (!is_json(path)) return load_lines(path);
     Texts t = { .path = xstrdup(path) };
