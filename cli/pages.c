@@ -68,7 +68,7 @@ static void man_flags(void)
 static void man_ends(void)
 {
     printf(".Sh FILES\n"
-           "The town and the constitution of the defaults are looked for in the present folder,\n"
+           "The town and the constitution of the defaults are looked for in the present\nfolder,\n"
            "then in\n.Pa share/cai\nbeside the folder of the program, then beside the program.\n"
            "A run's folder keeps its own copies of both, which its later commands read.\n"
            ".Sh EXIT STATUS\n.Bl -tag -width 130 -compact\n"

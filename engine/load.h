@@ -9,8 +9,9 @@
 
 Texts load_field(const char *path, const char *field);
 int is_json(const char *path); /* 0: a file of prompts may be text, a request a line */
+/* Prompts in any form of engine/forms.h, as conversations, none empty. */
 Texts load_conversations(const char *path);
-/* Conversations, none empty, all short enough for an answer. */
+/* Those, and all short enough for an answer. */
 Texts load_prompts(const char *path, const Model *m);
 void load_tokenizer(Run *run, int vocab_size);
 Model *load_model(Run *run, const char *name); /* of the run by name, or a checkpoint by path */

@@ -88,7 +88,7 @@ static long export_prompts(Run *run, const char *path)
     FILE *f = create_new_file(path);
     long n = 0;
     for (int i = 0; i < 2; i++) {
-        Texts prompt = load_field(records_read(&run->records, from[i]).s, "prompt");
+        Texts prompt = load_conversations(records_read(&run->records, from[i]).s);
         for (int k = 0; k < prompt.n; k++, n++) {
             json_put(f, "{", "prompt", prompt.s[k]);
             fputs("}\n", f);
