@@ -8,6 +8,7 @@
 #include "lib/records.h"
 #include "lib/files.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,7 +318,8 @@ void finish_stage(Records *k, StageFiles s)
     int fresh = k->n, first, end;
     for (int i = 0; s.writes[i]; i++) {
         Path path = path_in(k->folder, s.writes[i]);
-        if (access(path.s, F_OK) == 0) add_record(k, s.stage, s.writes[i], sum_of_file(path.s), 0);
+        if (access(path.s, F_OK) == 0 || errno != ENOENT) /* what cannot be asked for is read */
+            add_record(k, s.stage, s.writes[i], sum_of_file(path.s), 0);
     }
     add_own(k, s, 0);
     int there = find_block(k, s.stage, fresh, &first, &end);

@@ -13,9 +13,9 @@ while read -r kind few many; do
     if python3 tests/odd.py "$kind" "$n" "$T/$kind"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done <<'END'
 ends 4 200
-flags 6 500
-towns 25 2000
-laws 15 2000
+flags 4 500
+towns 20 2000
+laws 10 2000
 models 2 200
 END
 echo "$passed passed, $failed failed"
