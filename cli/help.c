@@ -29,8 +29,7 @@ const Command COMMANDS[] = {
       "out threads quiet seed max-new constitution revisions plain chains both-orders hard "
       "clamp-lo clamp-hi ppo-lr lambda-kl kl-form eps-clip c-v lambda-gae" },
     { "compare", "look", "cai compare RUN RUN",
-      "two runs side by side: settings, figures, answers",
-      "quiet" },
+      "two runs side by side: settings, figures, answers", "" },
     { "logprob", "look", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities",
       "out threads quiet" },

@@ -156,8 +156,8 @@ void say_unknown_principles(const Words *w, const Constitution *c)
         most = unknown, of = words, id = p->id;
     }
     if (!with) return;
-    text_add(&t, "%d of the %d words of principle %s are unknown to the model", most, of,
-             printable(id));
+    text_add(&t, "%d of the %d words of principle %s %s unknown to the model", most, of,
+             printable(id), most == 1 ? "is" : "are");
     if (with > 1) text_add(&t, "; %d principles have such words", with);
     warning(NULL, t.s);
     free(t.s);
