@@ -11,20 +11,23 @@ bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
 have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }
 is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
 G=exercises/grade
-names=$($G list) n=$($G list | grep -c .) TABLE=exercises/table.txt
-field() { awk -F'\t' -v id="$1" -v key="$2" '$1 == "exercise" { on = $2 == id } on && $1 == key { print $2; exit }' $TABLE; }
+n=$($G list | grep -c .) TABLE=exercises/table.txt
 
 # ---- the table
 is "fifteen exercises or more, five of them silent bugs" "$((n - 5 >= 15)) $(grep -c '^symptom' $TABLE)" "1 5"
 is "forty known mistakes or more" "$(($($G mistakes | grep -c .) >= 40))" 1
 is "no exercise and no mistake twice" "$({ $G list; $G mistakes; } | sort | uniq -d)" ""
-for e in $names; do
-    is "$e has level, minutes, both questions and a case" "$(field $e level | grep -c '^[123]$') $(field $e minutes | grep -c '^[0-9]*$') $(
-        field $e predict | grep -c '?') $(field $e break | grep -c .) $(grep -c "{ \"$e\", case_" exercises/cases.c)" "1 1 1 1 1"
-done
-for m in $(sed -n 's/^origin	//p' $TABLE | sort -u); do
-    grep -q "^mutant	$m\$" tests/mutants.txt && ok "origin $m" || bad "origin $m" "not in tests/mutants.txt"
-done
+while IFS='	' read -r e has; do
+    is "$e has level, minutes, both questions and a case" "$has" "1 1 1 1 1"
+done < <(awk -F'\t' '
+    function tell() { if (e != "") print e "\t" n["level"] + 0, n["minutes"] + 0, n["predict"] + 0, n["break"] + 0, cases[e] + 0; split("", n) }
+    FILENAME ~ /cases/ { if (split($0, w, "\"") > 2 && $0 ~ /\{ "[a-z0-9-]*", case_/) cases[w[2]]++; next }
+    $1 == "exercise" { tell(); e = $2 }
+    $1 == "level" && $2 ~ /^[123]$/ || $1 == "minutes" && $2 ~ /^[0-9]+$/ || $1 == "predict" && /[?]/ || $1 == "break" { n[$1] = 1 }
+    END { tell() }' exercises/cases.c $TABLE)
+while read -r m there; do [ "$there" = 1 ] && ok "origin $m" || bad "origin $m" "not in tests/mutants.txt"; done < <(awk -F'\t' '
+    FILENAME ~ /mutants/ { if ($1 == "mutant") there[$2] = 1; next }
+    $1 == "origin" && !seen[$2]++ { print $2, there[$2] + 0 }' tests/mutants.txt $TABLE)
 $G table >"$T/table"
 sed -n '/^| exercise/,/^$/p' exercises/README.md | sed '/^$/d' >"$T/shown"
 cmp -s "$T/table" "$T/shown" && ok "exercises/README.md shows the table" || bad "exercises/README.md shows the table" "put in what exercises/grade table prints"
@@ -42,18 +45,21 @@ $G solve "$T/own"
 $G --answers "$T/own" >"$T/out"
 is "the program's own functions: all green" "$? $(tail -1 "$T/out")" "0 $n passed, 0 failed"
 
-# ---- every known mistake, as an answer: the first of every exercise, the second ...
-$G mistakes | awk '{ print ++n[$1], $0 }' >"$T/mistakes"
-for round in $(cut -d' ' -f1 "$T/mistakes" | sort -un); do
-    rm -rf "$T/wrong"
-    while read -r e m; do $G mistake "$T/wrong" $e $m; done < <(sed -n "s/^$round //p" "$T/mistakes")
-    $G --answers "$T/wrong" $(ls "$T/wrong" | sed 's/\.c$//') >"$T/out"
-    while read -r e m; do
-        if [ "$m" = "$(field $e bug)" ]; then want="the mistake that was handed out"; else want="[$m] "; fi
-        said=$(grep -- " - $e\(:\|\$\)" "$T/out")
-        case $said in "not ok - $e: $want"*) ok "$e: $m has its hint" ;; *) bad "$e: $m" "$said" ;; esac
-    done < <(sed -n "s/^$round //p" "$T/mistakes")
-done
+# ---- every known mistake: its numbers are told its own hint; the first of every exercise is also handed in as an answer
+$G hints >"$T/hints"
+$G mistakes >"$T/mistakes"
+awk '!seen[$1]++' "$T/mistakes" >"$T/firsts"
+while read -r e m; do $G mistake "$T/wrong" $e $m; done <"$T/firsts"
+$G --answers "$T/wrong" >"$T/out"
+while read -r kind e m said; do
+    if [ "$kind" = bug ]; then want="the mistake that was handed out"; else want="[$m] "; fi
+    case $said in "not ok - $e: $want"?* | "not ok - $e: $m: $want"?*) ok "$e: $m has its hint" ;; *) bad "$e: $m" "$said" ;; esac
+done < <(awk -F'\t' '
+    FILENAME ~ /table/ { if ($1 == "exercise") e = $2; if ($1 == "bug") bug[e, $2] = 1; next }
+    { split($0, w, " ") }
+    FILENAME ~ /hints|out/ { k = substr($0, index($0, " - ") + 3); split(k, p, ": "); said[FILENAME, p[1], FILENAME ~ /hints/ ? p[2] : ""] = $0; next }
+    FILENAME ~ /firsts/ { print ((w[1], w[2]) in bug) ? "bug" : "-", $0, said[OUT, w[1], ""]; next }
+    { print ((w[1], w[2]) in bug) ? "bug" : "-", $0, said[HINTS, w[1], w[2]] }' OUT="$T/out" HINTS="$T/hints" $TABLE "$T/hints" "$T/out" "$T/firsts" "$T/mistakes")
 
 # ---- answers that are no answers
 answer() { sed '/todo();/,$d' "$T/blank/elo-win.c" >"$T/odd/elo-win.c"; echo "$1" >>"$T/odd/elo-win.c"; }
