@@ -42,6 +42,12 @@ static int stage_number(const Records *k, const char *stage)
     return -1;
 }
 
+/* What cannot be asked for is there: reading it tells why it cannot be had. */
+static int is_there(const char *path)
+{
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 static void add_record(Records *k, const char *stage, const char *file, uint64_t sum, int unsure)
 {
     k->r = xrealloc(k->r, (size_t)k->n + 1, sizeof(Record));
@@ -52,7 +58,7 @@ void records_load(Records *k)
 {
     Path path = path_in(k->folder, "files.txt");
     k->loaded = 1;
-    if (access(path.s, F_OK)) return;
+    if (!is_there(path.s)) return;
     char *text = read_text(path.s), *next = text, *s;
     for (int line = 1; (s = next) && *s; line++) {
         char stage[16], sum[17], end;
@@ -81,7 +87,7 @@ void records_save(Records *k)
         text_add(&now, "%s%s %016llx %s\n", r->unsure ? "?" : "", r->stage,
                  (unsigned long long)r->sum, r->file);
     }
-    char *then = access(path.s, F_OK) ? NULL : read_file(path.s, NULL);
+    char *then = !is_there(path.s) ? NULL : read_file(path.s, NULL);
     if (!then || strcmp(then, now.s)) {
         FILE *f = create_file(path.s);
         fputs(now.s, f);
@@ -119,7 +125,7 @@ static void check_record(const Records *k, const Record *r)
             if (strcmp(r->file, k->own[i].flag) == 0)
                 name = k->own[i].path, changed = k->own[i].sum != r->sum;
     } else {
-        changed = access(name, F_OK) == 0 && sum_of_file(name) != r->sum;
+        changed = is_there(name) && sum_of_file(name) != r->sum;
     }
     if (!changed) return;
     if (is_own(r))
@@ -165,7 +171,7 @@ void check_outputs(Records *k, StageFiles s)
     for (int i = 0; s.writes[i]; i++) {
         Path path = path_in(k->folder, s.writes[i]);
         const Record *r = record_of(k, s.stage, s.writes[i]);
-        if (access(path.s, F_OK)) continue;
+        if (!is_there(path.s)) continue;
         if (!r) die_of_own_file(k, s.stage, path.s);
         check_record(k, r);
     }
@@ -208,7 +214,7 @@ int first_unfinished(Records *k, int end)
         last = first;
         for (int i = first; i < stop; i++) {
             const Record *r = &k->r[i];
-            if (r->unsure || (!is_own(r) && access(path_in(k->folder, r->file).s, F_OK))) return s;
+            if (r->unsure || (!is_own(r) && !is_there(path_in(k->folder, r->file).s))) return s;
             check_record(k, r);
         }
     }
@@ -225,7 +231,7 @@ void check_inputs(Records *k, StageFiles s)
     for (int i = 0; s.reads[i]; i++) {
         Path path = path_in(k->folder, s.reads[i]);
         snprintf(own, sizeof own, "<%s", s.reads[i]);
-        if (record_of(k, NULL, s.reads[i]) || record_of(k, s.stage, own) || access(path.s, F_OK))
+        if (record_of(k, NULL, s.reads[i]) || record_of(k, s.stage, own) || !is_there(path.s))
             continue;
         die(EXIT_INPUT,
             "%s: is yours now, and the stage %s read another; go on with --from %s, or choose "
@@ -246,7 +252,7 @@ static void add_own(Records *k, StageFiles s, int unsure)
             add_record(k, s.stage, k->own[i].flag, k->own[i].sum, unsure);
     for (int i = 0; s.reads[i]; i++) {
         Path path = path_in(k->folder, s.reads[i]);
-        if (record_of(k, NULL, s.reads[i]) || access(path.s, F_OK)) continue;
+        if (record_of(k, NULL, s.reads[i]) || !is_there(path.s)) continue;
         snprintf(own, sizeof own, "<%s", s.reads[i]);
         add_record(k, s.stage, own, sum_of_file(path.s), unsure);
     }
@@ -318,8 +324,7 @@ void finish_stage(Records *k, StageFiles s)
     int fresh = k->n, first, end;
     for (int i = 0; s.writes[i]; i++) {
         Path path = path_in(k->folder, s.writes[i]);
-        if (access(path.s, F_OK) == 0 || errno != ENOENT) /* what cannot be asked for is read */
-            add_record(k, s.stage, s.writes[i], sum_of_file(path.s), 0);
+        if (is_there(path.s)) add_record(k, s.stage, s.writes[i], sum_of_file(path.s), 0);
     }
     add_own(k, s, 0);
     int there = find_block(k, s.stage, fresh, &first, &end);
@@ -333,7 +338,7 @@ void finish_stage(Records *k, StageFiles s)
 void record_run_file(Records *k, const char *name, int unsure)
 {
     Path path = path_in(k->folder, name);
-    uint64_t sum = access(path.s, F_OK) ? 0 : sum_of_file(path.s);
+    uint64_t sum = !is_there(path.s) ? 0 : sum_of_file(path.s);
     int at = 0;
     while (at < k->n && strcmp(k->r[at].stage, "run") == 0 && strcmp(k->r[at].file, name)) at++;
     if (at == k->n || strcmp(k->r[at].stage, "run")) {

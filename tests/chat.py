@@ -17,6 +17,7 @@ class Chat:
         self.pid, self.fd = pty.fork()
         if not self.pid:
             os.environ.update(TERM=term, LC_ALL="C.UTF-8")
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
             os.execv("./cai", ["./cai", "chat", "--out", RUN, *args])
         self.greeting = self.read()
     def read(self):

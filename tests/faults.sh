@@ -15,7 +15,8 @@ FLAGS="--preset smoke --dim 16 --hidden 16 --layers 1 --heads 1 --corpus 60 --vo
 
 ok()   { passed=$((passed + 1)); echo "ok - $1"; }
 bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-sums() { (cd "$1" && find . -type f | sort | xargs cksum); }
+# A training state whose removal failed may stay: it names the run it belongs to, and no finished stage reads it.
+sums() { (cd "$1" && find . -type f ! -name '*.state' | sort | xargs cksum); }
 run()  { "$@" ./cai run $FLAGS --out "$T/run" >"$T/out" 2>"$T/err"; }
 ends() { echo "$passed passed, $failed failed"; [ "$failed" = 0 ]; exit; }
 
