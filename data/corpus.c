@@ -890,7 +890,7 @@ static void add_worse(Text *t, const Town *town, Dice *d, const Act *a, int styl
 /* Comparisons by the town's people: helpfulness only, on requests that are fine, as in the paper.
  * Their answers are written by this sampler, no model's (D19). */
 void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int n, double agree,
-                      int draw, const char *path)
+                      int one_person, const char *path)
 {
     static const int worse[] = { TOOL_ONLY,    PLACE_ONLY, VAGUE,     EVADE,
                                  REFUSE_SHORT, WRONG_ACT,  WRONG_ACT, REFUSE };
@@ -912,11 +912,11 @@ void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int 
         } while (strcmp(x.s, y.s) == 0);
         /* the oracle's label, not the sampler's intent */
         int x_chosen = oracle_rate(o, p.s, x.s).help >= oracle_rate(o, p.s, y.s).help;
-        if (draw && rng_uniform(d.key, d.position++) >= agree) x_chosen = !x_chosen;
+        if (one_person && rng_uniform(d.key, d.position++) >= agree) x_chosen = !x_chosen;
         json_put(f, "{", "prompt", p.s);
         json_put(f, ", ", "chosen", x_chosen ? x.s : y.s);
         json_put(f, ", ", "rejected", x_chosen ? y.s : x.s);
-        fprintf(f, ", \"p_chosen\": %g}\n", draw ? 1 : agree);
+        fprintf(f, ", \"p_chosen\": %g}\n", one_person ? 1 : agree); /* D17 */
     }
     free(p.s);
     free(x.s);

@@ -45,12 +45,12 @@ void town_prompts(Requests *r, uint64_t seed, int set, int n, const char *path);
 void town_turns(Requests *r, uint64_t seed, int n, const char *path);
 
 /* n comparisons by people, set is SET_PREFS or SET_EVAL_PREFS: fields "prompt", "chosen",
- * "rejected", "p_chosen". agree: the share of people who prefer what the oracle prefers. draw 1,
- * for training: one person is asked a pair, who chooses the other answer with probability
- * 1 - agree; the label is that choice, 1. draw 0, for evaluation: many are asked; the oracle's
- * choice is "chosen", and the label is the share of people who agree with it. */
+ * "rejected", "p_chosen". agree: the share of people who prefer what the oracle prefers.
+ * one_person 0: many are asked; the oracle's choice is "chosen", and the label is the share of
+ * people who agree with it. 1: one is asked, who chooses the other answer with probability
+ * 1 - agree; the label is that choice, 1 (D17). */
 void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int n, double agree,
-                      int draw, const char *path);
+                      int one_person, const char *path);
 
 /* n held-out judgements: fields "prompt", "principle", "a", "b", "better" (A, B or none). */
 void town_judgements(const Town *t, uint64_t seed, int n, const char *path);

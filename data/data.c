@@ -38,7 +38,7 @@ void stage_data(Run *run)
     town_corpus(town, seed, s->corpus, run_path(run, "data/corpus.jsonl").s);
     town_prompts(asked, seed, SET_REDTEAM, s->redteam, run_path(run, "data/redteam.jsonl").s);
     town_prompts(asked, seed, SET_HELPFUL, s->helpful, run_path(run, "data/helpful.jsonl").s);
-    town_human_prefs(people, asked, seed, SET_PREFS, s->prefs, s->agree, 1,
+    town_human_prefs(people, asked, seed, SET_PREFS, s->prefs, s->agree, s->one_person,
                      run_path(run, "data/human_prefs.jsonl").s);
     town_human_prefs(people, asked, seed, SET_EVAL_PREFS, s->eval, s->agree, 0,
                      run_path(run, "data/eval_prefs.jsonl").s);

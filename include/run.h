@@ -36,7 +36,7 @@ enum {
 /* Settings by stage; cli/options.c has the flag, the range and the source of each. */
 typedef struct {
     long corpus;
-    int redteam, helpful, prefs, eval, judgements, reserved;
+    int redteam, helpful, prefs, one_person, eval, judgements, reserved;
     double agree;
 } DataSettings;
 typedef struct {

@@ -3,11 +3,7 @@
 # training and evaluation. Those named in UNUSED must be called never, all others at least once, so neither
 # a function that the loop works round nor a stale name on the list goes unseen.
 # Needs gcov, which comes with gcc. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1"; }
+. "$(dirname "$0")/checks"
 command -v gcov >/dev/null || { echo "skipped: no gcov (which equations the loop calls)"; exit 0; }
 
 # What the loop has no use for, and why:
@@ -48,5 +44,5 @@ done <"$T/calls"
 for name in $(cat "$T/unused"); do
     grep -q "^$name " "$T/calls" || bad "$name: on the list, not in equations.c"
 done
-echo "$passed passed, $failed failed"
+closes
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

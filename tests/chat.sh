@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
 # tests/chat.sh -- a chat as a student has it: at a pseudo terminal (tests/chat.py), and through a pipe; and what is said
 # of words that the models have never read. Uses one smoke run. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/checks"
 R=$T/run
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
 ./cai run --preset smoke --quiet 1 --out "$R" >/dev/null || exit 1
 chat() { ./cai chat --out "$R" "$@" >"$T/stdout" 2>"$T/stderr"; }
 errors() { cat "$T/stderr"; }
@@ -63,9 +57,9 @@ if command -v python3 >/dev/null; then
     python3 tests/chat.py "$R" >"$T/said" 2>&1 || bad "tests/chat.py ends well" "$(tail -n 1 "$T/said")"
     grep -v '^[0-9]* passed' "$T/said"
     passed=$((passed + $(grep -c '^ok' "$T/said"))) failed=$((failed + $(grep -c '^not ok' "$T/said")))
-    skips=$(grep -c '^skipped' "$T/said")
+    skipped=$(grep -c '^skipped' "$T/said")
 else
-    echo "skipped: no python3 (the chat at a terminal)" skips=1
+    skip "no python3 (the chat at a terminal)"
 fi
-echo "$passed passed, $failed failed$([ "$skips" = 0 ] || echo ", $skips skipped")"
+closes
 [ "$failed" = 0 ] && [ "$passed" -gt 20 ]

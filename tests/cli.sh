@@ -4,19 +4,11 @@
 # any number of threads, for any part of a run made again; the oracle out of the loop's reach.
 # Uses the smoke preset (seconds). Prints "ok" or "not ok" a case and closes with the counts for tests/run.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C                                     # models write any bytes; sed and grep must take them
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/checks"
 build=${B:-build}                                   # its objects
 R=$T/run                                            # the run that all cases look into
 SMOKE="--preset smoke --quiet 1"
-passed=0 failed=0
 
-ok()   { passed=$((passed + 1)); echo "ok - $1"; }
-bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }      # TOOL WHAT-IS-LEFT-OUT: for tests/run
-is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
-yes()  { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
 no()   { local name=$1; shift; if "$@"; then bad "$name"; else ok "$name"; fi; }
 sums() { (cd "$1" && find . -type f ! -name '*.tmp' | LC_ALL=C sort | xargs cksum); }
 
@@ -608,5 +600,4 @@ if have nm "who asks the oracle"; then
     is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "corpus eval judges people rows turns "
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+closes

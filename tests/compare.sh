@@ -2,14 +2,8 @@
 # tests/compare.sh -- `cai compare RUN RUN` on smoke runs: the settings that differ and no others; figures as
 # metrics/eval.tsv has them, the difference and its interval worked out here anew; the requests whose answers changed,
 # counted here anew; a run beside itself differs in nothing. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C OPENBLAS_NUM_THREADS=1
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }
-is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+. "$(dirname "$0")/checks"
+export OPENBLAS_NUM_THREADS=1
 
 sed 's/fixes/mends/' data/constitution.txt >"$T/law.txt"; echo "# a word more" >>"$T/law.txt"
 ./cai run --preset smoke --quiet 1 --out "$T/a" >/dev/null 2>&1 || bad "a smoke run"
@@ -67,5 +61,4 @@ NAME="no run" STATUS=3 fails x "no finished run stands there" ./cai compare "$T/
 rm "$T/same/metrics/eval.tsv"
 NAME="a run that is not finished" STATUS=3 fails x "no finished run stands there" ./cai compare "$T/a" "$T/same"
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+closes

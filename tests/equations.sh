@@ -3,14 +3,8 @@
 # the comments of equations.c and what build/verify prints give the same formulas, sources and
 # numbers; tags resolve both ways; a number outside an equation's domain ends in one line, status 2.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C OPENBLAS_NUM_THREADS=1
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }      # TOOL WHAT-IS-LEFT-OUT: for tests/run
-is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+. "$(dirname "$0")/checks"
+export OPENBLAS_NUM_THREADS=1
 # same TEXT FILE FILE: two files are equal and not empty
 same() {
     [ -s "$2" ] && diff "$2" "$3" >"$T/diff" && ok "$1" || bad "$1" "$(head -6 "$T/diff")"
@@ -345,5 +339,4 @@ PYTHON
     sees "that a function is missing" gone ece_of_pairs
 fi
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+closes

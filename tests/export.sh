@@ -3,16 +3,8 @@
 # tokenizers, weights and scores by a forward pass in PyTorch, data as TRL's trainers want it. Tied and untied heads,
 # grouped queries, the preference model. `make others` brings the npm packages into build/others; Debian has python3-torch.
 # RUN=FOLDER (environment): a finished run, instead of a smoke run. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/checks"
 export OTHERS=${OTHERS:-$PWD/build/others}
-passed=0 failed=0 skipped=0
-ok()   { passed=$((passed + 1)); echo "ok - $1"; }
-bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
-skip() { skipped=$((skipped + 1)); echo "skipped: $1"; }
-have() { command -v "$1" >/dev/null || { skip "no $1 ($2)"; false; }; }
 
 R=${RUN:-$T/run}
 [ -n "$RUN" ] || ./cai run --preset smoke --quiet --out "$R" >/dev/null || bad "the smoke run"
@@ -40,7 +32,7 @@ fails "no score head in GGUF"                      2 "GGUF has no place for the 
 fails "a folder that cannot be made"               3 "No such file or directory"                 --hf "$T/no/where"
 fails "a model that is not there"                  3 "nothing.bin: is not there"                 nothing --gguf "$T/nothing.gguf"
 
-have python3 "the forms, read by other programs" || { echo "$passed passed, $failed failed, $skipped skipped"; [ "$failed" = 0 ]; exit; }
+have python3 "the forms, read by other programs" || { closes; exit; }
 
 # An untied head of other numbers: the embedding, each row by its number's parity.
 python3 - "$R/rl_cai.bin" "$T/untied.bin" <<'PY'
@@ -140,5 +132,4 @@ else
     skip "no node-llama-cpp (GGUF; make others)"
 fi
 
-echo "$passed passed, $failed failed$( ((skipped == 0)) || echo ", $skipped skipped")"
-[ "$failed" = 0 ]
+closes

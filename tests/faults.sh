@@ -5,23 +5,19 @@
 # nothing fails any more, must end well and with the bytes of a run that nothing befell, and no file more.
 # FAULTS (environment, default 1): how many calls of each kind are tried, drawn at random; `make faults` tries all of them
 # but for reads and memory, of which 500, and every limit; the default tries a limit of each kind. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C OPENBLAS_CORETYPE=
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-FAULTS=${FAULTS:-1} RANDOM=${SEED:-5} passed=0 failed=0
+. "$(dirname "$0")/checks"
+export OPENBLAS_CORETYPE=
+FAULTS=${FAULTS:-1} RANDOM=${SEED:-5}
 FLAGS="--preset smoke --dim 16 --hidden 16 --layers 1 --heads 1 --corpus 60 --vocab 320 --superwords 4 --redteam 8
 --helpful 8 --prefs 8 --ai-prefs 8 --judgements 8 --max-new 4 --revisions 1 --helpful-iters 1 --rl-iters 1 --ppo-batch 4
 --context 1024 --save-every 0 --quiet 1"
 
-ok()   { passed=$((passed + 1)); echo "ok - $1"; }
-bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
 # A training state whose removal failed may stay: it names the run it belongs to, and no finished stage reads it.
 sums() { (cd "$1" && find . -type f ! -name '*.state' | sort | xargs cksum); }
 run()  { "$@" ./cai run $FLAGS --out "$T/run" >"$T/out" 2>"$T/err"; }
-ends() { echo "$passed passed, $failed failed"; [ "$failed" = 0 ]; exit; }
 
-grep -q '__[at]san_init' cai && { echo "skipped: no plain build (a sanitizer's own calls would fail)"; ends; }
-./cai run $FLAGS --out "$T/whole" >/dev/null 2>&1 || { bad "the run that nothing befalls"; ends; }
+grep -q '__[at]san_init' cai && { skip "no plain build (a sanitizer's own calls would fail)"; closes; exit; }
+./cai run $FLAGS --out "$T/whole" >/dev/null 2>&1 || { bad "the run that nothing befalls"; closes; exit; }
 whole=$(sums "$T/whole")
 
 # judged NAME STATUS: how the run in $T/run ended, and how the next one does.
@@ -108,4 +104,4 @@ for limit in "${BLAS_LIMITS[@]}"; do       # the library's products: other bytes
     rm -rf "$T/run"
 done
 
-ends
+closes

@@ -3,12 +3,7 @@
 # flag changes" (docs/reliability.md) a smoke run with that flag is compared with one without. The files that the row
 # names must differ; of the files after them those of "on" may, their models must; all others must be the same bytes.
 # Runs two at a time. ONLY='chains|sl-lr' (environment): these rows alone. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+. "$(dirname "$0")/checks"
 
 DATA="data/corpus.jsonl data/redteam.jsonl data/helpful.jsonl data/human_prefs.jsonl data/eval_prefs.jsonl data/eval_redteam.jsonl
 data/eval_helpful.jsonl data/eval_contrast.jsonl data/eval_unseen.jsonl data/reserved_redteam.jsonl data/reserved_helpful.jsonl
@@ -59,5 +54,4 @@ while IFS='|' read -r flag value changes; do
     if [ -z "$why" ]; then ok "--$flag $value: $changes"; else bad "--$flag $value" "${why#; }"; fi
 done <"$T/table"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+closes

@@ -2,13 +2,7 @@
 # tests/forms.sh -- prompts and comparisons in the forms of others: whatever the form, the same conversations train the same
 # preference model, byte for byte; what is not understood is told with the field's name. docs/files.md has the forms.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()   { passed=$((passed + 1)); echo "ok - $1"; }
-bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+. "$(dirname "$0")/checks"
 R=$T/run
 ./cai run --preset smoke --quiet --ai-prefs 0 --to feedback --out "$R" >/dev/null || bad "the smoke run"
 rm -f "$R/files.txt" "$R/metrics.tsv"
@@ -78,5 +72,4 @@ for f in plain messages; do is "prompts, $f: the same revisions" "$(revise "$T/p
 is "a request a line: the same, and told" "$(revise "$T/p.lines")" "$wanted
 cai: data/redteam.jsonl: no JSON, so each line is a request"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+closes

@@ -3,13 +3,8 @@
 # command of a "console" block runs, and its output is compared line by line, numbers to a relative 1e-5; "..." stands
 # for any lines. `out` is a smoke run, made here; what hangs on a trained model is compared as a claim on README.md's
 # table. Then the forms: heads, minutes, questions, names of functions, quoted lines. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C OPENBLAS_NUM_THREADS=1 B=${B:-build}
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+. "$(dirname "$0")/checks"
+export OPENBLAS_NUM_THREADS=1 B=${B:-build}
 PAGES="docs/guide/0*.md" DOCS="docs/guide/*.md docs/lecturer.md exercises/README.md"
 
 ./cai run --preset smoke --quiet 1 --out "$T/out" >/dev/null 2>&1 || bad "a smoke run"
@@ -145,5 +140,4 @@ else
     bad "README.md's table is read"
 fi
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+closes

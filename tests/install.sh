@@ -3,17 +3,8 @@
 # installed program finds its data from anywhere, and a run's folder goes on without them; uninstall leaves nothing;
 # program, help, manual page, completions and pages name the same flags; the version stands in one place.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/checks"
 here=$PWD
-passed=0 failed=0 skipped=0
-ok()   { passed=$((passed + 1)); echo "ok - $1"; }
-bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
-yes()  { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
-skip() { skipped=$((skipped + 1)); echo "skipped: $1"; }
-have() { command -v "$1" >/dev/null || { skip "no $1 ($2)"; false; }; }
 unset MAKEFLAGS MAKELEVEL B
 
 # ------------------------------------------------------------------------------------
@@ -40,10 +31,10 @@ cp cai "$one/build/cai" && cp cai "$one/cai"      # from here on the quick progr
 # ------------------------------------------------------------------------------------
 # installed, called from elsewhere
 
-R=$T/root/usr
+R=$T/installed/usr
 SMALL="--preset smoke --dim 16 --hidden 16 --layers 1 --heads 1 --corpus 60 --vocab 320 --superwords 4 --redteam 8 --helpful 8
 --prefs 8 --ai-prefs 8 --judgements 8 --max-new 4 --revisions 1 --context 1024 --quiet"
-make -s -C "$one" EXTRA=-O0 install PREFIX=/usr DESTDIR="$T/root" >"$T/log" 2>&1 || bad "make install" "$(tail -n 1 "$T/log")"
+make -s -C "$one" EXTRA=-O0 install PREFIX=/usr DESTDIR="$T/installed" >"$T/log" 2>&1 || bad "make install" "$(tail -n 1 "$T/log")"
 mkdir "$T/elsewhere" && cd "$T/elsewhere" || exit 1
 PATH=$R/bin:$PATH cai run $SMALL --out "$T/run" --to revise >/dev/null 2>"$T/stderr"
 is "run from an empty folder, by PATH" "$? $(cat "$T/stderr")" "0 "
@@ -67,8 +58,8 @@ is "a run goes on by its own copies, without any data" "$? $(cat "$T/stderr")" "
 is "without data a new run says what is missing" "$? $(grep -c 'data/town.txt: No such file' "$T/stderr")" "3 1"
 mv "$T/away" "$R/share/cai"
 cd "$here" || exit 1
-make -s -C "$one" EXTRA=-O0 uninstall PREFIX=/usr DESTDIR="$T/root" >"$T/log" 2>&1
-is "uninstall leaves no file" "$(find "$T/root" -type f -o -path '*cai*')" ""
+make -s -C "$one" EXTRA=-O0 uninstall PREFIX=/usr DESTDIR="$T/installed" >"$T/log" 2>&1
+is "uninstall leaves no file" "$(find "$T/installed" -type f -o -path '*cai*')" ""
 
 # ------------------------------------------------------------------------------------
 # help, manual page, completions: the same flags
@@ -127,5 +118,4 @@ is "a number out of range is refused" "$? $(grep -c 'not a number from 0 to 1' "
 is "CITATION.cff has the version" "$(sed -n 's/^version: "\(.*\)"/\1/p' CITATION.cff)" "$version"
 is "CHANGELOG.md begins with the version" "$(grep -m 1 -oE '^## [0-9.]+' CHANGELOG.md)" "## $version"
 
-echo "$passed passed, $failed failed$( ((skipped == 0)) || echo ", $skipped skipped")"
-[ "$failed" = 0 ]
+closes

@@ -2,11 +2,7 @@
 # tests/kernels.sh -- libraries as they may be found, made here: right ones, wrong ones, such as crash or hang. The
 # program says what it took and why, and ends well with each. Then starts that go wrong: no process allowed, no /proc,
 # another program of its name, a small stack. Needs a C compiler that makes shared libraries. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
+. "$(dirname "$0")/checks"
 
 # An OpenBLAS as far as the program looks. CORE: kernels that it takes by itself; KNOWS: those that
 # OPENBLAS_CORETYPE may name; ADD: to every sum; START: what it does when it is loaded.
@@ -103,5 +99,5 @@ elif command -v setpriv >/dev/null; then one_process setpriv --reuid 65534 --reg
 else status=; echo "skipped: no setpriv (no other process or thread allowed)"; fi
 if [ "$status" = 0 ]; then ok "no other process or thread allowed"; elif [ -n "$status" ]; then bad "no other process or thread allowed" "status $status: $(head -n 3 "$T/said")"; fi
 
-echo "$passed passed, $failed failed"
+closes
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,12 +1,7 @@
 #!/usr/bin/env bash
 # tests/looks.sh -- every command that looks into a run, with every flag of a run: it is refused, or what comes out is
 # another. The flags and their values are those of docs/reliability.md, "What a flag changes". SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1: $2"; }
+. "$(dirname "$0")/checks"
 RUN="--out $T/run"
 ./cai run --preset smoke --quiet 1 $RUN >/dev/null 2>&1 || exit 1
 printf '{"prompt": "How do I", "completion": " nab"}\n' >"$T/pairs"
@@ -42,5 +37,4 @@ for command in chat generate logprob trace; do
     [ $? = 2 ] && ok "$command --preset: refused" || bad "$command --preset smoke" "taken"
 done
 [ $taken -ge 20 ] && ok "flags that are obeyed" || bad "flags that are obeyed" "$taken"
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+closes

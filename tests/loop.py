@@ -69,7 +69,7 @@ seen, rolls = of("helpful", "pm"), of("helpful", "rollout")
 first = rolls[:rolls.index([r for r in rolls if r[1] != rolls[0][1]][0])] if len({r[1] for r in rolls}) > 1 else rolls
 same("helpful: its PM starts from the pretrained model", seen[0][1], ("base",))
 same("helpful: its PM sees the human comparisons and no others", [(n[3][0], n[3][1], n[2][0]) for n in seen],
-     [(r["prompt"] + r["chosen"], r["prompt"] + r["rejected"], 1.0) for r in human])
+     [(r["prompt"] + r["chosen"], r["prompt"] + r["rejected"], 0.9) for r in human])
 same("helpful: PPO starts from the pretrained model", first[0][1][0], "base")
 same("helpful: the reference stays the pretrained model", {r[1][1] for r in rolls}, {"base"})
 is_true("helpful: helpfulness prompts only", {r[3][0] for r in rolls} <= set(helpful))

@@ -8,14 +8,9 @@
 # place; long:N:T and fill:N:T line N is T with a text for @, of far more tokens than the context has, or of
 # just as many as leave no room for what a stage puts around it. T with the escapes of printf's %b.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/checks"
 R=$T/run F=$T/flags W=$T/work SMOKE="--preset smoke --quiet 1"
-passed=0 failed=0
 
-ok()   { passed=$((passed + 1)); echo "ok - $1"; }
-bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
 # A stage that has begun may have said so in the records of a folder that is the person's own.
 sums() { find "$R" "$T"/mine* "$F" "$W" -type f ! -name '*.tmp' ! -path '*/mine*/files.txt' ! -path '*/mine*/kernels.txt' | sort | xargs cksum; }
 
@@ -104,5 +99,4 @@ while IFS=$'\t' read -r reader name how status text; do
     if [ "$good" = "$T/good" ]; then cp "$T/good" "$file"; fi
 done <tests/malformed.tsv
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+closes

@@ -5,17 +5,10 @@
 # away, a terminal that is resized.
 # KILLS (environment, default 6): kills at random moments over the whole loop; `make kills` has 25 and more.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/checks"
 FLAGS="--preset smoke --helpful-iters 6 --rl-iters 6 --prefs 96 --sl-batch 8"     # loops of several steps each
 RUN="./cai run $FLAGS --quiet 1"
-passed=0 failed=0
 
-ok()   { passed=$((passed + 1)); echo "ok - $1"; }
-bad()  { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }      # TOOL WHAT-IS-LEFT-OUT: for tests/run
-is()   { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
 has()  { case $2 in *"$3"*) ok "$1" ;; *) bad "$1" "no '$3' in: $2" ;; esac; }
 sums() { (cd "$1" && find . -type f | sort | xargs cksum); }    # temporary files and states too: none may stay
 refused() {                                         # NAME STATUS TEXT COMMAND...: one line and that status
@@ -242,5 +235,4 @@ PY
     is "a terminal made narrow mid-run: live lines fit it" "$? $(tail -n 1 "$T/out")" "0 "
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+closes

@@ -3,14 +3,8 @@
 # they add to a run's folder leaves the run as it was; what they cannot obey or read is refused in one line. Every study
 # runs on a smoke run, ends in its verdict, and leaves that run alone; its verdict is not judged at this size.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/checks"
 R=$T/run SMOKE="--preset smoke --quiet 1"
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
 same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1"; fi; }
 differ() { if cmp -s "$2" "$3"; then bad "$1"; else ok "$1"; fi; }
 sums() { (cd "$1" && find . -type f | sort | xargs cksum); }
@@ -144,7 +138,7 @@ fails "eval: answers without a prompt" 3 'pairs2.jsonl:1: no field "prompt"' C e
 
 verdict_of() {                                      # NAME WANTED LINES: a study of these lines on that table
     printf '#!/usr/bin/env bash\n. "%s/studies/lib.sh"\ncp "%s/known.tsv" figures.tsv\n%s\nverdict\n' "$PWD" "$T" "$3" >"$T/made.sh"
-    RUN=$R WORK=$T/work/made bash "$T/made.sh" >"$T/made.out" 2>"$T/made.err"
+    RUN=$R WORK=$T/runs/made bash "$T/made.sh" >"$T/made.out" 2>"$T/made.err"
     is "verdict: $1" "$? $(sed -n 's/^made: \([A-Z ]*[A-Z]\) .*/\1/p' "$T/made.out")" "$2"
 }
 printf 'model\tfigure\tn\tvalue\tlo\thi\nlow\tx\t9\t.2\t.1\t.3\nmid\tx\t9\t.35\t.25\t.45\nhigh\tx\t9\t.9\t.8\t.95\n' >"$T/known.tsv"
@@ -170,7 +164,7 @@ studies=$(ls studies/*.sh | grep -v lib.sh)
 before=$(sums "$R")
 for s in $studies; do
     n=$(basename "$s" .sh)
-    { RUN=$R WORK=$T/work/$n "$s" >"$T/$n.out" 2>"$T/$n.err"; echo $? >"$T/$n.status"; } &
+    { RUN=$R WORK=$T/runs/$n "$s" >"$T/$n.out" 2>"$T/$n.err"; echo $? >"$T/$n.status"; } &
     while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n; done
 done
 wait
@@ -186,5 +180,4 @@ for s in $studies; do
 done
 is "the studies left the run alone" "$(sums "$R")" "$before"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+closes

@@ -556,7 +556,7 @@ static void a_town_too_small_says_how_much_it_has(void **state)
                  "the town has 6 different requests for this set, 7 are wanted");
 }
 
-/* draw 1: one in ten chooses the other answer, all labels are hard. draw 0: as if all agreed,
+/* one_person 1: one in ten chooses the other answer, all labels are hard. 0: as if all agreed,
  * label 0.9. */
 static void people_disagree_if_drawn(void **state)
 {

@@ -2,13 +2,8 @@
 # tests/town.sh -- the six steps of docs/town.md by which a person adds a kind of mischief, done as the page says, with
 # the smoke preset; what came of the kind. tests/malformed.tsv has the towns that are refused.
 # SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C OPENBLAS_NUM_THREADS=1
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+. "$(dirname "$0")/checks"
+export OPENBLAS_NUM_THREADS=1
 
 sed -n '/^## A kind of your own/,/^## Conversations/p' docs/town.md >"$T/page"
 is "six steps, five of them and the run are commands" "$(grep -c '^[1-6]\. ' "$T/page") $(grep -c '^```sh$' "$T/page")" "6 6"
@@ -34,5 +29,4 @@ for tool in pebble rope spoon sponge net glue hook thread; do
     is "$tool is a tool already" "$(($(grep -cE "[:,] $tool\$" data/town.txt) > 0))" 1
 done
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+closes

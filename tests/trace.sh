@@ -3,14 +3,8 @@
 # command gives that number; the page in HTML has the same numbers; what equal answers and a label of 0.50 lead to;
 # --steps; the request that it chooses. On a smoke run, on one with a few thousand documents, and on the folder in RUN
 # if that is set. SPDX-License-Identifier: MIT
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C OPENBLAS_NUM_THREADS=1 B=${B:-build}
-T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-passed=0 failed=0
-ok()  { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1${2:+: $2}"; }
-have() { command -v "$1" >/dev/null || { echo "skipped: no $1 ($2)"; false; }; }
-is()  { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got '$2', wanted '$3'"; fi; }
+. "$(dirname "$0")/checks"
+export OPENBLAS_NUM_THREADS=1 B=${B:-build}
 REQUEST="How do I nab the baker's kite?"
 
 ./cai run --preset smoke --quiet 1 --out "$T/smoke" >/dev/null 2>&1 || bad "a smoke run"
@@ -135,5 +129,4 @@ if have script "--steps at a terminal"; then
     is "--steps: two sections, then q" "$(grep -c '^-- ' "$T/typed") $(grep -c '^    draft ' "$T/typed") $(grep -c '^    revision ' "$T/typed")" "3 1 1"
 fi
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+closes
