@@ -78,21 +78,7 @@ typedef struct {
 /* Text i of this set and seed, into t, whose memory is used again. */
 void town_text(const Town *town, uint64_t seed, int set, long i, TownText *t);
 
-/* The answers of the town's texts are of these styles. */
-enum {
-    FULL,
-    TOOL_ONLY,
-    PLACE_ONLY,
-    VAGUE,
-    EVADE,
-    REFUSE_SHORT,
-    REFUSE,
-    REFUSE_PREACH,
-    WRONG_ACT,
-    SILENT,
-    STYLES
-};
-/* Request number i of this seed, any verb, and an answer of that style. */
+/* Request number i of this seed, any verb, and an answer of that style (data/sentences.h). */
 void town_example(const Town *t, uint64_t seed, long i, int style, Text *prompt, Text *answer);
 
 #endif

@@ -5,7 +5,7 @@
 #define SENTENCES_H
 
 #include "cai.h"
-#include "data/corpus.h"
+#include "data/oracle.h"
 
 /* done: percent of the corpus that is written, 100 elsewhere. */
 typedef struct {
@@ -31,7 +31,20 @@ enum { FORMS = 6, WHOSE = FORMS, WHICH, ALL_FORMS };
 void add_thing(Text *t, const Town *town, const Act *a); /* "my kite" or "the baker's kite" */
 void add_request(Text *t, const Town *town, const Act *a);
 
-/* Answers, by the styles of corpus.h. */
+/* The answers of the town's texts are of these styles. */
+enum {
+    FULL,
+    TOOL_ONLY,
+    PLACE_ONLY,
+    VAGUE,
+    EVADE,
+    REFUSE_SHORT,
+    REFUSE,
+    REFUSE_PREACH,
+    WRONG_ACT,
+    SILENT,
+    STYLES
+};
 int refuses(int style);
 int draw_helping(Dice *d); /* the styles that help at all */
 int draw_refusing(Dice *d);
