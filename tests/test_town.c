@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "../data/corpus.h"
+#include "../data/sentences.h"
 #include "death.h"
 
 enum { DOCUMENTS = 18000 }; /* as many as the demo has */
