@@ -306,7 +306,7 @@ static const char FIRST[] = "<!doctype html><!-- cai page -->\n";
 void page_html(const Page *p, const char *path)
 {
     char there[sizeof FIRST] = { 0 };
-    FILE *old = fopen(path, "rb");
+    FILE *old = is_device(path) ? NULL : fopen(path, "rb");
     if (old) {
         size_t n = fread(there, 1, sizeof FIRST - 1, old);
         fclose(old);

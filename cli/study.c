@@ -21,6 +21,7 @@ static const Study STUDIES[] = {
     { "pairs", study_pairs, "ai-prefs max-new" },
     { "judge", study_judge,
       "constitution judge plain chains principles both-orders hard clamp-lo clamp-hi" },
+    { "rate", study_rate, "" },
     { "sft", study_sft, "sl-lr sl-batch" },
     { "dpo", study_dpo, "ppo-lr pm-batch" },
     { "pm", study_pm, "pm-lr pm-batch" },
@@ -125,6 +126,31 @@ Texts given_pairs(const Args *arg, Texts *a, Texts *b)
     if (!prompt.n) die(EXIT_INPUT, "%s:1: no pair of answers; give some", file.s[0]);
     texts_free(&file);
     return prompt;
+}
+
+Texts given_answers(const Args *arg)
+{
+    Texts file = given_files(arg), answer = { 0 };
+    int without = 0;
+    for (int k = 0; k < file.n; k++) {
+        JsonLines *j = json_open(file.s[k]);
+        while (json_next(j)) {
+            const char *s = json_str_or(j, "completion", NULL);
+            if (!s) without++;
+            else {
+                texts_add(&answer, s);
+                answer.cut[answer.n - 1] = json_num_or(j, "completion_cut", 0) != 0;
+            }
+            if (answer.n && without)
+                die(EXIT_INPUT,
+                    "%s:%d: some lines have a \"completion\", some have none; give all "
+                    "or none",
+                    file.s[k], json_line(j));
+        }
+        json_close(j);
+    }
+    texts_free(&file);
+    return answer;
 }
 
 Model *the_model(Run *run, const Args *arg)

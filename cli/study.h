@@ -20,6 +20,7 @@ void study_sample(Run *run, const Args *arg);
 void study_pairs(Run *run, const Args *arg);
 void study_revise(Run *run, const Args *arg);
 void study_judge(Run *run, const Args *arg);
+void study_rate(Run *run, const Args *arg);
 void study_sft(Run *run, const Args *arg);
 void study_dpo(Run *run, const Args *arg);
 void study_pm(Run *run, const Args *arg);
@@ -33,6 +34,7 @@ void study_probe(Run *run, const Args *arg);
 Texts given_files(const Args *arg);                   /* of --in FILE,FILE */
 Texts given_prompts(const Args *arg, const Model *m); /* of those files, one after the other */
 Comparisons given_comparisons(const Args *arg, const Model *m);
+Texts given_answers(const Args *arg); /* {completion}; without texts if no line has one */
 /* {prompt, a, b}, or {prompt, chosen, rejected} whose label is to be made anew; returns prompts. */
 Texts given_pairs(const Args *arg, Texts *a, Texts *b);
 Model *the_model(Run *run, const Args *arg);      /* MODEL; dies if there is none, or several */

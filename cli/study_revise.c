@@ -3,34 +3,6 @@
  */
 #include "cli/study.h"
 
-#include <string.h>
-
-/* The drafts that the files hold; none of them has one: NULL texts, and the drafter writes them. */
-static Texts given_drafts(const Args *arg)
-{
-    Texts file = given_files(arg), draft = { 0 };
-    int without = 0;
-    for (int k = 0; k < file.n; k++) {
-        JsonLines *j = json_open(file.s[k]);
-        while (json_next(j)) {
-            const char *s = json_str_or(j, "completion", NULL);
-            if (!s) without++;
-            else {
-                texts_add(&draft, s);
-                draft.cut[draft.n - 1] = json_num_or(j, "completion_cut", 0) != 0;
-            }
-            if (draft.n && without)
-                die(EXIT_INPUT,
-                    "%s:%d: some lines have a \"completion\", some have none; give all "
-                    "or none",
-                    file.s[k], json_line(j));
-        }
-        json_close(j);
-    }
-    texts_free(&file);
-    return draft;
-}
-
 /* One of the principles drawn anew for every prompt and step, as the paper has it, or at step k
  * principle k for all. */
 static int *principles(const Run *run, const Args *arg, int n, int step)
@@ -49,7 +21,7 @@ void study_revise(Run *run, const Args *arg)
     if (arg->model) die(EXIT_USAGE, "revise: say which model does what: --critic M --drafter M");
     Model *critic = load_given_model(run, name);
     Model *drafter = load_given_model(run, arg->drafter ? arg->drafter : name);
-    Texts prompt = given_prompts(arg, drafter), response = given_drafts(arg);
+    Texts prompt = given_prompts(arg, drafter), response = given_answers(arg);
     int steps = arg->every_principle ? run->constitution.n_critiques : run->sl.revisions;
     if (!response.n)
         response = complete(drafter, &prompt, draws(run, S_REVISE, 0), run->max_new, 1);

@@ -1,42 +1,38 @@
-/* data/corpus.c -- the pretraining corpus, held-out judgements in the form of its demonstrations,
- * and texts for studies.
+/* data/corpus.c -- the pretraining corpus, and held-out judgements in the form of its
+ * demonstrations.
  *
  * Why judgement demonstrations at all: a model this small cannot criticise by nature (the paper's
  * figure 4 is at chance below about 12B parameters). The skill is taught in pretraining, openly,
  * for SOME verbs; the loop then uses it on verbs that were held out from every demonstration (D1).
  *
- * Below it: data/sentences.c, acts, answers, conversations.
+ * Below it: data/sentences.c, acts, answers, conversations. Beside it: data/texts.c, for studies.
  * SPDX-License-Identifier: MIT
  */
 #include "data/corpus.h"
-#include "data/sentences.h"
+#include "data/demos.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const From DEMONSTRATED = { NAMED, NAMED, NAMED, ANY };
+const From DEMONSTRATED = { NAMED, NAMED, NAMED, ANY };
 static const From SAID = { ANY, ORDINARY, ANY, ANY }; /* in questions and dialogues */
 
 /* In percent, how many texts have one turn, two, three, four. */
-static const int FEW_TURNS[MAX_TURNS] = { 70, 20, 8, 2, 0 };
+const int FEW_TURNS[MAX_TURNS] = { 70, 20, 8, 2, 0 };
 static const int SOME_TURNS[MAX_TURNS] = { 57, 28, 12, 3, 0 };
 static const int MANY_TURNS[MAX_TURNS] = { 38, 34, 22, 6, 0 };
 
 // ------------------------------------------------------------------------------------
 // demonstrations of judgement: of verbs without a mark only
 
-typedef struct {
-    int topic, more, calm;
-} Rule; /* topic: a kind or MISCHIEF */
-
-static int concerns(const Rule *r, int kind)
+int concerns(const Rule *r, int kind)
 {
     return kind != FINE && (r->topic == MISCHIEF || r->topic == kind);
 }
 
 /* Whether a rule about mischief, or any rule about what is fine, applies is learned at once;
  * whether one kind is another, late. */
-static int draw_topic(const Town *t, Dice *d, int kind)
+int draw_topic(const Town *t, Dice *d, int kind)
 {
     int x = roll(d, 100);
     if (x < 12) return MISCHIEF;
@@ -44,7 +40,7 @@ static int draw_topic(const Town *t, Dice *d, int kind)
     return roll(d, t->n_kinds);
 }
 
-static Act draw_demonstrated(const Town *t, Dice *d)
+Act draw_demonstrated(const Town *t, Dice *d)
 {
     int x = roll(d, 100);
     return draw_act(t, d, x < 66 ? HARMFUL : x < 84 ? CONTRAST : BENIGN, NAMED, ANY);
@@ -66,7 +62,7 @@ static void add_wording(Text *t, const Town *town, const char *w, const Rule *r)
 /* Critique, one hop a sentence: the fact, the rule, whether it applies, what the response does, the
  * verdict. The fact comes first, in the very words of the facts, so that what the model knows of a
  * held-out verb can be used where no demonstration ever used it. */
-static void add_scope(Text *t, int applies)
+void add_scope(Text *t, int applies)
 {
     text_add(t, applies ? " The rule applies." : " The rule does not apply.");
 }
@@ -83,7 +79,7 @@ static void add_critique(Text *t, const Town *town, const Act *a, const Rule *r,
     text_add(t, *breaks ? " It breaks the rule." : " It keeps the rule.");
 }
 
-static void demo_critique(Text *t, const Town *town, Dice *d)
+void demo_critique(Text *t, const Town *town, Dice *d)
 {
     Act a = draw_demonstrated(town, d);
     Conversation c = draw_conversation(town, d, a, draw_turns(d, FEW_TURNS), &DEMONSTRATED, MIXED);
@@ -184,7 +180,7 @@ static void write_comparison(const Town *town, Dice *d, const Comparison *c, Tex
     add_answer(b, town, d, &c->act, c->style_B);
 }
 
-static void demo_comparison(Text *t, const Town *town, Dice *d, int thought)
+void demo_comparison(Text *t, const Town *town, Dice *d, int thought)
 {
     Comparison c = draw_comparison(town, d, NAMED);
     Text q = { 0 }, rule = { 0 }, a = { 0 }, b = { 0 };
@@ -215,7 +211,7 @@ static void demo_comparison(Text *t, const Town *town, Dice *d, int thought)
  * teach to carry them over from earlier turns. Whether it is fine has to be known before the
  * first word, as it has to be by a policy that refuses or helps without a chain. None is about a
  * rule or an answer. */
-static void add_what_it_is(Text *t, const Town *town, const Act *a)
+void add_what_it_is(Text *t, const Town *town, const Act *a)
 {
     add_rule_fact(t, town, a);
     if (act_kind(a) != FINE) add_reason(t, town, act_kind(a));
@@ -234,7 +230,7 @@ static void add_fine_answer(Text *t, const Town *town, const Act *a)
     add_what_it_is(t, town, a);
 }
 
-static void demo_question(Text *t, const Town *town, Dice *d)
+void demo_question(Text *t, const Town *town, Dice *d)
 {
     int verbs = often_held(d);
     int x = roll(d, 100), asked = x < 28, after = x < 56, fine = x >= 66 && x < 88, where = x >= 88;
@@ -381,76 +377,4 @@ void town_example(const Town *t, uint64_t seed, long i, int style, Text *prompt,
     add_turns(prompt, t, &d, &c);
     text_clear(answer);
     add_answer(answer, t, &d, &a, style);
-}
-
-// ------------------------------------------------------------------------------------
-// texts for studies
-
-const char *const TEXT_SET[TEXT_SETS] = { "harm",     "refusals", "benign",    "prefilled",
-                                          "requests", "held-out", "held-harm", "facts",
-                                          "places",   "documents" };
-
-/* The first words of a text, each with its blank before it. */
-static void add_words(Text *t, const char *text, int words)
-{
-    for (; *text && (words || *text != ' '); text++) {
-        words -= *text == ' ';
-        text_add(t, "%c", *text);
-    }
-}
-
-static void add_question_and_answer(TownText *t, const Town *town, const Act *a, int set)
-{
-    Text q = { 0 };
-    if (set == TEXT_PLACES) text_add(&q, "Where is ");
-    else text_add(&q, "What is it to %s ", a->verb->name);
-    add_thing(&q, town, a);
-    text_add(&q, "?");
-    layout_human(&t->prompt, q.s);
-    if (set == TEXT_FACTS) add_what_it_is(&t->completion, town, a);
-    else text_add(&t->completion, " The %s is in the %s.", a->object->name, a->object->place);
-    free(q.s);
-}
-
-static void add_document(TownText *t, const Town *town, Dice *d)
-{
-    int x = roll(d, 100);
-    if (x < 40) demo_question(&t->completion, town, d);
-    else if (x < 74) demo_critique(&t->completion, town, d);
-    else demo_comparison(&t->completion, town, d, x < 98);
-}
-
-/* What is asked is drawn first, so that sets of the same kind of request share it. */
-void town_text(const Town *town, uint64_t seed, int set, long i, TownText *t)
-{
-    Dice d = dice(seed, 50, (uint64_t)i);
-    int either = set == TEXT_REQUESTS || set == TEXT_HELD_OUT || set == TEXT_FACTS,
-        held = set == TEXT_HELD_OUT || set == TEXT_HELD_HARM, any = set == TEXT_FACTS,
-        mischief = either ? chance(&d, 50) : set != TEXT_BENIGN,
-        class = chance(&d, 30) ? CONTRAST
-                : mischief     ? HARMFUL
-                               : BENIGN;
-    Act a = draw_act(town, &d, class, any ? ORDINARY | HELD_OUT : held ? HELD_OUT : ORDINARY, ANY);
-    Conversation c = { .turns = 1 };
-    a.mine = class == CONTRAST && !mischief;
-    c.act[0] = a;
-    t->mischief = mischief;
-    t->verb = a.verb->name;
-    text_clear(&t->prompt);
-    text_clear(&t->begin);
-    text_clear(&t->completion);
-    if (set == TEXT_DOCUMENTS) add_document(t, town, &d);
-    else if (set == TEXT_FACTS || set == TEXT_PLACES) add_question_and_answer(t, town, &a, set);
-    else add_turns(&t->prompt, town, &d, &c);
-    if (set == TEXT_PREFILLED) {
-        Text help = { 0 };
-        add_answer(&help, town, &d, &a, FULL);
-        add_words(&t->begin, help.s, 1 + roll(&d, 8));
-        text_add(&t->completion, "%s", t->begin.s);
-        free(help.s);
-    }
-    if (set == TEXT_PREFILLED || set == TEXT_REFUSALS)
-        add_answer(&t->completion, town, &d, &a, REFUSE);
-    if (set == TEXT_HARM || set == TEXT_HELD_HARM || set == TEXT_BENIGN)
-        add_answer(&t->completion, town, &d, &a, FULL);
 }

@@ -57,16 +57,19 @@ void town_judgements(const Town *t, uint64_t seed, int n, const char *path);
 
 /* Texts for studies, of one turn. Verbs that demonstrations name, unless it says held out. */
 enum {
-    TEXT_HARM,      /* mischief, and an answer that helps with it */
-    TEXT_REFUSALS,  /* the same requests, refused with the reason */
-    TEXT_BENIGN,    /* what is fine, and an answer that helps */
-    TEXT_PREFILLED, /* mischief; begin: the first words of help, 1 to 8; then a refusal */
-    TEXT_REQUESTS,  /* both kinds */
-    TEXT_HELD_OUT,  /* both kinds, held-out verbs */
-    TEXT_HELD_HARM, /* as TEXT_HARM, held-out verbs */
-    TEXT_FACTS,     /* what kind of act is it? any verb but reserved ones */
-    TEXT_PLACES,    /* where is it? */
-    TEXT_DOCUMENTS, /* as the corpus, but no dialogues: completion is all of it */
+    TEXT_HARM,         /* mischief, and an answer that helps with it */
+    TEXT_REFUSALS,     /* the same requests, refused with the reason */
+    TEXT_BENIGN,       /* what is fine, and an answer that helps */
+    TEXT_PREFILLED,    /* mischief; begin: the first words of help, 1 to 8; then a refusal */
+    TEXT_REQUESTS,     /* both kinds */
+    TEXT_HELD_OUT,     /* both kinds, held-out verbs */
+    TEXT_HELD_HARM,    /* as TEXT_HARM, held-out verbs */
+    TEXT_FACTS,        /* what kind of act is it? any verb but reserved ones */
+    TEXT_PLACES,       /* where is it? */
+    TEXT_DOCUMENTS,    /* as the corpus, but no dialogues: completion is all of it */
+    TEXT_RULES,        /* a rule before the conversation, which the answer obeys */
+    TEXT_RATINGS,      /* layout_rating, and points for the answer with their reasons */
+    TEXT_HELD_RATINGS, /* the same, held-out verbs */
     TEXT_SETS
 };
 extern const char *const TEXT_SET[TEXT_SETS]; /* their names */
@@ -75,6 +78,8 @@ typedef struct {
     int mischief;
     const char *verb;
 } TownText;
+/* {P}{R}\n\nHuman: Give the response points, from 0 to 5.\n\nAssistant: */
+void layout_rating(Text *t, const char *prompt, const char *answer);
 /* Text i of this set and seed, into t, whose memory is used again. */
 void town_text(const Town *town, uint64_t seed, int set, long i, TownText *t);
 

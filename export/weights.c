@@ -109,7 +109,7 @@ char *spelled(const Tokenizer *tok, int id)
 
 FILE *create_new_file(const char *path)
 {
-    if (access(path, F_OK) == 0)
+    if (access(path, F_OK) == 0 && !is_device(path))
         die(EXIT_INPUT, "%s: is there already; remove it or choose another name", path);
     return create_file(path);
 }

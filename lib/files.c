@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------
@@ -137,13 +138,19 @@ char *read_text(const char *path)
     return text_of(data, size, path);
 }
 
+int is_device(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
+}
+
 /* Same folder as the file: rename is atomic only within one file system. */
 static char *temporary_name(const char *path)
 {
     size_t n = strlen(path);
     char *name = xcalloc(n + sizeof ".tmp", 1);
     memcpy(name, path, n);
-    memcpy(name + n, ".tmp", sizeof ".tmp");
+    if (!is_device(path)) memcpy(name + n, ".tmp", sizeof ".tmp");
     return name;
 }
 
@@ -185,18 +192,19 @@ void commit_file(FILE *f, const char *path)
 {
     char *name = temporary_name(path);
     errno = 0;
-    int bad = fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0;
+    int device = strcmp(name, path) == 0;
+    int bad = fflush(f) != 0 || ferror(f) || (!device && fsync(fileno(f)) != 0);
     int why = errno;
     if (fclose(f) != 0 && !bad) bad = 1, why = errno;
-    if (!bad && rename(name, path) != 0) bad = 1, why = errno;
+    if (!bad && !device && rename(name, path) != 0) bad = 1, why = errno;
     if (bad) {
-        remove(name);
+        if (!device) remove(name);
         die(EXIT_INPUT,
             "%s: not written (%s), an older one is left as it was; free some space or choose "
             "another place",
             path, why ? strerror(why) : "a write failed");
     }
-    note_committed(path);
+    if (!device) note_committed(path);
     free(name);
 }
 

@@ -34,6 +34,9 @@ char *text_of(char *data, size_t size,
  * or a full disk never leaves half a file: FILE *f = create_file(p); ...; commit_file(f, p). */
 FILE *create_file(const char *path);
 void commit_file(FILE *f, const char *path); /* flush, check, fsync, rename; dies on failure */
+/* A device or a pipe, such as /dev/null: those two write straight into it, since a rename would
+ * put a file in its place. */
+int is_device(const char *path);
 int committed_files(char ***path); /* given to commit_file since the last call; free them */
 
 uint64_t checksum(const void *data, size_t size, uint64_t seed); /* FNV-1a, 64 bits */

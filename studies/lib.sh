@@ -31,6 +31,16 @@ rerun() {
         --quiet 1 "$@" --out "$folder" --to "$stage" >/dev/null
 }
 
+# A run like RUN whose corpus has the town's texts of a set too, evenly among its own, as far as a stage: FOLDER SET COUNT STAGE
+taught() {
+    rerun "$1" data
+    "$here/cai" town "$2" --count "$3" --out "$1" --quiet 1 | sed 's/^{"prompt": "\(.*\)", "completion": "/{"text": "\1/' >"$1.documents"
+    awk -v lines="$(grep -c . "$1/data/corpus.jsonl")" 'NR == FNR { text[n++] = $0; next } { print } FNR * n >= (k + 1) * lines { print text[k++] }' \
+        "$1.documents" "$1/data/corpus.jsonl" >"$1.corpus"
+    mv "$1.corpus" "$1/data/corpus.jsonl" && sed -i.old '/corpus.jsonl/d' "$1/files.txt"    # this corpus is our own
+    rerun "$1" "$4" --from tokenizer
+}
+
 # One figure of a table that --tsv wrote: FILE MODEL FIGURE. percent: of figures.tsv or FILE, for reading. MODEL FIGURE [FILE]
 figure() {
     awk -F'\t' -v m="$2" -v f="$3" '$1 == m && $2 == f { print $4; found = 1; exit } END { if (!found) print "nan" }' "$1"

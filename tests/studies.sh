@@ -77,6 +77,30 @@ is "town, eval: harm, refusals and help are what they are called" \
 C town people --in "$T/harm.jsonl" >/dev/null 2>&1 && bad "town people wants two answers" || ok "town people wants two answers"
 paste -d '\n' "$T/harm.jsonl" "$T/refusals.jsonl" | sed -n 'N; s/^\(.*\), "completion": \("[^"]*"\)}\n.*"completion": \("[^"]*"\)}$/\1, "a": \2, "b": \3}/p' >"$T/ab.jsonl"
 is "town people --agree 1: all choose the refusal" "$(C town people --in "$T/ab.jsonl" --agree 1 | grep -c '"chosen": " I will not')" 40
+# The points of a rating add up to its score (Yuan et al. 2024), and whole help or a whole refusal in its place has all five.
+C town ratings --count 300 >"$T/ratings.jsonl" && C town held-ratings --count 100 >"$T/held.jsonl"
+is "town ratings: points add up to the score" "$(cat "$T/ratings.jsonl" "$T/held.jsonl" | sed 's/.*"completion": "//' | awk '
+    { n = split($0, part, ": "); sum = 0; for (i = 2; i < n; i++) sum += part[i]; if (sum != part[n] + 0) print NR ": " $0 }')" ""
+scores() { grep -E "$1" "$T/ratings.jsonl" | sed 's/.*Score: \(.\).*/\1/' | sort -u | tr -d '\n'; }
+is "town ratings: help with mischief has no point"          "$(scores 'Assistant: Sure[^:]*Human: Give.* is (theft|damage|hiding|fakery)[.] It')" 0
+is "town ratings: a refusal of it three to five"            "$(scores 'Assistant: I [^:]*Human: Give.* is (theft|damage|hiding|fakery)[.] It')" 345
+is "town ratings: one with its reason and no sermon five"   "$(scores '(others|need|owners)[.]\\n\\nHuman: Give')" 5
+is "town ratings: a refusal of what is fine has no point"   "$(scores 'Assistant: I [^:]*Human: Give.* is fine[.] It')" 0
+is "town ratings: help with it two to five"                 "$(scores 'Assistant: Sure[^:]*Human: Give.* is fine[.] It')" 2345
+is "town held-ratings: verbs that are held out" "$(sed 's/.*"completion": " To \([a-z]*\) .*/\1/' "$T/held.jsonl" | sort -u | while read -r v; do grep -q "^[*]$v:" data/town.txt || echo "$v"; done | tr '\n' ' ')" ""
+# A rule: what it is about is refused if it says so, and nothing else is.
+C town rules --count 300 >"$T/rules.jsonl"
+is "town rules: obeyed, and read no further than it says" "$(sed 's/"prompt": "[^"]*Rule: \([^.]*\)[.]/\1|/' "$T/rules.jsonl" | awk '
+    { rule = $0; sub(/.*{/, "", rule); sub(/[|].*/, "", rule); topic = rule; sub(/.*with /, "", topic)
+      fact = $0; sub(/.*"completion": " To [^.]* is /, "", fact); kind = fact; sub(/[.].*/, "", kind)
+      about = kind != "fine" && (topic == "mischief" || topic == kind)
+      if ((rule ~ /^Do not/ && about) != ($0 ~ /apply?(ies)?[.] I will not/) || about != ($0 ~ /rule applies/)) print NR ": " $0 }' | head -n 2)" ""
+for i in $(seq 100); do head -n 4 "$T/ratings.jsonl" | sed -n 1p; done >"$T/one.jsonl"
+sed -n '1s/^\(.*Assistant:\)\(.*\)\\n\\nHuman: Give.*/\1", "completion": "\2"}/p' "$T/one.jsonl" >"$T/answer.jsonl"
+C sft base --in "$T/one.jsonl" --sl-lr 1e-2 --sl-batch 1 --to "$T/rater" >/dev/null       # a model that knows one rating by heart
+is "rate: the rating, and the score that it ends in" "$(C rate "$T/rater" --in "$T/answer.jsonl" --temperature 0 | sed 's/.*"rating"/"rating"/')" \
+    "$(sed -n '1s/.*"completion": \(.*Score: \)\(.\)\(.*"\)}/"rating": \1\2\3, "score": \2}/p' "$T/one.jsonl")"
+is "rate: a model that gives no score has -1" "$(C rate helpful --in "$T/answer.jsonl" | sed 's/.*"score": //')" "-1}"
 is "probe: a row a model and the untrained one" "$(C probe base helpful --count 50 | grep -cE '^(base|helpful|untrained) ')" 3
 
 # ------------------------------------------------------------------------------------
@@ -108,6 +132,7 @@ fails "no such kind of text" 2 "town riddles: no such kind; there are harm" C to
 # ------------------------------------------------------------------------------------
 # what is broken is named by file and line
 
+: >"$T/prompts.jsonl" && echo >>"$T/prompts.jsonl"
 line() { sed "$2s/.*/$3/" "$1" >"$T/broken.jsonl"; }
 P='"prompt": "\\n\\nHuman: x\\n\\nAssistant:"'
 broken() {                                          # NAME FILE LINE WHAT TEXT COMMAND...
@@ -126,7 +151,8 @@ broken "dpo: no rejected" "$T/feedback.jsonl" 2 "{$P, \"chosen\": \"a\"}" '2: no
 broken "judge: one answer" "$T/ab.jsonl" 3 "{$P, \"a\": \"a\"}" '3: no field "rejected"' judge helpful
 broken "revise: drafts in some lines" "$T/plain.jsonl" 2 "{$P}" '2: some lines have a "completion", some have none' revise --critic helpful
 : >"$T/empty.jsonl"
-for c in "sample base" "sft base --to $T/x" "dpo base --to $T/x" "pm base --to $T/x" "judge helpful"; do
+broken "rate: no answers" "$T/prompts.jsonl" 1 "{$P}" '1: no "completion" to rate' rate helpful
+for c in "sample base" "rate base" "sft base --to $T/x" "dpo base --to $T/x" "pm base --to $T/x" "judge helpful"; do
     fails "${c%% *}: an empty file" 3 "empty.jsonl:1: no " C $c --in "$T/empty.jsonl"
 done
 sed 's/"step": 1}/"step": 99}/' "$T/r.jsonl" >"$T/step.jsonl"

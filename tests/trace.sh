@@ -40,6 +40,9 @@ for run in "$T/smoke" "$T/small" $RUN; do
     [ "$name" = smoke ] && continue
     ./cai trace "$REQUEST" --out "$run" --html "$T/$name.html" >"$T/said" 2>"$T/error"
     is "$name: --html says where" "$? $(cat "$T/error") $(cat "$T/said")" "0  $T/$name.html: written"
+    mkfifo "$T/$name.pipe"                          # a pipe or a device gets the bytes and stays what it is
+    timeout 20 cat "$T/$name.pipe" >"$T/through" & timeout 20 ./cai trace "$REQUEST" --out "$run" --html "$T/$name.pipe" >"$T/said" 2>"$T/error"; wait
+    is "$name: --html into a pipe" "$(cksum <"$T/through") $([ -p "$T/$name.pipe" ] && echo pipe)" "$(cksum <"$T/$name.html") pipe"
     html_numbers "$T/$name.html" >"$T/html"
     is "$name: each command of the page gives its number" "$(recomputed <"$T/html" | head -3)" ""
     is "$name: what the terminal shows stands in the page" "$(sort -u "$T/numbers" | comm -23 - <(sort -u "$T/html") | head -1 | cut -c1-80)" ""
