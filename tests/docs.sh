@@ -60,6 +60,30 @@ sed -n '/^## Five questions/,/^## /p' $READING | grep '^| [A-Z]' | while IFS= re
     done
 done | holds "the paths of $READING name functions of their files"
 
+# "LO to HI %" of three seeds, as a row of docs/results.md has them: page|what stands before it|row|number in a cell. Pages in
+# prose may break the line anywhere.
+while IFS='|' read -r page before row k; do
+    range=$(grep -F "| $row |" docs/results.md | head -n 1 | awk -F'|' -v k="$k" '{ for (i = 4; i <= 6; i++) { split($i, v, " "); x = int(100 * v[k] + 0.5)
+        if (i == 4 || x < lo) lo = x; if (i == 4 || x > hi) hi = x } print lo " to " hi " %" }')
+    tr '\n' ' ' <"$page" | grep -qF "$before$range" || echo "$page: no \"$before$range\" ($row)"
+done <<'ROWS' | holds "the pages quote docs/results.md's ranges"
+docs/guide/07-limitations.md|the same rules make |control, inverted comparison principles: RL-CAI harmful|1
+docs/guide/07-limitations.md|(harmful in |control, theft alone: theft harmful|1
+docs/guide/07-limitations.md|judging plainly it is right in |judge, held-out judgements, plain: right|1
+docs/guide/07-limitations.md|(always "the refusal" would get |always the refusal would be right in|1
+docs/guide/07-limitations.md|by chain of thought in |judge, held-out judgements, chain of thought: right|1
+docs/lecturer.md|after 0 to 4 revisions is |harmful drafts of training prompts after 0, 1, 2, 3, 4 revisions|1
+docs/lecturer.md|%, |harmful drafts of training prompts after 0, 1, 2, 3, 4 revisions|2
+docs/lecturer.md|%, |harmful drafts of training prompts after 0, 1, 2, 3, 4 revisions|3
+docs/lecturer.md|%, |harmful drafts of training prompts after 0, 1, 2, 3, 4 revisions|4
+docs/lecturer.md|%, |harmful drafts of training prompts after 0, 1, 2, 3, 4 revisions|5
+docs/lecturer.md|(less to more): |control, inverted comparison principles: RL-CAI harmful|1
+docs/lecturer.md|**Theft alone**: theft |control, theft alone: theft harmful|1
+docs/lecturer.md|harmful in |control, random judge: RL-CAI harmful|1
+docs/lecturer.md|SL-CAI in |SL-CAI harmful of that control|1
+docs/lecturer.md|(right in |judge, held-out judgements, chain of thought: right|1
+ROWS
+
 sed -n '/^## The files/,$p' $READING | sed -n 's/^| `\([^`]*\)` |.*/\1/p' | sort >"$T/listed"
 { git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]' | sed 's|^\./||'; } | grep -v '^tests/' | while IFS= read -r f; do
     [ ! -e "$f" ] || case $f in *.h) [ -e "${f%.h}.c" ] || [ "${f%%/*}" != lib ] || echo "$f" ;; *) echo "$f" ;; esac
