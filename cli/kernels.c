@@ -11,19 +11,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 
 typedef struct {
     char *line[N_STAGES];
 } Lines; /* NULL: not begun yet */
 
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+/* The C library's exp and log differ in the last bit too. Only the GNU one says who it is. */
+#ifdef __GLIBC__
+#define C_LIBRARY "glibc", gnu_get_libc_version()
+#else
+#define C_LIBRARY "another libc", ""
+#endif
+
 static Text present_kernels(void)
 {
+    const char *library[] = { C_LIBRARY };
     Text t = { 0 };
-#ifdef __clang__
-    text_add(&t, "%s; %s, clang %s", kernels_used(), VERSION, __clang_version__);
-#else
-    text_add(&t, "%s; %s, gcc %s", kernels_used(), VERSION, __VERSION__);
-#endif
+    text_add(&t, "%s; %s, %s, %s%s%s", kernels_used(), VERSION, COMPILER, library[0],
+             *library[1] ? " " : "", library[1]);
     return t;
 }
 
