@@ -250,6 +250,16 @@ static const double ORTH[3][3] = {
     { 2.6614, -1.9773, 0.4526 },
 };
 
+/* y = x x^T, or x^T x where t, of x (rows, cols): y (S, S) is its own transpose, so its lower half is
+ * computed and copied. */
+static void square_of(real *y, const real *x, int t, int rows, int cols)
+{
+    int S = t ? cols : rows;
+    product(LOWER_RESULT, t, !t, S, S, t ? rows : cols, x, cols, x, cols, 0, y, S);
+    for (int i = 0; i < S; i++)
+        for (int j = i + 1; j < S; j++) y[i * S + j] = y[j * S + i];
+}
+
 /* One round on x (rows, cols), in place. Scratch: y (rows, cols), A and B (S, S), S the smaller
  * side. */
 static void newton_schulz(real *x, real *y, real *A, real *B, int rows, int cols,
@@ -257,12 +267,8 @@ static void newton_schulz(real *x, real *y, real *A, real *B, int rows, int cols
 {
     const real a = (real)abc[0], b = (real)abc[1], c = (real)abc[2];
     int S = rows < cols ? rows : cols;
-    if (rows <= cols) matmul(A, x, x, rows, cols, rows);
-    else {
-        memset(A, 0, (size_t)S * S * sizeof *A);
-        matmul_dw(A, x, x, rows, cols, cols);
-    }
-    matmul(B, A, A, S, S, S); /* A is its own transpose */
+    square_of(A, x, rows > cols, rows, cols);
+    square_of(B, A, 0, S, S); /* A is its own transpose */
     for (int i = 0; i < S * S; i++) B[i] = b * A[i] + c * B[i];
     if (rows <= cols) matmul_dx(y, B, x, rows, cols, rows, 0);
     else matmul(y, x, B, rows, cols, cols);
