@@ -30,6 +30,8 @@ const Command COMMANDS[] = {
       "clamp-lo clamp-hi ppo-lr lambda-kl kl-form eps-clip c-v lambda-gae" },
     { "compare", "look", "cai compare RUN RUN",
       "two runs side by side: settings, figures, answers", "" },
+    { "plot", "look", "cai plot METRIC [RUN ...]",
+      "a metric along its stage as a curve, of out or of the runs named", "" },
     { "logprob", "look", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities",
       "out threads quiet" },

@@ -101,7 +101,7 @@ static int stands_alone(const char *flag, const char *next)
 static int takes_many(const char *command)
 {
     return strcmp(command, "eval") == 0 || strcmp(command, "skills") == 0
-           || strcmp(command, "probe") == 0;
+           || strcmp(command, "probe") == 0 || strcmp(command, "plot") == 0;
 }
 
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
@@ -319,6 +319,10 @@ int main(int argc, char **argv)
     if (arg.version || arg.help) return finish();
     if (strcmp(arg.command, "compare") == 0) {
         command_compare(&arg);
+        return finish();
+    }
+    if (strcmp(arg.command, "plot") == 0) {
+        command_plot(&arg);
         return finish();
     }
     options_default(&run);
