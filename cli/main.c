@@ -54,6 +54,7 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--snapshots") == 0)
         arg->snapshots = (int)flag_number(flag, value, 0, 1e6, 1);
     else if (strcmp(flag, "--ipo") == 0) arg->ipo = 1;
+    else if (strcmp(flag, "--evasion-fine") == 0) arg->old_way = 1;
     else if (strcmp(flag, "--beta") == 0) arg->beta = flag_number(flag, value, 1e-6, 1e6, 0);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
@@ -100,8 +101,9 @@ static int stands_alone(const char *flag, const char *next)
 
 static int takes_many(const char *command)
 {
-    return strcmp(command, "eval") == 0 || strcmp(command, "skills") == 0
-           || strcmp(command, "probe") == 0 || strcmp(command, "plot") == 0;
+    return strcmp(command, "eval") == 0 || strcmp(command, "elo") == 0
+           || strcmp(command, "skills") == 0 || strcmp(command, "probe") == 0
+           || strcmp(command, "plot") == 0;
 }
 
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
