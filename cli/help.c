@@ -32,6 +32,8 @@ const Command COMMANDS[] = {
       "two runs side by side: settings, figures, answers", "" },
     { "plot", "look", "cai plot METRIC [RUN ...]",
       "a metric along its stage as a curve, of out or of the runs named", "" },
+    { "figures", "look", "cai figures [RUN ...] [--more PART] [--to FOLDER]",
+      "the paper's figures from finished runs, each with its claim and a verdict", "" },
     { "logprob", "look", "cai logprob --model MODEL [--in FILE]",
       "JSON lines {prompt, completion} to token ids and log-probabilities",
       "out threads quiet" },
@@ -71,8 +73,9 @@ const Command COMMANDS[] = {
 
 const OwnFlag OWN_FLAGS[] = {
     { "--from", "STAGE", "run", "the first stage to make, made anew if it is there" },
-    { "--to", "NAME", "run sft dpo pm rl",
-      "run: the last stage to make; else the model's name, in the run's folder or ./FILE" },
+    { "--to", "NAME", "run sft dpo pm rl figures",
+      "run: the last stage to make; figures: a folder; else a model in the run's folder, or ./FILE" },
+    { "--more", "PART", "figures", "measure it first, in minutes: snapshots, revisions, sizes, all" },
     { "--model", "MODEL", "chat generate logprob export sample pairs judge sft dpo pm rl",
       "of the run, or a checkpoint file" },
     { "--prompt", "TEXT", "generate trace", "the text to continue, the request to trace" },
