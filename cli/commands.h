@@ -25,6 +25,7 @@ int is_model_of_run(const Run *run, const char *name); /* 1: of the run, and the
 void command_compare(const Args *arg);
 void command_plot(const Args *arg);
 void command_figures(const Args *arg);
+void command_report(const Args *arg);
 void set_workers(const Run *run);
 void command_chat(Run *run, const Args *arg);
 void command_export(Run *run, const Args *arg);

@@ -122,7 +122,7 @@ static Args parse(int argc, char **argv)
             if (!take_flag(&arg, f, alone ? "1" : argv[i + 1]))
                 die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
             i += !alone;
-        } else if (arg.model && !arg.other && strcmp(arg.command, "compare") == 0) {
+        } else if (arg.model && !arg.other && has_word("compare report", arg.command)) {
             arg.other = f;
         } else if (arg.model && !takes_many(arg.command))
             die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
@@ -312,6 +312,7 @@ static int looks_at_runs(const Args *arg)
     if (strcmp(arg->command, "compare") == 0) command_compare(arg);
     else if (strcmp(arg->command, "plot") == 0) command_plot(arg);
     else if (strcmp(arg->command, "figures") == 0) command_figures(arg);
+    else if (strcmp(arg->command, "report") == 0) command_report(arg);
     else return 0;
     return 1;
 }

@@ -30,7 +30,7 @@ static const Study STUDIES[] = {
     { "eval", study_eval, "town max-new" },
     { "elo", study_elo, "town" },
     { "score", study_score, "town" },
-    { "skills", study_skills, "town constitution max-new" },
+    { "skills", study_skills, "town constitution chains max-new" },
     { "probe", study_probe, "town" },
 };
 // clang-format on
