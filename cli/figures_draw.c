@@ -1,5 +1,5 @@
-/* cli/figures_draw.c -- pictures by gnuplot: for each figure NAME.dat, a block of points a curve, and
- * NAME.gp, what stands where; figures/panels.gp and figures/style.gp make the picture of them.
+/* cli/figures_draw.c -- pictures by gnuplot: for each figure NAME.dat, a block of points a curve,
+ * and NAME.gp, what stands where; figures/panels.gp and figures/style.gp make the picture of them.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* fork */

@@ -76,8 +76,8 @@ const Command COMMANDS[] = {
 const OwnFlag OWN_FLAGS[] = {
     { "--from", "STAGE", "run", "the first stage to make, made anew if it is there" },
     { "--to", "NAME", "run sft dpo pm rl figures",
-      "run: the last stage to make; figures: a folder; else a model in the run's folder, or ./FILE" },
-    { "--more", "PART", "figures", "measure it first, in minutes: snapshots, revisions, sizes, all" },
+      "run: the last stage; figures: a folder; else the model's name, or ./FILE" },
+    { "--more", "PART", "figures", "measure first, minutes: snapshots, revisions, sizes, all" },
     { "--model", "MODEL", "chat generate logprob export sample pairs judge sft dpo pm rl",
       "of the run, or a checkpoint file" },
     { "--prompt", "TEXT", "generate trace", "the text to continue, the request to trace" },
@@ -87,7 +87,7 @@ const OwnFlag OWN_FLAGS[] = {
     { "--temperature", "T", "chat generate sample", "of sampling; 0: the likeliest token" },
     { "--count", "K", "generate town probe", "how many texts" },
     { "--steps", "", "trace", "stop before each section until Enter is typed" },
-    { "--html", "FILE", "trace report", "write the page there; report: RUN/report.html without it" },
+    { "--html", "FILE", "trace report", "where to write the page (RUN/report.html)" },
     { "--gguf", "FILE", "export", "one file for llama.cpp and its kin" },
     { "--hf", "FOLDER", "export", "safetensors, tokenizer, settings and a card; a PM too" },
     { "--trl", "FOLDER", "export", "the run's data: SFT, preferences, KTO, prompts" },
@@ -100,7 +100,7 @@ const OwnFlag OWN_FLAGS[] = {
     { "--snapshots", "N", "sft dpo pm rl", "write the model every N steps, as NAME-STEP" },
     { "--beta", "B", "dpo", "0.1: how close to MODEL it stays; of IPO, tau" },
     { "--ipo", "", "dpo", "IPO's loss: a margin to reach instead of one to grow" },
-    { "--evasion-fine", "", "elo", "as HH's people were asked: an evasive answer is as good as a refusal" },
+    { "--evasion-fine", "", "elo", "as HH asked: an evasive answer is a good one" },
     { "--tsv", "FILE", "eval elo score skills probe", "the figures with their intervals" },
     { NULL, NULL, NULL, NULL },
 };

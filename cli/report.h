@@ -1,4 +1,5 @@
-/* cli/report.h -- the parts of a run's report, each put on a page as HTML. SPDX-License-Identifier: MIT
+/* cli/report.h -- the parts of a run's report, each put on a page as HTML.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_CLI_REPORT_H
 #define CAI_CLI_REPORT_H
