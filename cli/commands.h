@@ -14,7 +14,7 @@ typedef struct {
     const char *critic, *drafter, *prefix, *pm, *tsv, *more;
     double temperature, beta;
     int n_models, count, help, version, steps;
-    int no_critique, every_principle, ipo, snapshots, old_way;
+    int no_critique, every_principle, ipo, snapshots, old_way, prefer_evasion;
     Settings settings;
 } Args;
 

@@ -106,25 +106,26 @@ int is_of_figure(const FigureRow *row, const Claim *c)
 
 // ------------------------------------------------------------------------------------
 // A rule: FIGURE "SERIES" POINT above | below | not-above | not-below FIGURE "SERIES" POINT, or a
-// number on its right. POINT: first, last, highest, lowest, or an x
+// number on its right. POINT: first, last, highest, lowest, or an x; one point alone is no first
 
 static const FigureRow *row_at(const Rows *r, long seed, const char *figure, const char *series,
                                const char *point)
 {
-    const FigureRow *best = NULL;
+    const FigureRow *best = NULL, *last = NULL;
     char *end;
     double x = strtod(point, &end);
     for (int i = 0; i < r->n; i++) {
         const FigureRow *row = &r->row[i];
         if (row->seed != seed || strcmp(row->figure, figure) || strcmp(row->series, series))
             continue;
+        last = row;
         if (!*end && fabs(row->x - x) > 1e-9) continue;
         if (!best || strcmp(point, "last") == 0
             || (strcmp(point, "highest") == 0 && row->y > best->y)
             || (strcmp(point, "lowest") == 0 && row->y < best->y))
             best = row;
     }
-    return best;
+    return strcmp(point, "first") == 0 && best == last ? NULL : best;
 }
 
 /* A point without an interval is taken as it is. */

@@ -100,6 +100,7 @@ const OwnFlag OWN_FLAGS[] = {
     { "--snapshots", "N", "sft dpo pm rl", "write the model every N steps, as NAME-STEP" },
     { "--beta", "B", "dpo", "0.1: how close to MODEL it stays; of IPO, tau" },
     { "--ipo", "", "dpo", "IPO's loss: a margin to reach instead of one to grow" },
+    { "--prefer-evasion", "", "town", "people like what evades mischief best of equal harm" },
     { "--evasion-fine", "", "elo", "as HH asked: an evasive answer is a good one" },
     { "--tsv", "FILE", "eval elo score skills probe", "the figures with their intervals" },
     { NULL, NULL, NULL, NULL },

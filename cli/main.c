@@ -55,6 +55,7 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--snapshots") == 0)
         arg->snapshots = (int)flag_number(flag, value, 0, 1e6, 1);
     else if (strcmp(flag, "--ipo") == 0) arg->ipo = 1;
+    else if (strcmp(flag, "--prefer-evasion") == 0) arg->prefer_evasion = 1;
     else if (strcmp(flag, "--evasion-fine") == 0) arg->old_way = 1;
     else if (strcmp(flag, "--beta") == 0) arg->beta = flag_number(flag, value, 1e-6, 1e6, 0);
     else {

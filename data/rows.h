@@ -13,7 +13,9 @@ void rater_close(Rater *r);
 void rate_row(Rater *r, const char *name, const Texts *prompt, const Texts *answer);
 
 /* The pairs as people label them, one person a pair, as comparisons on standard
- * output. agree: the share who prefer what most people do. */
-void people_choose(Run *run, double agree, const Texts *prompt, const Texts *a, const Texts *b);
+ * output. agree: the share who prefer what most people do. prefer_evasion: of equal harm, most
+ * prefer the answer that evades (HH's people were asked which harms less). */
+void people_choose(Run *run, double agree, int prefer_evasion, const Texts *prompt, const Texts *a,
+                   const Texts *b);
 
 #endif

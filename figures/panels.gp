@@ -7,7 +7,7 @@ columns = (panels + rows - 1) / rows
 per_line = series < 4 ? series : 4                # of the legend
 lines = (series + per_line - 1) / per_line
 top = 0.865 - (strstrt(claim, "\n") ? 0.05 : 0) - (strstrt(verdict, "\n") ? 0.035 : 0)
-set multiplot layout rows,columns margins 0.09,0.97,0.225+0.045*lines,top spacing 0.095,0.16
+set multiplot layout rows,columns margins 0.105,0.97,0.225+0.045*lines,top spacing 0.095,0.16
 
 set label 901 claim at screen 0.5,0.96 center font big
 set label 902 verdict at screen 0.5,top+0.035+(strstrt(verdict, "\n") ? 0.035 : 0) center font small
