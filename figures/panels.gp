@@ -31,7 +31,7 @@ do for [p=1:panels] {
     if (boxes[p]) {
         plot for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 using 1:2 with boxes lt colour[i]
     } else {
-        plot for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 using 1:($3 < $4 ? $2 : NaN):3:4 with yerrorbars lt colour[i] dt 1 ps 0 lw 2, \
+        plot for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 using 1:($3 < $4 ? $3 : NaN):(0):($4 - $3) with vectors heads size screen 0.004,90 lt colour[i] dt 1 lw 2, \
              for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 using 1:(dots[p] ? NaN : $2) with lines lt colour[i], \
              for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 every every[i] using 1:2 with points lt colour[i]
     }

@@ -21,7 +21,6 @@ set linetype cycle 7
 set border 3 lw 1.5
 set tics nomirror
 set grid ytics lc rgb "#bbbbbb" lw 1 dt 1
-set bars 0.6
 set style fill solid 0.7
 set boxwidth 0.8 relative
 unset key

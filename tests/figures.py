@@ -43,8 +43,7 @@ def panels_of(root):
         elif e.tag == S + "use" and place(e) and found:
             found[-1]["marks"].append((*place(e), (e.get("color") or "").replace(" ", "")[4:-1]))
         elif e.tag == S + "path" and found:
-            m = re.match(r"M([\d.]+),([\d.]+) L([\d.]+),([\d.]+)", e.get("d") or "")
-            if m and m[1] == m[3] and e.get("class") != "gridline": found[-1]["bars"].append(tuple(map(float, m.groups())))
+            for m in re.finditer(r"M([\d.]+),([\d.]+)\s+L\1,([\d.]+)", e.get("d") or ""): found[-1]["bars"].append(tuple(map(float, m.groups())))
     return found
 
 for path in sorted(glob.glob(folder + "/*.svg")):
@@ -73,6 +72,6 @@ for path in sorted(glob.glob(folder + "/*.svg")):
         for i, r in enumerate(rows[f]):
             if few[r[0]] <= 12 and i not in seen: wrong.append("%s: %s at %g, %g is not drawn" % (f, *r[:3]))
             if few[r[0]] <= 12 and r[3] is not None and r[3] < r[4]:
-                if not any(abs(y[0](max(b[1], b[3])) - r[3]) <= 1.5 * y[1] and abs(y[0](min(b[1], b[3])) - r[4]) <= 1.5 * y[1] for b in p["bars"]):
+                if not any(abs(y[0](max(b[1:])) - r[3]) <= 1.5 * y[1] and abs(y[0](min(b[1:])) - r[4]) <= 1.5 * y[1] for b in p["bars"]):
                     wrong.append("%s: no bar from %g to %g" % (f, r[3], r[4]))
     print("figure %s: %s" % (name, "; ".join(wrong[:3])) if wrong else "ok figure %s: %d points read back" % (name, points))
