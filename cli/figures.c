@@ -99,12 +99,16 @@ static void write_page(const Claims *c, const Rows *r, const char *folder, int d
     Text path = { 0 };
     text_add(&path, "%s.md", folder);
     FILE *f = create_file(path.s);
-    fprintf(f, "# The paper's figures, drawn from runs\n\n"
-               "`cai figures` wrote this page. A rule holds by the nearer ends of its 95 %% "
-               "intervals. SHOWN: every rule holds;\nNOT SHOWN: one does not; DEPENDS: seeds "
-               "disagree; not measured: a rule has no numbers yet.\n\n"
-               "| figure | claim | verdict | the paper | ours: rule by rule |\n"
-               "| --- | --- | --- | --- | --- |\n");
+    fprintf(f,
+            "# The paper's figures, drawn from runs\n\n"
+            "`cai figures` wrote this page. A rule holds by the nearer ends of its 95 %% "
+            "intervals. SHOWN: every rule holds;\nNOT SHOWN: one does not; DEPENDS: seeds "
+            "disagree; not measured: a rule has no numbers yet.\n\n"
+            "Several seeds: a curve each, without bars; one seed: bars are 95 %% intervals. "
+            "Points and numbers: [figures.tsv](%s/figures.tsv).\n\n"
+            "| figure | claim | verdict | the paper | ours: rule by rule |\n"
+            "| --- | --- | --- | --- | --- |\n",
+            name);
     for (int k = 0; k < c->n; k++) {
         Text said = { 0 };
         int v = verdict_of(&c->claim[k], r, &said);
