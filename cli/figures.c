@@ -92,8 +92,24 @@ static void put_cell(FILE *f, const char *s)
     }
 }
 
+/* " in 168 s, 199 s": how long the runs' measurements of that part took. */
+static void add_seconds(Text *t, const Args *arg, const char *part)
+{
+    int said = 0;
+    for (int k = 0; k < (arg->n_models ? arg->n_models : 1); k++) {
+        Path path = path_in(arg->n_models ? arg->models[k] : "out", "figures/seconds.tsv");
+        if (!part || access(path.s, R_OK)) continue;
+        char *text = read_text(path.s), *at = strstr(text, part);
+        if (at)
+            text_add(t, "%s%.*s s", said++ ? ", " : " in ",
+                     (int)strcspn(at + strlen(part) + 1, "\n"), at + strlen(part) + 1);
+        free(text);
+    }
+}
+
 /* FOLDER.md beside the folder of pictures. */
-static void write_page(const Claims *c, const Rows *r, const char *folder, int drawn)
+static void write_page(const Args *arg, const Claims *c, const Rows *r, const char *folder,
+                       int drawn)
 {
     const char *slash = strrchr(folder, '/'), *name = slash ? slash + 1 : folder;
     Text path = { 0 };
@@ -126,8 +142,12 @@ static void write_page(const Claims *c, const Rows *r, const char *folder, int d
         for (int i = 0; i < r->n; i++) there |= is_of_figure(&r->row[i], x);
         fprintf(f, "\n## Figure %s\n\n", x->name);
         if (drawn && there) fprintf(f, "![%s](%s/%s.svg)\n\n", x->claim, name, x->name);
-        fprintf(f, "%s What the toy cannot show: %s Made by `cai figures RUN%s%s`.\n", x->claim,
-                x->toy, x->needs ? " --more " : "", x->needs ? x->needs : "");
+        Text seconds = { 0 };
+        add_seconds(&seconds, arg, x->needs);
+        fprintf(f, "%s What the toy cannot show: %s Made by `cai figures RUN%s%s`%s.\n", x->claim,
+                x->toy, x->needs ? " --more " : "", x->needs ? x->needs : "",
+                seconds.n ? seconds.s : "");
+        free(seconds.s);
     }
     commit_file(f, path.s);
     free(path.s);
@@ -155,7 +175,7 @@ void command_figures(const Args *arg)
     make_figures_folder(folder.s);
     rows_write(&all, path_in(folder.s, "figures.tsv").s);
     int drawn = draw_figures(&claims, &all, folder.s, style.s);
-    write_page(&claims, &all, folder.s, drawn);
+    write_page(arg, &claims, &all, folder.s, drawn);
     say_verdicts(&claims, &all);
     printf("%s/: figures.tsv%s; the page is %s.md\n", printable(folder.s),
            drawn ? ", and a .svg and a .png each" : " alone: no gnuplot (Debian: gnuplot-nox)",

@@ -12,8 +12,8 @@ void rater_close(Rater *r);
 /* A row of the table, on standard output: what became of these answers. */
 void rate_row(Rater *r, const char *name, const Texts *prompt, const Texts *answer);
 
-/* Files of {prompt, completion}, all answers to the same prompts, play each other (data/games.h), the
- * first at 0: a table on standard output, and with tsv a file. evasion_fine: HH's question. */
+/* Files of {prompt, completion}, all answers to the same prompts, play each other (data/games.h),
+ * the first at 0: a table on standard output, and with tsv a file. evasion_fine: HH's question. */
 void say_standings(Run *run, const char *const *file, int n, int evasion_fine, const char *tsv);
 /* The mean of x over the answers of each step, with an interval that allows for requests about one
  * verb being alike, as a file. */

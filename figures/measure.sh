@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # figures/measure.sh CAI RUN PART -- what the figures want and a finished run does not hold: cai figures RUN --more PART.
 # Parts: snapshots (figures 2, 8, 10, goodhart), revisions (5, 6), sizes (3, 4, 7, 12), all. Each is composed of small
-# commands and ends in RUN/figures/PART.tsv; one that is there is kept (remove it to measure anew). The run's own files stay
+# commands and ends in RUN/figures/PART.tsv, its seconds in seconds.tsv; one that is there is kept (remove it to measure anew). The run's own files stay
 # as they are; models and answers lie in RUN/figures/work. SPDX-License-Identifier: MIT
 set -eu -o pipefail
 export LC_ALL=C
@@ -23,8 +23,9 @@ cell() {
         '$1 == m && $2 == f { print s, x, $4, $5, $6, $3; found = 1 } END { if (!found) exit 1 }' "$1" ||
         { echo "$1: no $3 of $2" >&2; return 1; }
 }
+started=0
 begin() { printf 'figure\tseries\tx\ty\tlo\thi\tn\tseed\n' >"$1.new"; }
-end() { mv "$1.new" "../$1.tsv"; }
+end() { mv "$1.new" "../$1.tsv"; printf '%s\t%d\n' "$1" $((SECONDS - started)) >>../seconds.tsv; started=$SECONDS; }
 size_of() { echo $(($(wc -c <"$1/base.bin") / 4)); }
 
 # ------------------------------------------------------------------------------------
@@ -47,24 +48,26 @@ path() {                                            # NAME SERIES MODEL PM ITERA
 
 snapshots() {
     rm -f models ./*.jsonl
-    local kl; kl=$(flag helpful-kl)
+    local kl iters every
+    kl=$(flag helpful-kl) iters=$(flag rl-iters)
+    every=$(((iters + 4) / 5))
     for m in sl_cai base; do
         cai sample $m --in "$asked" >$m.jsonl
         cai sample $m --in "$run/data/eval_redteam.jsonl" --temperature 0 >cold-$m.jsonl
         cai sample $m --in "$run/data/eval_helpful.jsonl" --temperature 0 >>cold-$m.jsonl
     done
-    path helpful "helpful-only RLHF" base helpful_pm "$(flag rl-iters)" 4 --lambda-kl "$kl"
-    path cai "RL-CAI" sl_cai pm "$(flag rl-iters)" 4
+    path helpful "helpful-only RLHF" base helpful_pm "$iters" "$every" --lambda-kl "$kl"
+    path cai "RL-CAI" sl_cai pm "$iters" "$every"
 
     cai pairs base --in "$prompts" >pairs-base.jsonl
     cai pairs helpful --in "$run/data/redteam.jsonl" >pairs-helpful.jsonl
     cai town people --in pairs-base.jsonl,pairs-helpful.jsonl >people.jsonl
     cai pm base --in "$people,people.jsonl" --to ./pm-hh >/dev/null
-    path hh "HH RLHF" base ./pm-hh "$(flag rl-iters)" 4 --lambda-kl "$kl"
+    path hh "HH RLHF" base ./pm-hh "$iters" "$every" --lambda-kl "$kl"
 
     cai judge base --plain 1 --in "$ai" >plain.jsonl
     cai pm base --in "$people,plain.jsonl" --to ./pm-plain >/dev/null
-    path plain "RL-CAI, plain labels" sl_cai ./pm-plain "$(flag rl-iters)" 4
+    path plain "RL-CAI, plain labels" sl_cai ./pm-plain "$iters" "$every"
 
     local files; files=$(cut -f1 models | awk '!seen[$0]++ { print ($0 == "sl_cai" ? 0 : 1), $0 ".jsonl" }' | sort -s -n -k1,1 | cut -d' ' -f2)
     # shellcheck disable=SC2086
@@ -84,11 +87,10 @@ snapshots() {
         cell cold.tsv "cold-$m" harm_mean "$series" $x | rows 10b
         cell eval.tsv "$m" evasive "$series" $x | rows 8c 100
     done <models >>snapshots.new
-    for m in sl_cai cai-4 cai-8 cai-12 cai-16 cai-20; do           # the oracle, where the policy stood
-        [ $m = sl_cai ] || [ -e $m.jsonl ] || continue
+    for m in $(awk -F'\t' '$2 == "RL-CAI" { print $1 }' models); do     # the oracle, where the policy stood
         kl=$(awk -F'\t' -v at="${m#cai-}" '$3 == "objective/sqrt_kl" && $2 == at - 1 { print $5 } END { if (at == "sl_cai") print 0 }' cai.metrics)
-        cell eval.tsv $m quality "RL-CAI, as it should be" "$kl" | rows goodhart-b 100 >>snapshots.new
-        cell eval.tsv $m preaches "RL-CAI, preaches" "$kl" | rows goodhart-b 100 >>snapshots.new
+        cell eval.tsv "$m" quality "RL-CAI, as it should be" "$kl" | rows goodhart-b 100 >>snapshots.new
+        cell eval.tsv "$m" preaches "RL-CAI, preaches" "$kl" | rows goodhart-b 100 >>snapshots.new
     done
     end snapshots
 }
