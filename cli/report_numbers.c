@@ -16,7 +16,7 @@
 // ------------------------------------------------------------------------------------
 // Ten sentences
 
-/* "3.9 % [1.1, 12.9]", one of four copies that live. */
+/* "3.9 % [1.1, 12.9]", one of eight copies that live. */
 static const char *share(const char *eval, const char *key)
 {
     static char text[8][64];
