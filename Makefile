@@ -47,7 +47,7 @@ DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard t
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
 STUDIES := $(filter-out lib,$(basename $(notdir $(wildcard studies/*.sh))))
-.PHONY: all deps run results studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
+.PHONY: all deps run results figures studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -76,7 +76,7 @@ $(B)/test_%: $(B)/tests/test_%.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG) --libs cmocka)
 
 # What `make test` uses beside the libraries; a test that misses one says so and is counted as skipped.
-TOOLS := python3 clang-format clang git mandoc zsh setpriv
+TOOLS := python3 clang-format clang git mandoc zsh setpriv gnuplot
 deps:                        ## install OpenBLAS, cmocka and what tests use (no network if they are there)
 	@if $(PKG) --exists cmocka $(if $(filter Darwin,$(SYSTEM)),,openblas libedit) 2>/dev/null; then echo "deps: libraries are there"; \
 	elif [ $(SYSTEM) = Darwin ]; then brew install pkgconf cmocka; \
@@ -87,10 +87,10 @@ deps:                        ## install OpenBLAS, cmocka and what tests use (no 
 	else echo "deps: install OpenBLAS, cmocka and pkg-config with your package manager"; exit 1; fi
 	@missing=; for t in $(TOOLS); do command -v $$t >/dev/null || missing="$$missing $$t"; done; \
 	if [ -z "$$missing" ]; then echo "deps: tools are there"; \
-	elif [ $(SYSTEM) = Darwin ]; then brew install python clang-format mandoc; \
-	elif command -v apt-get >/dev/null; then $(SUDO) apt-get install -y --no-install-recommends python3 clang-format clang git mandoc zsh; \
-	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y python3 clang clang-tools-extra git mandoc zsh; \
-	elif command -v pkg >/dev/null; then $(SUDO) pkg install -y python3 llvm git zsh; \
+	elif [ $(SYSTEM) = Darwin ]; then brew install python clang-format mandoc gnuplot; \
+	elif command -v apt-get >/dev/null; then $(SUDO) apt-get install -y --no-install-recommends python3 clang-format clang git mandoc zsh gnuplot-nox; \
+	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y python3 clang clang-tools-extra git mandoc zsh gnuplot; \
+	elif command -v pkg >/dev/null; then $(SUDO) pkg install -y python3 llvm git zsh gnuplot-lite; \
 	else false; fi || echo "deps: without$$missing the tests that need them are skipped, by name"
 
 others:                      ## what tests/export.sh compares with: llama.cpp and Hugging Face's tokenizers, by npm, into build/others
@@ -111,6 +111,11 @@ $(STUDIES:%=study-%): study-%: cai      # one claim as an experiment, on the fin
 
 studies: cai                 ## every claim of the textbook as an experiment on RUN=out (RUN="out a b": three seeds), docs/studies.md
 	@tests/studies_table
+
+figures: cai                 ## the paper's figures from RUN=out (RUN="a b c": seeds; MORE=all: minutes), docs/figures.md
+	@command -v gnuplot >/dev/null || { command -v apt-get >/dev/null && $(SUDO) apt-get install -y --no-install-recommends gnuplot-nox; } \
+		|| echo "figures: no gnuplot: tables only"
+	@./cai figures $(or $(RUN),out) $(if $(MORE),--more $(MORE)) --to docs/figures
 
 test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed, N skipped
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
@@ -221,13 +226,14 @@ $(B)/cai.1 $(B)/cai.bash $(B)/_cai: $(B)/cai
 	@./$(B)/cai help $(if $(filter %.1,$@),man,$(if $(filter %.bash,$@),bash,zsh)) >$@.tmp && mv $@.tmp $@
 
 SHARE   := $(DESTDIR)$(PREFIX)/share
-PLACES  := bin share/cai/data/controls share/man/man1 share/bash-completion/completions share/zsh/site-functions share/doc/cai
+PLACES  := bin share/cai/data/controls share/cai/figures share/man/man1 share/bash-completion/completions share/zsh/site-functions share/doc/cai
 CONTROLS := $(notdir $(wildcard data/controls/*.txt))
 install: $(B)/cai $(B)/cai.1 $(B)/cai.bash $(B)/_cai    ## install the program, its data and its pages (PREFIX=/usr/local DESTDIR=)
 	@for d in $(PLACES); do install -d "$(DESTDIR)$(PREFIX)/$$d"; done
 	install -m 755 $(B)/cai "$(DESTDIR)$(PREFIX)/bin/cai"
 	install -m 644 data/town.txt data/constitution.txt "$(SHARE)/cai/data"
 	install -m 644 $(CONTROLS:%=data/controls/%) "$(SHARE)/cai/data/controls"
+	install -m 644 figures/*.gp figures/claims.txt figures/measure.sh "$(SHARE)/cai/figures"
 	install -m 644 $(B)/cai.1 "$(SHARE)/man/man1/cai.1"
 	install -m 644 $(B)/cai.bash "$(SHARE)/bash-completion/completions/cai"
 	install -m 644 $(B)/_cai "$(SHARE)/zsh/site-functions/_cai"
@@ -235,8 +241,8 @@ install: $(B)/cai $(B)/cai.1 $(B)/cai.bash $(B)/_cai    ## install the program, 
 
 uninstall:                   ## remove what install put there
 	rm -f "$(DESTDIR)$(PREFIX)/bin/cai" "$(SHARE)/man/man1/cai.1" "$(SHARE)/bash-completion/completions/cai" "$(SHARE)/zsh/site-functions/_cai"
-	cd "$(SHARE)" && rm -f cai/data/town.txt cai/data/constitution.txt $(CONTROLS:%=cai/data/controls/%) doc/cai/README.md doc/cai/LICENSE doc/cai/CHANGELOG.md
-	-cd "$(SHARE)" && rmdir cai/data/controls cai/data cai doc/cai
+	cd "$(SHARE)" && rm -f cai/figures/*.gp cai/figures/claims.txt cai/figures/measure.sh cai/data/town.txt cai/data/constitution.txt $(CONTROLS:%=cai/data/controls/%) doc/cai/README.md doc/cai/LICENSE doc/cai/CHANGELOG.md
+	-cd "$(SHARE)" && rmdir cai/figures cai/data/controls cai/data cai doc/cai
 
 dist:                        ## the archive of a release, build/cai-VERSION.tar.gz, from what is committed
 	@mkdir -p $(B)

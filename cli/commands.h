@@ -11,10 +11,10 @@ enum { MAX_MODELS = 32 };
 typedef struct {
     const char *command, *model, *models[MAX_MODELS], *prompt, *in, *from, *to, *tokenizer;
     const char *gguf, *hf, *trl, *html, *other;
-    const char *critic, *drafter, *prefix, *pm, *tsv;
+    const char *critic, *drafter, *prefix, *pm, *tsv, *more;
     double temperature, beta;
     int n_models, count, help, version, steps;
-    int no_critique, every_principle, ipo, snapshots;
+    int no_critique, every_principle, ipo, snapshots, old_way, prefer_evasion;
     Settings settings;
 } Args;
 
@@ -23,6 +23,9 @@ void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
 Model *load_given_model(Run *run, const char *name);
 int is_model_of_run(const Run *run, const char *name); /* 1: of the run, and there */
 void command_compare(const Args *arg);
+void command_plot(const Args *arg);
+void command_figures(const Args *arg);
+void command_report(const Args *arg);
 void set_workers(const Run *run);
 void command_chat(Run *run, const Args *arg);
 void command_export(Run *run, const Args *arg);

@@ -3,29 +3,13 @@
  *
  * Reading order: settings, figures, answers, the command. SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L /* access */
 #include "cli/commands.h"
-#include "cli/stages.h"
+#include "cli/finished.h"
 #include "data/eval.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* The folder of a finished run, with its flags. */
-static Run open_run(const char *folder)
-{
-    Run run = { 0 };
-    options_default(&run);
-    option_set(&run, "out", folder);
-    records_of(&run);
-    records_load(&run.records);
-    if (!options_load(&run) || access(run_path(&run, "metrics/eval.tsv").s, F_OK))
-        die(EXIT_INPUT, "%s: no finished run stands there; give the folder of one, or finish it",
-            folder);
-    return run;
-}
 
 // ------------------------------------------------------------------------------------
 // Settings: flags.txt has them in one order, a line each; and what the person gave by a flag
@@ -57,28 +41,6 @@ static void say_settings(const Run *a, const Run *b)
 // ------------------------------------------------------------------------------------
 // Figures, as the evaluation wrote them with their intervals, which allow for requests about one
 // verb being alike
-
-/* NAN: the run has no such figure. */
-static double value_of(const char *metrics, const char *key)
-{
-    Text field = { 0 };
-    text_add(&field, "\t%s\t", key);
-    const char *at = strstr(metrics, field.s), *value = at ? strchr(at + field.n, '\t') : NULL;
-    free(field.s);
-    return value ? strtod(value + 1, NULL) : NAN;
-}
-
-static Figure figure_of(const char *metrics, const char *key)
-{
-    Text lo = { 0 }, hi = { 0 };
-    text_add(&lo, "%s.lo", key);
-    text_add(&hi, "%s.hi", key);
-    Figure f = { .value = value_of(metrics, key),
-                 .at = { value_of(metrics, lo.s), value_of(metrics, hi.s) } };
-    free(lo.s);
-    free(hi.s);
-    return f;
-}
 
 /* a - b, with a 95 % interval from those of the two:
  *
@@ -145,7 +107,7 @@ static void say_figures(const Run *a, const Run *b)
             char name[64], key[64];
             snprintf(name, sizeof name, "  %s", MODEL_NAMES[m]);
             snprintf(key, sizeof key, "%s%s/%s", OF_MODELS[k].group, MODELS[m], OF_MODELS[k].key);
-            if (m == 0 && isnan(value_of(left, key) + value_of(right, key))) break;
+            if (m == 0 && isnan(figure_of(left, key).value + figure_of(right, key).value)) break;
             if (m == 0) printf("\n%s\n", OF_MODELS[k].title);
             say_figure(name, key, OF_MODELS[k].scale, OF_MODELS[k].digits, left, right);
         }
@@ -229,7 +191,7 @@ void command_compare(const Args *arg)
     if (!arg->other || arg->settings.n || arg->settings.preset)
         die(EXIT_USAGE, "compare takes the folders of two runs, and no flags: cai compare out "
                         "out-2");
-    Run a = open_run(arg->model), b = open_run(arg->other);
+    Run a = finished_run(arg->model), b = finished_run(arg->other);
     say_settings(&a, &b);
     say_figures(&a, &b);
     say_changes(&a, &b);

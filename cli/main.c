@@ -43,6 +43,7 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--drafter") == 0) arg->drafter = value;
     else if (strcmp(flag, "--pm") == 0) arg->pm = value;
     else if (strcmp(flag, "--tsv") == 0) arg->tsv = value;
+    else if (strcmp(flag, "--more") == 0) arg->more = value;
     else if (strcmp(flag, "--gguf") == 0) arg->gguf = value;
     else if (strcmp(flag, "--hf") == 0) arg->hf = value;
     else if (strcmp(flag, "--trl") == 0) arg->trl = value;
@@ -54,6 +55,8 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     else if (strcmp(flag, "--snapshots") == 0)
         arg->snapshots = (int)flag_number(flag, value, 0, 1e6, 1);
     else if (strcmp(flag, "--ipo") == 0) arg->ipo = 1;
+    else if (strcmp(flag, "--prefer-evasion") == 0) arg->prefer_evasion = 1;
+    else if (strcmp(flag, "--evasion-fine") == 0) arg->old_way = 1;
     else if (strcmp(flag, "--beta") == 0) arg->beta = flag_number(flag, value, 1e-6, 1e6, 0);
     else {
         arg->temperature = flag_number(flag, value, 0, 100, 0);
@@ -100,8 +103,7 @@ static int stands_alone(const char *flag, const char *next)
 
 static int takes_many(const char *command)
 {
-    return strcmp(command, "eval") == 0 || strcmp(command, "skills") == 0
-           || strcmp(command, "probe") == 0;
+    return has_word("eval elo skills probe plot figures", command);
 }
 
 /* Each argument is read once, so a value is never taken for a flag. The folder is not looked at. */
@@ -121,7 +123,7 @@ static Args parse(int argc, char **argv)
             if (!take_flag(&arg, f, alone ? "1" : argv[i + 1]))
                 die(EXIT_USAGE, "%s: unknown flag; see cai --help", f);
             i += !alone;
-        } else if (arg.model && !arg.other && strcmp(arg.command, "compare") == 0) {
+        } else if (arg.model && !arg.other && has_word("compare report", arg.command)) {
             arg.other = f;
         } else if (arg.model && !takes_many(arg.command))
             die(EXIT_USAGE, "\"%s\": one argument is enough; see cai --help", f);
@@ -305,6 +307,17 @@ static const char *help_topic(const Args *arg)
     return *arg->command == '-' ? "help" : arg->command;
 }
 
+/* The commands that take folders of runs as arguments, and no flag of a run. */
+static int looks_at_runs(const Args *arg)
+{
+    if (strcmp(arg->command, "compare") == 0) command_compare(arg);
+    else if (strcmp(arg->command, "plot") == 0) command_plot(arg);
+    else if (strcmp(arg->command, "figures") == 0) command_figures(arg);
+    else if (strcmp(arg->command, "report") == 0) command_report(arg);
+    else return 0;
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     startup(argv);
@@ -317,10 +330,7 @@ int main(int argc, char **argv)
     else if (!command_known(arg.command))
         die(EXIT_USAGE, "%s: no such command; see cai --help", arg.command);
     if (arg.version || arg.help) return finish();
-    if (strcmp(arg.command, "compare") == 0) {
-        command_compare(&arg);
-        return finish();
-    }
+    if (looks_at_runs(&arg)) return finish();
     options_default(&run);
     if (option_given(&arg.settings, "out"))
         option_set(&run, "out", option_given(&arg.settings, "out"));

@@ -235,7 +235,7 @@ static const char STYLE[] =
     "@media print{body{margin:0;font-size:11px}h2,table,dl{break-inside:avoid}}";
 
 /* A half-trained model writes bytes that are no UTF-8; a page has none. */
-static void put_html(FILE *f, const char *text)
+void put_html(FILE *f, const char *text)
 {
     for (int n; *text; text += n ? n : 1) {
         n = utf8_length(text);
@@ -303,7 +303,7 @@ static void put_section(FILE *f, const PageSection *s)
 
 static const char FIRST[] = "<!doctype html><!-- cai page -->\n";
 
-void page_html(const Page *p, const char *path)
+FILE *begin_html(const char *path, const char *title, const char *more_style)
 {
     char there[sizeof FIRST] = { 0 };
     FILE *old = is_device(path) ? NULL : fopen(path, "rb");
@@ -315,16 +315,28 @@ void page_html(const Page *p, const char *path)
     }
     FILE *f = create_file(path);
     fprintf(f, "%s<html lang=\"en\"><head><meta charset=\"utf-8\"><title>", FIRST);
-    put_html(f, printable(p->title));
+    put_html(f, printable(title));
     fprintf(f,
-            "</title>\n<meta name=\"viewport\" content=\"width=device-width\"><style>%s</style>"
+            "</title>\n<meta name=\"viewport\" content=\"width=device-width\"><style>%s%s</style>"
             "</head><body>\n<h1>",
-            STYLE);
-    put_html(f, printable(p->title));
-    fputs("</h1>\n<p>A number with a command, beside it or shown when pointed at (underlined), is "
+            STYLE, more_style);
+    put_html(f, printable(title));
+    fputs("</h1>\n", f);
+    return f;
+}
+
+void end_html(FILE *f, const char *path)
+{
+    fputs("</body></html>\n", f);
+    commit_file(f, path);
+}
+
+void page_html(const Page *p, const char *path)
+{
+    FILE *f = begin_html(path, p->title, "");
+    fputs("<p>A number with a command, beside it or shown when pointed at (underlined), is "
           "computed anew by that command. The others were read from a model.</p>\n",
           f);
     for (int k = 0; k < p->n; k++) put_section(f, &p->section[k]);
-    fputs("</body></html>\n", f);
-    commit_file(f, path);
+    end_html(f, path);
 }

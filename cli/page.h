@@ -7,6 +7,8 @@
 
 #include "lib/text.h"
 
+#include <stdio.h>
+
 /* A text or a number. check: what follows `build/verify` to compute the number from those that it
  * stands on; NULL: it was read from a model, or is no number. */
 typedef struct {
@@ -47,5 +49,11 @@ void page_free(Page *p);
 void page_print(const Page *p, int steps);
 /* A page on its own, light or dark as the reader's system is, for screen and paper. */
 void page_html(const Page *p, const char *path);
+
+/* Other pages of the same look: what stands between is the caller's. A file that is there and is
+ * none of these pages is not written over. */
+FILE *begin_html(const char *path, const char *title, const char *more_style);
+void end_html(FILE *f, const char *path);
+void put_html(FILE *f, const char *text); /* escaped */
 
 #endif

@@ -12,6 +12,7 @@
 #define _DARWIN_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "cli/run.h"
+#include "cli/plot.h"
 #include "cli/inputs.h"
 #include "cli/kernels.h"
 #include "cli/words.h"
@@ -148,6 +149,15 @@ static void remove_states(const Run *run, int k)
     }
 }
 
+/* Where a stage has a metric that matters: how it went, in a line. */
+static void say_curve(const Report *r)
+{
+    Text t = { 0 };
+    if (!r->quiet && r->metrics.n && add_stage_sparkline(&t, r->stage, r->metrics.s))
+        fprintf(stderr, "%*s%s\n", 8, "", t.s);
+    free(t.s);
+}
+
 static double run_stage(Run *run, int k, int last)
 {
     Report *r = &run->report;
@@ -169,6 +179,7 @@ static double run_stage(Run *run, int k, int last)
     if (!run->quiet)
         fprintf(stderr, "[%d/%d] %-9s done in %.1f s: %s\n", r->k, r->n, r->stage,
                 now_seconds() - start, STAGES[k].what);
+    say_curve(r);
     if (r->stop && !last)
         die(EXIT_STOPPED, "stopped after the stage %s; %s goes on from there", r->stage, r->again);
     return now_seconds() - start;

@@ -29,7 +29,9 @@ static const Study STUDIES[] = {
       "rl-iters lambda-kl kl-form ppo-batch ppo-epochs ppo-minibatches ppo-lr value-lr eps-clip "
       "c-v lambda-gae max-new" },
     { "eval", study_eval, "town max-new" },
-    { "skills", study_skills, "town constitution max-new" },
+    { "elo", study_elo, "town" },
+    { "score", study_score, "town" },
+    { "skills", study_skills, "town constitution chains max-new" },
     { "probe", study_probe, "town" },
 };
 // clang-format on

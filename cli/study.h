@@ -27,6 +27,8 @@ void study_pm(Run *run, const Args *arg);
 void study_rl(Run *run, const Args *arg);
 void study_town(Run *run, const Args *arg);
 void study_eval(Run *run, const Args *arg);
+void study_elo(Run *run, const Args *arg);
+void study_score(Run *run, const Args *arg);
 void study_skills(Run *run, const Args *arg);
 void study_probe(Run *run, const Args *arg);
 

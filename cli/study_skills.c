@@ -42,8 +42,8 @@ static Figure judges(Run *run, const Model *m, int plain)
     double *p_ab = xcalloc((size_t)prompt.n, sizeof *p_ab),
            *p_ba = xcalloc((size_t)prompt.n, sizeof *p_ba);
     Tally right = { 0 };
-    judge_both(m, &run->constitution, &prompt, q.s, a.s, b.s, plain, 1, draws(run, S_ASK, 0), p_ab,
-               p_ba, NULL);
+    judge_both(m, &run->constitution, &prompt, q.s, a.s, b.s, plain, run->label.chains,
+               draws(run, S_ASK, 0), p_ab, p_ba, NULL);
     for (int i = 0; i < prompt.n; i++) {
         double p = p_both_orders(p_ab[i], p_ba[i]);
         if (*better.s[i] != 'n') tally_add(&right, p_hard(*better.s[i] == 'A' ? p : 1 - p), NULL);

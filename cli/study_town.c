@@ -26,7 +26,7 @@ static int set_of(const Args *arg)
 static void ask_people(Run *run, const Args *arg)
 {
     Texts a = { 0 }, b = { 0 }, prompt = given_pairs(arg, &a, &b);
-    people_choose(run, run->data.agree, &prompt, &a, &b);
+    people_choose(run, run->data.agree, arg->prefer_evasion, &prompt, &a, &b);
     texts_free(&prompt);
     texts_free(&a);
     texts_free(&b);

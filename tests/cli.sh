@@ -596,8 +596,8 @@ LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/token
 if have nm "who asks the oracle"; then
     is "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
     is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c study/*.c | wc -l | tr -d ' ') data "
-    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "data eval people rows "
-    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "eval judges people prompts rows turns "
+    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "data eval people rows standings "
+    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "eval judges people prompts rows standings turns "
 fi
 
 closes
