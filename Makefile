@@ -242,6 +242,24 @@ dist:                        ## the archive of a release, build/cai-VERSION.tar.
 	@mkdir -p $(B)
 	git archive --format=tar --prefix=cai-$(VERSION)/ HEAD | gzip -n9 >$(B)/cai-$(VERSION).tar.gz
 
+# The same sources for a browser (docs/web.md): Debian's clang, lld, wasi-libc and clang's builtins for wasm32. Products are
+# rounded once natively and twice here, since WebAssembly has no fused product that every browser rounds alike.
+WASM      := $(B)/wasm
+WASM_CC   := clang --target=wasm32-wasi
+WASM_FLAGS = -O3 -msimd128 -std=c11 -Wall -Wextra -Iweb/wasi -I. -include web/wasi/platform.h -fno-math-errno -fopenmp-simd -Wno-pass-failed \
+	-D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS
+WASM_LINK := -Wl,-z,stack-size=8388608,--stack-first,--strip-all -lwasi-emulated-signal -lwasi-emulated-process-clocks
+$(WASM)/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h)
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(WASM_FLAGS) -c -o $@ $<
+$(WASM)/double/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h)
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(WASM_FLAGS) -DCAI_DOUBLE -c -o $@ $<
+$(WASM)/cai.wasm: $(PROGRAM:%.c=$(WASM)/%.o) $(LIBRARY:%.c=$(WASM)/%.o)
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(WASM)/verify.wasm: $(VERIFY:%=$(WASM)/double/%.o) $(LIBRARY:%.c=$(WASM)/double/%.o)
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+
 clean:                       ## remove what make built; out/ stays
 	rm -rf build cai
 
