@@ -47,7 +47,7 @@ DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard t
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
 STUDIES := $(filter-out lib,$(basename $(notdir $(wildcard studies/*.sh))))
-.PHONY: all deps run results studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
+.PHONY: all deps run results studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck web web-deps web-test install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -259,6 +259,22 @@ $(WASM)/cai.wasm: $(PROGRAM:%.c=$(WASM)/%.o) $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
 $(WASM)/verify.wasm: $(VERIFY:%=$(WASM)/double/%.o) $(LIBRARY:%.c=$(WASM)/double/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+
+# The versions are pinned here. npm runs no script of theirs; nothing of it is read when the page runs, but the first.
+WEB_TOOLS := $(B)/web-tools/node_modules
+$(WEB_TOOLS)/.done: Makefile
+	@mkdir -p $(B)/web-tools && cd $(B)/web-tools && npm init -y >/dev/null && npm install --no-audit --no-fund --ignore-scripts \
+		--save-exact @bjorn3/browser_wasi_shim@0.4.2 puppeteer-core@24.8.2 axe-core@4.14.1 >/dev/null
+	@touch $@
+
+web: $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done    ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
+	@node web/build.mjs $(or $(RUN),out) $(WASM) $(WEB_TOOLS)/@bjorn3/browser_wasi_shim $(B)/web
+
+web-deps:                    ## what `make web` and `make web-test` need, on Debian: clang, lld, wasi-libc, clang's builtins, node, Chromium
+	$(SUDO) apt-get install -y --no-install-recommends clang lld wasi-libc libclang-rt-dev-wasm32 nodejs npm chromium
+
+web-test: cai                ## the page in headless Chromium, with the finished run RUN=out (minutes)
+	@RUN=$(or $(RUN),out) tests/web.sh
 
 clean:                       ## remove what make built; out/ stays
 	rm -rf build cai

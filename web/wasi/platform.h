@@ -14,8 +14,22 @@
 #include <sys/types.h>
 
 /* Threads: a start is refused, so lib/threads.c goes on with the caller alone. */
-#define PTHREAD_MUTEX_INITIALIZER { { { 0 } } }
-#define PTHREAD_COND_INITIALIZER { { { 0 } } }
+#define PTHREAD_MUTEX_INITIALIZER                                                                  \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define PTHREAD_COND_INITIALIZER                                                                   \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
 #define PTHREAD_ONCE_INIT 0
 enum { PTHREAD_CREATE_DETACHED = 1 };
 static inline int pthread_mutex_lock(pthread_mutex_t *m) { return (void)m, 0; }
