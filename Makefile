@@ -242,11 +242,12 @@ dist:                        ## the archive of a release, build/cai-VERSION.tar.
 	@mkdir -p $(B)
 	git archive --format=tar --prefix=cai-$(VERSION)/ HEAD | gzip -n9 >$(B)/cai-$(VERSION).tar.gz
 
-# The same sources for a browser (docs/web.md): Debian's clang, lld, wasi-libc and clang's builtins for wasm32. Products are
-# rounded once natively and twice here, since WebAssembly has no fused product that every browser rounds alike.
+# The same sources for a browser (docs/web.md), with Debian's clang, lld, wasi-libc and builtins. Sums go term by
+# term and products are rounded before they are added, so that the bytes are those of a native program made so (make compilers says how).
 WASM      := $(B)/wasm
 WASM_CC   := clang --target=wasm32-wasi
-WASM_FLAGS = -O3 -msimd128 -std=c11 -Wall -Wextra -Iweb/wasi -I. -include web/wasi/platform.h -fno-math-errno -fopenmp-simd -Wno-pass-failed \
+WASM_FLAGS = -O3 -msimd128 -std=c11 -Wall -Wextra -Iweb/wasi -I. -include web/wasi/platform.h -fno-math-errno \
+	-fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas \
 	-D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS
 WASM_LINK := -Wl,-z,stack-size=8388608,--stack-first,--strip-all -lwasi-emulated-signal -lwasi-emulated-process-clocks
 $(WASM)/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h)
@@ -275,6 +276,11 @@ web-deps:                    ## what `make web` and `make web-test` need, on Deb
 
 web-test: cai                ## the page in headless Chromium, with the finished run RUN=out (minutes)
 	@RUN=$(or $(RUN),out) tests/web.sh
+
+$(WASM)/speed.wasm: $(WASM)/web/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(B)/speed: $(B)/web/speed.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 clean:                       ## remove what make built; out/ stays
 	rm -rf build cai

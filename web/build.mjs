@@ -41,7 +41,7 @@ function calibration(file) {
   const bins = Array.from({ length: 10 }, () => ({ n: 0, p: 0, right: 0 }));
   for (const line of text(file).split("\n").filter(Boolean)) {
     const j = JSON.parse(line);
-    if (j.judge !== "chain" || j.set !== "judgements" || j.better === "none") continue;
+    if (j.judge !== "chain" || j.set !== "own_pairs" || j.better === "none") continue;
     const p = (1 + j.p_ab - j.p_ba) / 2, b = bins[Math.min(9, Math.floor(p * 10))];
     b.n++, b.p += p, b.right += j.better === "a";
   }

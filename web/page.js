@@ -332,6 +332,7 @@ async function revised(request, constitution) {
       ["principle", j.principle || ""], ["thought", (j.chain || "").trim()],
       ["chosen", j.chosen.trim()], ["label", `P = ${j.p_chosen}`]]));
   } else box.append(make("p", { className: "trouble", textContent: complaint(judged) }));
+  box.dataset.first = steps[0].revision.trim();
   box.dataset.revision = steps[steps.length - 1].revision.trim();
   return box;
 }
@@ -669,15 +670,16 @@ function svg(tag, attributes, text) {
   if (text !== undefined) e.textContent = text;
   return e;
 }
-const short = (x) => String(Number(x.toPrecision(3)));
+const short = (x) => String(Number(Math.abs(x) >= 100 ? x.toFixed(0) : x.toPrecision(3)));
 
 // series: {name, points: [[x, y]], dots, labels}; lines, or dots with labels.
 function chart(title, series, xname, yname, range = {}) {
-  const W = 420, H = 250, L = 52, R = 14, T = 12, B = 40;
+  const W = 420, H = 250, L = 58, R = 14, T = 14, B = 40;
   const all = series.flatMap((s) => s.points).filter((p) => p.every(Number.isFinite));
   const span = (k, given) => {
     let lo = Math.min(...all.map((p) => p[k])), hi = Math.max(...all.map((p) => p[k]));
-    if (given) [lo, hi] = given;
+    if (given) return given;
+    if (series[0].dots) [lo, hi] = [lo - 0.12 * (hi - lo), hi + 0.12 * (hi - lo)];
     return hi > lo ? [lo, hi] : [lo - 1, hi + 1];
   };
   const [x0, x1] = span(0, range.x), [y0, y1] = span(1, range.y);
@@ -739,9 +741,10 @@ function begin_see() {
       { name: "harmful", points: drafts("harmful") },
       { name: "refused well", points: drafts("refused_well") },
       { name: "broken", points: drafts("broken") }], "revisions", "", { y: [0, 100] }),
-    chart("The judge: how often it is right, by its probability",
-      [{ name: "judge", points: about.calibration.map((b) => [b.p, b.right]) }],
-      "P(first is better)", "share", { x: [0, 1], y: [0, 1], diagonal: true }),
+    chart("The judge on its own pairs: how often the first is better, by its probability",
+      [{ name: "judge", dots: true, points: about.calibration.map((b) => [b.p, b.right]),
+        labels: about.calibration.map((b) => `n = ${b.n}`) }],
+      "P(first is better)", "share", { x: [0, 1], y: [0, 1.08], diagonal: true }),
     chart("Preference model: loss, and the floor of soft labels", [
       { name: "loss", points: of("pm", "loss") },
       { name: "floor", points: of("pm", "loss_floor") }], "step", "nats"),
