@@ -22,15 +22,15 @@ const RUN_FILES = ["tokenizer.bin", "base.bin", "helpful.bin", "helpful_pm.bin",
 const DATA = ["data/town.txt", "data/constitution.txt", "data/controls/inverted.txt",
   "data/controls/theft_only.txt"];
 
-// The functions of equations.c: where each begins, and its text.
-function equations() {
-  const lines = text(path.join(top, "equations.c")).split("\n"), found = {};
+// The functions of equations.c, and of train.c the one that whitens: where each begins, its text.
+function functions(file, found) {
+  const lines = text(path.join(top, file)).split("\n");
   lines.forEach((line, i) => {
     const name = /^(?:static )?(?:inline )?(?:double|void|int) (\w+)\(/.exec(line);
     if (!name) return;
     let end = i;
     while (!/}$/.test(lines[end]) || (end > i && lines[end] !== "}")) end++;
-    found[name[1]] = { line: i + 1, text: lines.slice(i, end + 1).join("\n") };
+    found[name[1]] = { file, line: i + 1, text: lines.slice(i, end + 1).join("\n") };
   });
   return found;
 }
@@ -68,7 +68,7 @@ for (const f of DATA) files.set(f, fs.readFileSync(path.join(top, f)));
 files.set("cai.wasm", fs.readFileSync(path.join(wasm, "cai.wasm")));
 files.set("verify.wasm", fs.readFileSync(path.join(wasm, "verify.wasm")));
 const about = {
-  equations: equations(),
+  equations: { whiten: functions("train.c", {}).whiten, ...functions("equations.c", {}) },
   calibration: calibration(path.join(run, "judged.jsonl")),
   harm: first("eval_redteam", 4),
   fine: [...first("eval_contrast", 2), ...first("eval_helpful", 2)],

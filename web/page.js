@@ -207,7 +207,7 @@ async function show_number(command, shown) {
   const source = about.equations[name];
   $("number-title").textContent = `${words[0]} ${words[1]}: ${shown}`;
   $("number-text").textContent = (done.out || done.err).trim();
-  $("number-where").textContent = source ? `equations.c, line ${source.line}` : "";
+  $("number-where").textContent = source ? `${source.file}, line ${source.line}` : "";
   $("number-source").textContent = source ? source.text : "";
   $("number-source").hidden = !source;
   $("number").showModal();
@@ -645,6 +645,7 @@ async function take_up() {
     + "last saved step.";
   show_downloads();
   show_curves();
+  buttons();
 }
 
 function begin_train() {
