@@ -277,9 +277,9 @@ web-deps:                    ## what `make web` and `make web-test` need, on Deb
 web-test: cai                ## the page in headless Chromium, with the finished run RUN=out (minutes)
 	@RUN=$(or $(RUN),out) tests/web.sh
 
-$(WASM)/speed.wasm: $(WASM)/web/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
+$(WASM)/speed.wasm: $(WASM)/tests/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
-$(B)/speed: $(B)/web/speed.o $(LIBRARY:%.c=$(B)/%.o)
+$(B)/speed: $(B)/tests/speed.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 clean:                       ## remove what make built; out/ stays

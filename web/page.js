@@ -230,6 +230,7 @@ function colour_columns(table) {
     for (const c of cells) {
       const x = Number(c.textContent) / most;
       const share = Math.round(Math.abs(x) * 28);
+      if (c.firstChild.style) c.firstChild.style.color = "var(--ink)";
       c.style.background = `color-mix(in srgb, var(${x < 0 ? "--red" : "--blue"}) ${share}%, var(--box))`;
     }
   });
@@ -248,9 +249,11 @@ function show_trace(html) {
     if (cards.length) cards[cards.length - 1].append(document.adoptNode(e));
   }
   for (const card of cards) {
-    for (const table of card.querySelectorAll("table")) colour_columns(table);
-    for (const div of card.querySelectorAll("div.t"))
-      div.tabIndex = 0, div.setAttribute("role", "region"), div.setAttribute("aria-label", "table");
+    card.querySelectorAll("div.t").forEach((div, i) => {
+      div.tabIndex = 0;
+      div.setAttribute("role", "region");
+      div.setAttribute("aria-label", `table ${i + 1} of ${card.firstChild.textContent}`);
+    });
     for (const td of card.querySelectorAll("td[title]")) {
       const b = number_button(td.textContent, td.title);
       td.removeAttribute("title");
@@ -261,6 +264,7 @@ function show_trace(html) {
       code.remove();
       dd.replaceChildren(number_button(dd.textContent.trim(), command));
     }
+    for (const table of card.querySelectorAll("table")) colour_columns(table);
   }
   $("trace").replaceChildren(...cards);
   $("figure").replaceChildren(...cards.map((card, i) => {
@@ -433,7 +437,7 @@ function show_stages() {
     const t = training.done[s] || {};
     const bar = make("progress", { max: 1, value: t.share || 0 });
     bar.setAttribute("aria-label", `stage ${s}`);
-    return make("li", {}, `${s} `, bar, ` ${t.text || ""}`);
+    return make("li", {}, make("span", { textContent: s }), bar, ` ${t.text || ""}`);
   }));
 }
 
@@ -448,7 +452,7 @@ function hear(said) {
     if (step) {
       const [, stage, i, n, metric, value, , left] = step;
       training.done[stage] = { share: i / n, text: `${i} of ${n}, ${metric} ${value}, ${left} s left` };
-      const c = (training.curves[`${stage}: ${metric}`] ||= new Map());
+      const c = (training.curves[`${stage}: ${metric.replace(stage + " ", "")}`] ||= new Map());
       c.set(Number(i), Number(value));
       training.step = `${stage} ${i}`;
     } else if (end) {
@@ -463,12 +467,13 @@ function hear(said) {
 }
 
 // RL's figures stand in the state that the program saves, and in metrics/rl.tsv at the end.
+const RL_NAMES = { "objective/kl": "rl: KL to SL-CAI, nats", length: "rl: tokens of an answer" };
 function read_metrics(name, bytes) {
   if (!bytes || !/rl.*\.state$|metrics\/rl\.tsv$/.test(name)) return;
   const text = new TextDecoder("latin1").decode(name.endsWith(".state") ? bytes.subarray(0, 1 << 18)
     : bytes);
-  for (const m of text.matchAll(/rl\t(\d+)\t(objective\/kl|objective\/scores|length)\t\d+\t([-\d.e]+)\t/g))
-    (training.curves[`rl: ${m[2]}`] ||= new Map()).set(Number(m[1]), Number(m[3]));
+  for (const m of text.matchAll(/rl\t(\d+)\t(objective\/kl|length)\t\d+\t([-\d.e]+)\t/g))
+    (training.curves[RL_NAMES[m[2]]] ||= new Map()).set(Number(m[1]), Number(m[3]));
 }
 
 function show_curves() {

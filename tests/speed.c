@@ -1,4 +1,4 @@
-/* web/speed.c -- GFLOP/s of the products of a linear layer, forward and backward, at the demo's
+/* tests/speed.c -- GFLOP/s of the products of a linear layer, forward and backward, at the demo's
  * size on one thread: the same program in a browser's engine and natively (docs/web.md).
  * SPDX-License-Identifier: MIT
  */
