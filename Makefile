@@ -250,12 +250,12 @@ WASM_FLAGS = -O3 -msimd128 -std=c11 -Wall -Wextra -Iweb/wasi -I. -include web/wa
 	-fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas \
 	-D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS
 WASM_LINK := -Wl,-z,stack-size=8388608,--stack-first,--strip-all -lwasi-emulated-signal -lwasi-emulated-process-clocks
-$(WASM)/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h)
-	@mkdir -p $(@D)
-	@$(WASM_CC) $(WASM_FLAGS) -c -o $@ $<
-$(WASM)/double/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h)
+$(WASM)/double/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(WASM_FLAGS) -DCAI_DOUBLE -c -o $@ $<
+$(WASM)/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(WASM_FLAGS) -c -o $@ $<
 $(WASM)/cai.wasm: $(PROGRAM:%.c=$(WASM)/%.o) $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
 $(WASM)/verify.wasm: $(VERIFY:%=$(WASM)/double/%.o) $(LIBRARY:%.c=$(WASM)/double/%.o)
@@ -268,13 +268,20 @@ $(WEB_TOOLS)/.done: Makefile
 		--save-exact @bjorn3/browser_wasi_shim@0.4.2 puppeteer-core@24.8.2 axe-core@4.14.1 >/dev/null
 	@touch $@
 
-web: $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done    ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
+web: | web-deps              ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
+	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done
 	@node web/build.mjs $(or $(RUN),out) $(WASM) $(WEB_TOOLS)/@bjorn3/browser_wasi_shim $(B)/web
 
-web-deps:                    ## what `make web` and `make web-test` need, on Debian: clang, lld, wasi-libc, clang's builtins, node, Chromium
-	$(SUDO) apt-get install -y --no-install-recommends clang lld wasi-libc libclang-rt-dev-wasm32 nodejs npm chromium
+web-deps:                    # what `make web` needs, if it is missing: clang, lld, wasi-libc, clang's builtins for wasm32, node and npm
+	@mkdir -p $(WASM) && echo 'int main(void) { return 0; }' >$(WASM)/empty.c
+	@if $(WASM_CC) -o $(WASM)/empty.wasm $(WASM)/empty.c 2>/dev/null && command -v node >/dev/null && command -v npm >/dev/null; then :; \
+	elif command -v apt-get >/dev/null; then $(SUDO) apt-get update && \
+		$(SUDO) apt-get install -y --no-install-recommends clang lld wasi-libc libclang-rt-dev-wasm32 && \
+		{ command -v npm >/dev/null || $(SUDO) apt-get install -y --no-install-recommends nodejs npm; }; \
+	else echo "web: install clang with its wasm32 builtins, lld, wasi-libc, node and npm with your package manager"; exit 1; fi
 
 web-test: cai                ## the page in headless Chromium, with the finished run RUN=out (minutes)
+	@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || $(SUDO) apt-get install -y --no-install-recommends chromium
 	@RUN=$(or $(RUN),out) tests/web.sh
 
 $(WASM)/speed.wasm: $(WASM)/tests/speed.o $(LIBRARY:%.c=$(WASM)/%.o)

@@ -100,7 +100,8 @@ function joined() {
     if (name === "wasi" && !own.includes("WASI")) own.push("WASI");
     out += `M.${name}=(()=>{${body}\nreturn{${[...new Set(own)].join(",")}}})();\n`;
   }
-  return "// @bjorn3/browser_wasi_shim, MIT or Apache-2.0\nconst M={};\n" + out;
+  const licence = text(path.join(shim, "LICENSE-MIT")).trim().replace(/^/gm, "// ");
+  return `// @bjorn3/browser_wasi_shim, by its authors under this licence:\n${licence}\nconst M={};\n${out}`;
 }
 const worker = joined() + text(path.join(here, "worker.js"));
 

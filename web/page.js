@@ -710,7 +710,7 @@ function chart(title, series, xname, yname, range = {}) {
     if (s.dots || s.points.length < 15)
       s.points.forEach(([x, y], i) => {
         picture.append(svg("circle", { cx: X(x), cy: Y(y), r: 4, fill: stroke }));
-        if (s.labels) picture.append(svg("text", { x: X(x) + (X(x) > W - 90 ? -8 : 8), y: Y(y) - 7,
+        if (s.labels) picture.append(svg("text", { x: X(x) + (X(x) > W - 90 ? -8 : 8), y: Y(y) + (i % 2 ? 18 : -7),
           "text-anchor": X(x) > W - 90 ? "end" : "start" }, s.labels[i]));
       });
   });
