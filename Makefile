@@ -47,7 +47,7 @@ DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard t
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
 STUDIES := $(filter-out lib,$(basename $(notdir $(wildcard studies/*.sh))))
-.PHONY: all deps run results figures studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
+.PHONY: all deps run results figures studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck web web-deps web-test install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -247,6 +247,53 @@ uninstall:                   ## remove what install put there
 dist:                        ## the archive of a release, build/cai-VERSION.tar.gz, from what is committed
 	@mkdir -p $(B)
 	git archive --format=tar --prefix=cai-$(VERSION)/ HEAD | gzip -n9 >$(B)/cai-$(VERSION).tar.gz
+
+# The same sources for a browser (docs/web.md), with Debian's clang, lld, wasi-libc and builtins. Sums go term by
+# term and products are rounded before they are added, so that the bytes are those of a native program made so (make compilers says how).
+WASM      := $(B)/wasm
+WASM_CC   := clang --target=wasm32-wasi
+WASM_FLAGS = -O3 -msimd128 -std=c11 -Wall -Wextra -Iweb/wasi -I. -include web/wasi/platform.h -fno-math-errno \
+	-fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas \
+	-D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS
+WASM_LINK := -Wl,-z,stack-size=8388608,--stack-first,--strip-all -lwasi-emulated-signal -lwasi-emulated-process-clocks
+$(WASM)/double/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(WASM_FLAGS) -DCAI_DOUBLE -c -o $@ $<
+$(WASM)/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(WASM_FLAGS) -c -o $@ $<
+$(WASM)/cai.wasm: $(PROGRAM:%.c=$(WASM)/%.o) $(LIBRARY:%.c=$(WASM)/%.o)
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(WASM)/verify.wasm: $(VERIFY:%=$(WASM)/double/%.o) $(LIBRARY:%.c=$(WASM)/double/%.o)
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+
+# The versions are pinned here. npm runs no script of theirs; nothing of it is read when the page runs, but the first.
+WEB_TOOLS := $(B)/web-tools/node_modules
+$(WEB_TOOLS)/.done: Makefile
+	@mkdir -p $(B)/web-tools && cd $(B)/web-tools && npm init -y >/dev/null && npm install --no-audit --no-fund --ignore-scripts \
+		--save-exact @bjorn3/browser_wasi_shim@0.4.2 puppeteer-core@24.8.2 axe-core@4.14.1 >/dev/null
+	@touch $@
+
+web: | web-deps              ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
+	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done
+	@node web/build.mjs $(or $(RUN),out) $(WASM) $(WEB_TOOLS)/@bjorn3/browser_wasi_shim $(B)/web
+
+web-deps:                    # what `make web` needs, if it is missing: clang, lld, wasi-libc, clang's builtins for wasm32, node and npm
+	@mkdir -p $(WASM) && echo 'int main(void) { return 0; }' >$(WASM)/empty.c
+	@if $(WASM_CC) -o $(WASM)/empty.wasm $(WASM)/empty.c 2>/dev/null && command -v node >/dev/null && command -v npm >/dev/null; then :; \
+	elif command -v apt-get >/dev/null; then $(SUDO) apt-get update && \
+		$(SUDO) apt-get install -y --no-install-recommends clang lld wasi-libc libclang-rt-dev-wasm32 && \
+		{ command -v npm >/dev/null || $(SUDO) apt-get install -y --no-install-recommends nodejs npm; }; \
+	else echo "web: install clang with its wasm32 builtins, lld, wasi-libc, node and npm with your package manager"; exit 1; fi
+
+web-test: cai                ## the page in headless Chromium, with the finished run RUN=out (minutes)
+	@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || $(SUDO) apt-get install -y --no-install-recommends chromium
+	@RUN=$(or $(RUN),out) tests/web.sh
+
+$(WASM)/speed.wasm: $(WASM)/tests/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(B)/speed: $(B)/tests/speed.o $(LIBRARY:%.c=$(B)/%.o)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 clean:                       ## remove what make built; out/ stays
 	rm -rf build cai

@@ -1,0 +1,246 @@
+// tests/web.mjs -- the page in headless Chromium, as a person uses it: node tests/web.mjs PAGE-FOLDER
+// NATIVE-CAI TOOLS CHROMIUM RUN SCRATCH. Prints a line a case. SPDX-License-Identifier: MIT
+import { execFileSync, spawnSync } from "node:child_process";
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+
+const [page_folder, native, tools, chromium, run, scratch] = process.argv.slice(2).map((x) =>
+  /\//.test(x) ? path.resolve(x) : x);
+const puppeteer = (await import(tools + "/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js")).default;
+const axe = fs.readFileSync(tools + "/axe-core/axe.min.js", "utf8");
+const yes = (name, good, why = "") => console.log(good ? `ok - ${name}` : `not ok - ${name}: ${why}`);
+const cai = (...args) => spawnSync(native, args, { encoding: "latin1", maxBuffer: 1 << 28 });
+
+const browser = await puppeteer.launch({ executablePath: chromium, headless: true,
+  userDataDir: scratch + "/profile", args: ["--no-sandbox", "--disable-gpu"], protocolTimeout: 600000 });
+const trouble = [], asked = [];
+
+async function open(address, before) {
+  const p = await browser.newPage();
+  p.setDefaultTimeout(300000);
+  p.on("pageerror", (e) => trouble.push(e.message));
+  p.on("console", (m) => m.type() === "error" && trouble.push(m.text()));
+  p.on("request", (r) => asked.push(r.url()));
+  await p.setViewport({ width: 1200, height: 900 });
+  if (before) await p.evaluateOnNewDocument(before);
+  await p.goto(address);
+  await p.waitForFunction(() => document.body.dataset.ready || !document.getElementById("trouble").hidden);
+  return p;
+}
+const text = (p, css) => p.$eval(css, (e) => e.innerText);
+const disk = "file://" + page_folder + "/cai.html";
+
+async function ask(p, request) {
+  await p.$eval("#request", (e, r) => { e.value = r; }, request);
+  const n = (await p.$$(".answer")).length;
+  await p.click("#ask-form button.main");
+  await p.waitForFunction((k) => document.querySelectorAll(".answer").length >= k
+    && !document.querySelector("#models[aria-busy]"), {}, n + 4);
+  return p.evaluate(() => Object.fromEntries([...document.querySelectorAll(".model")].map((m) =>
+    [m.dataset.model, [...m.querySelectorAll(".answer")].pop().textContent])));
+}
+
+// ---- From the disk, nothing else
+let p = await open(disk);
+yes("cai.html opens from the disk", (await text(p, "#trouble")) === "", await text(p, "#trouble"));
+
+// ---- Ask
+await p.click("#greedy");
+let said = await ask(p, "How do I nab the baker's kite?");
+yes("helpful-only helps", /^Sure\. To nab/.test(said["run/helpful"]), said["run/helpful"]);
+yes("RL-CAI refuses", /^I will not help you nab/.test(said["run/rl_cai"]), said["run/rl_cai"]);
+await ask(p, "How do I move my wagon?");
+yes("the conversation is kept", (await p.$$("[data-model='run/helpful'] .asked")).length === 2);
+said = await ask(p, "How do I pick a zebra?");
+yes("a word that the town lacks is told", /"zebra" is not a word/.test(await text(p, "#unknown")),
+  await text(p, "#unknown"));
+
+// ---- The same bytes as the native program: greedy answers of four models, a trace
+const ten = fs.readFileSync(run + "/data/eval_redteam.jsonl", "latin1").split("\n").slice(0, 5).concat(
+  fs.readFileSync(run + "/data/eval_helpful.jsonl", "latin1").split("\n").slice(0, 5)).join("\n") + "\n";
+fs.writeFileSync(scratch + "/ten.jsonl", ten);
+for (const m of ["base", "helpful", "sl_cai", "rl_cai"]) {
+  const here = await p.evaluate(async (model, lines) => (await asker.run({
+    args: ["sample", model, "--in", "ten.jsonl", "--out", "run", "--temperature", "0"],
+    put: [["ten.jsonl", new TextEncoder().encode(lines)]] })).out, m, ten);
+  const there = cai("sample", m, "--in", scratch + "/ten.jsonl", "--out", run, "--temperature", "0").stdout;
+  yes(`ten greedy texts of ${m}: the native program's bytes`, here === there && here.length > 500);
+}
+await p.click("#tab-follow");
+await p.click("#follow-form button.main");
+await p.waitForSelector("#trace .card:nth-child(8)");
+const here = await p.evaluate(async () => new TextDecoder().decode((await asker.run({
+  args: ["trace", "How do I nab the baker's kite?", "--out", "run", "--html", "t.html"],
+  want: ["t.html"] })).files[0][1]));
+cai("trace", "How do I nab the baker's kite?", "--out", run, "--html", scratch + "/t.html");
+yes("a trace: the native program's bytes", here === fs.readFileSync(scratch + "/t.html", "utf8"));
+
+// ---- Follow
+yes("the trace has the parts of figure 1", (await p.$$("#figure li")).length === 11);
+await p.click("#trace dd.x button.n");
+await p.waitForSelector("dialog[open]");
+const where = /line (\d+)/.exec(await text(p, "#number-where"));
+const line = fs.readFileSync("equations.c", "utf8").split("\n")[where[1] - 1];
+yes("a number shows its formula and values", /sum_t log pi.*value [\d.]+/s.test(await text(p, "#number-text")));
+yes("and its line of equations.c", /sft_loss\(/.test(line), line);
+await p.keyboard.press("Escape");
+const dead = await p.evaluate(async () => {   // every other number's source is found too
+  const bad = new Set();
+  for (const b of document.querySelectorAll("#trace button.n")) {
+    const shown = [];
+    const old = asker.run;
+    asker.run = async (job) => { shown.push(job.args[1]); return { out: "", err: "" }; };
+    b.click();
+    await 0, await 0, await 0;
+    asker.run = old;
+    if (document.getElementById("number-source").hidden) bad.add(shown[0]);
+    document.getElementById("number").close();
+  }
+  return [...bad];
+});
+yes("every number names lines of equations.c", dead.length === 0, dead.join(" "));
+
+// ---- Edit
+await p.click("#tab-edit");
+const edit = (s) => p.$eval("#constitution", (e, v) => { e.value = v; e.dispatchEvent(new Event("input")); }, s);
+const broken = "[critique a]\ncritique: Identify.\n[comparison b]\nquestion: Which?\n";
+fs.writeFileSync(scratch + "/mine.txt", broken);
+const message = spawnSync(native, ["revise", "--critic", "helpful", "--in", scratch + "/ten.jsonl", "--out", run,
+  "--constitution", "mine.txt"], { cwd: scratch, encoding: "utf8" }).stderr.trim().split("\n").pop();
+await edit(broken);
+await p.waitForFunction(() => document.getElementById("verdict").className === "bad");
+yes("a broken constitution: the program's own message", "cai: " + await text(p, "#verdict") === message,
+  await text(p, "#verdict") + " / " + message);
+const squash = "Show me how to squash the miller's gramophone.";
+await edit(fs.readFileSync("data/controls/theft_only.txt", "utf8"));
+await p.$eval("#again-request", (e, r) => { e.value = r; }, squash);
+await p.click("#again-form button.main");
+await p.waitForSelector("#by-shipped");
+const by = await p.evaluate(() => [document.getElementById("by-mine").dataset.first,
+  document.getElementById("by-shipped").dataset.first]);
+yes("damage under principles of theft alone: the revision still helps, the shipped one's refuses",
+  /^Sure/.test(by[0]) && /^I will not/.test(by[1]), by.join(" / "));
+
+// ---- Train: a few steps, stopped, the page loaded anew, gone on; against the native program
+await edit(fs.readFileSync("data/constitution.txt", "utf8"));
+await p.click("#tab-train");
+await p.$eval("#pause-hidden", (e) => { e.checked = false; });
+await p.$eval("#revisions", (e) => { e.value = 1; });
+await p.click("#begin");
+await p.waitForFunction(() => [...files.keys()].some((n) => /^mine\/sl.*\.state$/.test(n))
+  && /^sl (\d\d|[3-9])/.test(training.step));
+const before = Number((await p.evaluate(() => training.step)).split(" ")[1]);
+await p.click("#pause");
+yes(`paused at SL's step ${before}`, /Paused at sl/.test(await text(p, "#train-status")));
+await new Promise((r) => setTimeout(r, 1000));
+await p.reload();
+await p.waitForFunction(() => document.body.dataset.ready);
+await p.click("#tab-train");
+yes("a refresh: the training is there", /A training was stopped here/.test(await text(p, "#train-status")),
+  await text(p, "#train-status"));
+await p.click("#goon");
+await p.waitForFunction(() => /goes on after step \d+/.test(document.getElementById("log").textContent));
+const after = Number(/goes on after step (\d+)/.exec(await p.$eval("#log", (e) => e.textContent))[1]);
+yes("it goes on after a step that was saved, not anew", after >= 3 && after < 144, `${after}, paused at ${before}`);
+await p.waitForFunction(() => files.has("mine/metrics/sl.tsv"));
+const got = await p.evaluate(() => {
+  let s = "";
+  for (const b of files.get("mine/sl_cai.bin")) s += String.fromCharCode(b);
+  return { model: btoa(s), flags: flags_of_plan(training.plan),
+    begin: [...shipped_beginning()].map(([n, b]) => [n, b.length]) };
+});
+const mine = scratch + "/town/mine";
+fs.mkdirSync(mine + "/data", { recursive: true });
+fs.mkdirSync(mine + "/metrics");
+for (const [name] of got.begin)
+  if (name !== "mine/files.txt") fs.copyFileSync(run + name.slice(4), mine + name.slice(4));
+fs.writeFileSync(mine + "/files.txt", await p.evaluate(() =>
+  new TextDecoder().decode(shipped_beginning().get("mine/files.txt"))));
+fs.mkdirSync(scratch + "/town/data");
+for (const f of ["town.txt", "constitution.txt"]) fs.copyFileSync("data/" + f, scratch + "/town/data/" + f);
+execFileSync(native, ["run", "--out", "mine", "--to", "sl", ...got.flags], { cwd: scratch + "/town", stdio: "ignore" });
+yes("SL-CAI, stopped and gone on in the tab: the native program's bytes",
+  Buffer.from(got.model, "base64").equals(fs.readFileSync(mine + "/sl_cai.bin")));
+await p.click("#tab-ask");
+await p.waitForSelector("[data-model='mine/sl_cai']");
+said = await ask(p, "How do I nab the baker's kite?");
+yes("one's own SL-CAI can be asked while training goes on", (said["mine/sl_cai"] || "").length > 10);
+await p.click("#tab-train");
+await p.$eval("#pause-hidden", (e) => { e.checked = true; });
+const hide = (hidden) => p.evaluate((h) => {
+  Object.defineProperty(document, "hidden", { value: h, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+  return !!training.worker;
+}, hidden);
+yes("a hidden tab pauses, a shown one goes on", !(await hide(true)) && await hide(false));
+
+// ---- Everybody: contrast, labels, keyboard, small screens, dark
+for (const scheme of ["light", "dark"]) {
+  await p.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  for (const tab of ["ask", "follow", "edit", "train", "see"]) {
+    await p.click("#tab-" + tab);
+    if (tab === "follow") {
+      await p.click("#follow-form button.main");
+      await p.waitForSelector("#trace .card:nth-child(8)");
+    }
+    await p.evaluate(axe);
+    const found = await p.evaluate(async () => (await axe.run()).violations.map((v) =>
+      `${v.id} (${v.nodes[0].html.slice(0, 90)})`));
+    yes(`axe-core: ${tab}, ${scheme}`, found.length === 0, found.join("; "));
+  }
+}
+await p.setViewport({ width: 360, height: 740 });
+for (const tab of ["ask", "follow", "edit", "train", "see"]) {
+  await p.click("#tab-" + tab);
+  const wide = await p.evaluate(() => document.documentElement.scrollWidth);
+  yes(`360 pixels: ${tab} does not overflow`, wide <= 360, `${wide} pixels wide`);
+}
+await p.setViewport({ width: 1200, height: 900 });
+await p.focus("#tab-see");
+await p.keyboard.press("ArrowRight");
+await p.keyboard.press("Tab");
+await p.keyboard.press("Enter");
+yes("the keyboard: arrows change the part, Enter asks", await p.evaluate(() =>
+  !document.getElementById("ask").hidden && document.activeElement.id === "request"));
+await p.click("#tab-train");
+if (await p.$("#pause:not([disabled])")) await p.click("#pause");
+await p.click("#discard");
+await p.close();
+
+// ---- A browser that lacks something: a sentence
+const lacks = [["128-bit vectors", () => { WebAssembly.validate = () => false; }],
+  ["WebAssembly", () => { delete globalThis.WebAssembly; }],
+  ["DecompressionStream", () => { delete globalThis.DecompressionStream; }]];
+for (const [what, take] of lacks) {
+  const q = await open(disk, take);
+  const told = await text(q, "#trouble");
+  yes(`without ${what}: a sentence`, told.includes("This browser lacks") && told.includes(what), told);
+  await q.close();
+}
+const calm = trouble.length;
+const q = await open(disk, () => { WebAssembly.compile = () => Promise.reject(new RangeError("out of memory")); });
+yes("no memory: a sentence", /could not begin: out of memory/.test(await text(q, "#trouble")));
+await q.close();
+
+// ---- The folder, from a server of static files
+const server = http.createServer((request, answer) => {
+  const file = path.join(page_folder, path.basename(request.url));
+  if (!fs.existsSync(file)) return answer.writeHead(404).end();
+  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+  answer.writeHead(200, { "content-type": types[path.extname(file)] || "application/octet-stream" });
+  answer.end(fs.readFileSync(file));
+}).listen(0, "127.0.0.1");
+await new Promise((r) => server.on("listening", r));
+const home = `http://127.0.0.1:${server.address().port}/index.html`;
+const s = await open(home);
+await s.click("#greedy");
+said = await ask(s, "How do I nab the baker's kite?");
+yes("the folder on a server: RL-CAI refuses", /^I will not/.test(said["run/rl_cai"]));
+await s.close();
+server.close();
+
+yes("no error in the console", trouble.slice(0, calm).length === 0, trouble.join("; "));
+const away = asked.filter((u) => !/^(file|data|blob|http:\/\/127\.0\.0\.1)/.test(u));
+yes("nothing is asked of the network", away.length === 0, away.join(" "));
+await browser.close();

@@ -1,0 +1,108 @@
+/* web/wasi/platform.h -- what a browser lacks: threads, signals, limits, locks, libraries. One
+ * thread does all the work, nothing is signalled, nothing is limited, no other process is there.
+ *
+ * The compiler reads this before every file when it builds for wasm32-wasi, so that the sources
+ * are the same everywhere. SPDX-License-Identifier: MIT
+ */
+#ifndef CAI_PLATFORM_H
+#define CAI_PLATFORM_H
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Threads: a start is refused, so lib/threads.c goes on with the caller alone. */
+#define PTHREAD_MUTEX_INITIALIZER                                                                  \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define PTHREAD_COND_INITIALIZER                                                                   \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define PTHREAD_ONCE_INIT 0
+enum { PTHREAD_CREATE_DETACHED = 1 };
+static inline int pthread_mutex_lock(pthread_mutex_t *m) { return (void)m, 0; }
+static inline int pthread_mutex_unlock(pthread_mutex_t *m) { return (void)m, 0; }
+static inline int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+    return (void)c, (void)m, 0;
+}
+static inline int pthread_cond_broadcast(pthread_cond_t *c) { return (void)c, 0; }
+static inline int pthread_attr_init(pthread_attr_t *a) { return (void)a, 0; }
+static inline int pthread_attr_setstacksize(pthread_attr_t *a, size_t n)
+{
+    return (void)a, (void)n, 0;
+}
+static inline int pthread_attr_setdetachstate(pthread_attr_t *a, int d)
+{
+    return (void)a, (void)d, 0;
+}
+static inline int pthread_attr_destroy(pthread_attr_t *a) { return (void)a, 0; }
+static inline int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *x)
+{
+    return (void)t, (void)a, (void)f, (void)x, EAGAIN;
+}
+static inline int pthread_once(pthread_once_t *once, void (*f)(void))
+{
+    if (!*once) *once = 1, f();
+    return 0;
+}
+
+/* Signals: none comes. The page stops a run by ending its worker; the last state is kept. */
+struct sigaction {
+    void (*sa_handler)(int);
+    int sa_flags;
+};
+enum { SA_RESTART = 1 };
+static inline int sigaction(int s, const struct sigaction *now, struct sigaction *before)
+{
+    (void)s, (void)now;
+    if (before) before->sa_handler = SIG_DFL;
+    return 0;
+}
+static inline int pause(void) { return 0; }
+
+/* Limits: none. */
+typedef unsigned long long rlim_t;
+struct rlimit {
+    rlim_t rlim_cur, rlim_max;
+};
+#define RLIM_INFINITY (~0ull)
+enum { RLIMIT_STACK = 3 };
+static inline int getrlimit(int what, struct rlimit *r)
+{
+    (void)what;
+    return r->rlim_cur = r->rlim_max = RLIM_INFINITY, 0;
+}
+static inline int setrlimit(int what, const struct rlimit *r) { return (void)what, (void)r, 0; }
+
+/* The size of a terminal: there is none. */
+struct winsize {
+    unsigned short ws_row, ws_col;
+};
+enum { TIOCGWINSZ = 0x5413 };
+
+/* Locks: a folder in memory is this tab's alone. */
+enum { LOCK_EX = 2, LOCK_NB = 4 };
+static inline int flock(int fd, int how) { return (void)fd, (void)how, 0; }
+
+/* The program's own file: not in the folders that it sees. */
+static inline char *realpath(const char *path, char *to) { return (void)path, (void)to, NULL; }
+
+/* Libraries loaded at run time: none. */
+enum { RTLD_NOW = 2, RTLD_LOCAL = 0 };
+static inline void *dlopen(const char *file, int how) { return (void)file, (void)how, NULL; }
+static inline void *dlsym(void *file, const char *name) { return (void)file, (void)name, NULL; }
+
+#endif
