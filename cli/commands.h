@@ -11,7 +11,7 @@ enum { MAX_MODELS = 32 };
 typedef struct {
     const char *command, *model, *models[MAX_MODELS], *prompt, *in, *from, *to, *tokenizer;
     const char *gguf, *hf, *trl, *html, *other;
-    const char *critic, *drafter, *prefix, *pm, *tsv, *more;
+    const char *critic, *drafter, *prefix, *pm, *tsv, *more, *pretrained, *base;
     double temperature, beta;
     int n_models, count, help, version, steps;
     int no_critique, every_principle, ipo, snapshots, old_way, prefer_evasion;

@@ -79,13 +79,16 @@ const OwnFlag OWN_FLAGS[] = {
     { "--from", "STAGE", "run", "the first stage to make, made anew if it is there" },
     { "--to", "NAME", "run sft dpo pm rl figures",
       "run: the last stage; figures: a folder; else the model's name, or ./FILE" },
+    { "--pretrained", "RUN", "run",
+      "begin with that run's data, tokenizer, base and helpful models, by its flags" },
+    { "--base", "MODEL", "run", "a checkpoint of elsewhere, with its --tokenizer, as the base" },
     { "--more", "PART", "figures", "measure first, minutes: snapshots, revisions, sizes, all" },
     { "--model", "MODEL", "chat generate logprob export sample pairs judge rate sft dpo pm rl",
       "of the run, or a checkpoint file" },
     { "--prompt", "TEXT", "generate trace", "the text to continue, the request to trace" },
     { "--in", "FILE", "logprob town sample revise pairs judge rate sft dpo pm rl eval score",
       "JSON lines; FILE,FILE: of several files; logprob reads standard input without it" },
-    { "--tokenizer", "FILE", "chat generate logprob export", "of a checkpoint of elsewhere" },
+    { "--tokenizer", "FILE", "run chat generate logprob export", "of a checkpoint of elsewhere" },
     { "--temperature", "T", "chat generate sample rate", "of sampling; 0: the likeliest token" },
     { "--count", "K", "generate town probe", "how many texts" },
     { "--steps", "", "trace", "stop before each section until Enter is typed" },
@@ -108,15 +111,6 @@ const OwnFlag OWN_FLAGS[] = {
     { NULL, NULL, NULL, NULL },
 };
 // clang-format on
-
-/* A word of a list with blanks between, not a part of one. */
-int has_word(const char *list, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *s = list; (s = strstr(s, word)); s += n)
-        if ((s == list || s[-1] == ' ') && (s[n] == ' ' || !s[n])) return n > 0;
-    return 0;
-}
 
 int command_has(const OwnFlag *f, const char *command) { return has_word(f->commands, command); }
 

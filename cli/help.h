@@ -16,7 +16,6 @@ typedef struct {
 } OwnFlag;
 extern const OwnFlag OWN_FLAGS[]; /* name NULL at the end */
 
-int has_word(const char *list, const char *word);
 int command_known(const char *name); /* a command or a stage */
 int command_has(const OwnFlag *f, const char *command);
 int command_obeys(const char *command, const char *flag); /* a flag of a run, without dashes */

@@ -45,8 +45,8 @@ static int is_plain_file(const char *path)
 static Texts source_paths(Run *run, const Source *s, const char *list, const Settings *given)
 {
     Texts name = { 0 }, path = { 0 };
-    int gone = given->looks;
-    if (strcmp(s->flag, "--town") == 0) texts_add(&name, list);
+    int is_town = strcmp(s->flag, "--town") == 0, gone = given->looks || (is_town && given->taken);
+    if (is_town) texts_add(&name, list);
     else name = split_list(list);
     for (int i = 0; i < name.n; i++) gone |= !is_plain_file(name.s[i]);
     int copies = !option_given(given, s->flag + 2) && gone
@@ -393,7 +393,8 @@ void check_principles(Run *run)
     for (int i = 0; i < c->n_comparisons; i++)
         check_principle(run, &c->comparison[i], comparison_tokens(run, i, prompt.s));
     free(prompt.s);
-    if (run->tok) check_longest_prompt(run);
+    if (run->tok && access(run_path(run, "data/redteam.jsonl").s, F_OK) == 0)
+        check_longest_prompt(run);
 }
 
 // ------------------------------------------------------------------------------------
@@ -437,18 +438,27 @@ static int in_plan(Plan plan, const char *stage)
     return plan.first <= stage_index(stage) && stage_index(stage) <= plan.to;
 }
 
-void inputs_check(Run *run, const Inputs *in, Plan plan)
+/* Nothing of the person's own would be written over. */
+static void check_all_outputs(Run *run, const Inputs *in, Plan plan)
 {
-    for (int k = 0; k < plan.first; k++) check_inputs(&run->records, stage_files(run, k));
-    for (int k = plan.first; k <= plan.to; k++) check_outputs(&run->records, stage_files(run, k));
-    kernels_check(run);
+    for (int k = plan.first; k <= plan.to; k++)
+        if (is_made(plan, k)) check_outputs(&run->records, stage_files(run, k));
     check_run_file(run, "metrics.tsv");
     if (!is_copied(run, &in->town, 0)) check_run_file(run, copy_name("town", 0).s);
     for (int i = 0; i < in->constitution.path.n; i++)
         if (!is_copied(run, &in->constitution, i))
             check_run_file(run, copy_name("constitution", i).s);
-    for (int k = plan.first; k <= plan.to; k++) check_there(run, plan, k);
-    for (int k = plan.first; k <= plan.to; k++) check_own_files(run, plan, k);
+}
+
+void inputs_check(Run *run, const Inputs *in, Plan plan)
+{
+    for (int k = 0; k < plan.first; k++) check_inputs(&run->records, stage_files(run, k));
+    if (!plan.elsewhere) check_all_outputs(run, in, plan);
+    kernels_check(run);
+    for (int k = plan.first; k <= plan.to; k++)
+        if (is_made(plan, k)) check_there(run, plan, k);
+    for (int k = plan.first; k <= plan.to; k++)
+        if (is_made(plan, k)) check_own_files(run, plan, k);
     int asks = in_plan(plan, "revise") || in_plan(plan, "feedback"); /* they read redteam.jsonl */
     if (asks && plan.first > stage_index("tokenizer") && !run->tok) load_tokenizer(run, 0);
     if (asks) check_principles(run);

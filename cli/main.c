@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
+#include "cli/begin.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/options.h"
@@ -34,6 +35,8 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
 {
     if (strcmp(flag, "--from") == 0) arg->from = value;
     else if (strcmp(flag, "--to") == 0) arg->to = value;
+    else if (strcmp(flag, "--pretrained") == 0) arg->pretrained = value;
+    else if (strcmp(flag, "--base") == 0) arg->base = value;
     else if (strcmp(flag, "--model") == 0) add_model(arg, value);
     else if (strcmp(flag, "--prompt") == 0) arg->prompt = value;
     else if (strcmp(flag, "--in") == 0) arg->in = value;
@@ -182,6 +185,7 @@ static Plan plan_of(const Args *arg)
         p.from = stage_argument("--from", arg->from, 0);
         p.to = stage_argument("--to", arg->to, N_STAGES - 1);
     }
+    p.own_base = arg->base != NULL;
     if (p.from > p.to)
         die(EXIT_USAGE, "--from %s: comes after --to %s; see cai --help", STAGES[p.from].name,
             STAGES[p.to].name);
@@ -217,14 +221,16 @@ static void say_beginning(const Run *run)
 
 void set_workers(const Run *run) { n_workers = run->threads ? run->threads : allowed_cores(); }
 
-/* A run states all its flags, so those that it does not name are the defaults. A stage goes by its
- * folder's, and what it names must be the same. */
+/* A run states all its flags, so those that it does not name are the defaults. A stage, and a run
+ * that began with another's models, go by the folder's, and what they name must be the same. */
 static void take_flags(Run *run, const Args *arg)
 {
+    int by_folder = stage_index(arg->command) >= 0 || arg->pretrained;
     options_apply(run, &arg->settings);
+    if (arg->base) take_sizes(run, arg);
     Run folder = *run;
     if (!options_load(&folder)) return;
-    if (stage_index(arg->command) >= 0 && !arg->settings.preset) {
+    if (by_folder && !arg->settings.preset) {
         *run = folder;
         options_apply(run, &arg->settings);
     }
@@ -235,14 +241,17 @@ static void take_flags(Run *run, const Args *arg)
 }
 
 /* Nothing is written before everything has been looked at. */
-static void command_write(Run *run, const Args *arg)
+static void command_write(Run *run, Args *arg)
 {
+    arg->settings.taken = arg->pretrained != NULL;
     Plan plan = plan_of(arg);
     Inputs in;
     if (arg->model)
         die(EXIT_USAGE, "%s: takes no argument \"%s\"; see cai --help", arg->command, arg->model);
+    check_beginning(arg, plan);
     int there = enter_folder(run);
     records_load(&run->records);
+    if (arg->pretrained) there = begin_with_run(run, arg, plan);
     take_flags(run, arg);
     set_workers(run);
     options_check(run);
@@ -253,6 +262,7 @@ static void command_write(Run *run, const Args *arg)
     options_warn(run);
     say_beginning(run);
     if (!there) make_folder(run);
+    if (arg->base) keep_base(run, arg);
     options_save(run);
     inputs_keep(run, &in);
     records_save(&run->records);

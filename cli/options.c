@@ -116,6 +116,12 @@ static const Flag FLAGS[] = {
 // clang-format on
 enum { N_FLAGS = sizeof FLAGS / sizeof FLAGS[0] };
 
+/* A run that begins with another's helpful model may have others of these (docs/reliability.md has
+ * the first file that each flag changes). */
+const char LATER_FLAGS[] =
+    "constitution revisions sl-lr sl-batch final-only ai-prefs judge plain chains principles "
+    "both-orders hard clamp-lo clamp-hi rl-iters lambda-kl reserved";
+
 /* A preset is a list of flags, nothing more. */
 // clang-format off
 static const struct { const char *name, *flags, *what; } PRESETS[] = {
@@ -141,6 +147,15 @@ static const Flag *find_flag(const char *name)
     for (int i = 0; i < N_FLAGS; i++)
         if (strcmp(FLAGS[i].name, name) == 0) return &FLAGS[i];
     return NULL;
+}
+
+/* A word of a list with blanks between, not a part of one. */
+int has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *s = list; (s = strstr(s, word)); s += n)
+        if ((s == list || s[-1] == ' ') && (s[n] == ' ' || !s[n])) return n > 0;
+    return 0;
 }
 
 int option_known(const char *name) { return find_flag(name) != NULL; }
@@ -421,7 +436,7 @@ Text options_differences(const Run *folder, const Run *run, const char *except)
     Text say = { 0 };
     for (int i = 0; i < N_FLAGS; i++) {
         Text was = { 0 }, is = { 0 };
-        if (is_free(&FLAGS[i]) || strstr(except, FLAGS[i].name)) continue;
+        if (is_free(&FLAGS[i]) || has_word(except, FLAGS[i].name)) continue;
         add_value(&was, folder, &FLAGS[i]);
         add_value(&is, run, &FLAGS[i]);
         if (strcmp(was.s, is.s))

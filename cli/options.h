@@ -16,8 +16,10 @@ typedef struct {
     int n;
     const char *program; /* argv[0] */
     int looks;           /* the command only looks into a run */
+    int taken;           /* the town's texts are another run's (--pretrained) */
 } Settings;
 
+int has_word(const char *list, const char *word); /* not a part of one */
 int option_known(const char *name);
 const char *option_given(const Settings *s, const char *name);  /* its value; NULL: not given */
 void option_set(Run *run, const char *name, const char *value); /* of a known flag */
@@ -34,6 +36,7 @@ void options_save(Run *run); /* in the folder, if they are not there yet */
 /* Where these flags differ from the folder's: "--dim 32, this command --dim 64; ..". Nothing: s is
  * NULL. except: names that are no part of the run here. */
 Text options_differences(const Run *folder, const Run *run, const char *except);
+extern const char LATER_FLAGS[]; /* those that no stage up to helpful goes by */
 void options_help(FILE *f);
 
 /* Flag or preset i as the help has it. 0: there are no more. */

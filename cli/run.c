@@ -239,16 +239,16 @@ void run_stages(Run *run, Plan plan)
     }
     for (int k = plan.from; k <= plan.to; k++) {
         r->k = k - plan.from + 1;
-        if (k < plan.first || (plan.anew && !is_unsure(&run->records, STAGES[k].name)))
+        if (!is_made(plan, k) || (plan.anew && !is_unsure(&run->records, STAGES[k].name)))
             remove_states(run, k);
         if (k == first_asking) say_unread_principles(run);
-        if (k >= plan.first) spent[k] = run_stage(run, k, k == plan.to);
+        if (is_made(plan, k)) spent[k] = run_stage(run, k, k == plan.to);
         else if (!run->quiet)
             fprintf(stderr, "[%d/%d] %-9s %s: %s\n", r->k, r->n, STAGES[k].name,
                     has_records(&run->records, STAGES[k].name) ? "finished before" : "yours",
                     STAGES[k].what);
         if (k == tokenizer && k >= plan.first && plan.to >= stage_index("revise")) {
-            load_tokenizer(run, 0);
+            if (!run->tok) load_tokenizer(run, 0);
             check_principles(run);
         }
     }

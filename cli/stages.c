@@ -66,6 +66,12 @@ int writer_of(const char *file)
     return -1;
 }
 
+int is_made(Plan plan, int k)
+{
+    int is_base = k == stage_index("tokenizer") || k == stage_index("pretrain");
+    return k >= plan.first && k <= plan.to && !(plan.own_base && is_base);
+}
+
 /* What a stage reads by these settings: the plain judge is the pretrained model, the one by chain
  * of thought the helpful-only model; reserved sets are evaluated when asked for. */
 static int is_read(const Run *run, const char *stage, const char *file)

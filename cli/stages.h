@@ -25,9 +25,11 @@ StageFiles stage_files(const Run *run, int k); /* what stage k writes and reads 
 void records_of(Run *run);                     /* ties the run's records to its folder */
 
 /* Stages first..to are to be made, of a run that was asked for from..to. anew: also those that are
- * finished. */
+ * finished. own_base: tokenizer and pretrained model are the person's own (--base). elsewhere: what
+ * is looked at is another run's, of which a new one is to be begun (--pretrained). */
 typedef struct {
-    int from, to, first, anew;
+    int from, to, first, anew, own_base, elsewhere;
 } Plan;
+int is_made(Plan plan, int k); /* whether stage k is to be made */
 
 #endif

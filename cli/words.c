@@ -53,7 +53,7 @@ Words words_of_run(Run *run, const char *model)
     return w;
 }
 
-/* What stands in the town's file, comments apart: a small corpus holds a part of the town's words. */
+/* What stands in the town's file, comments apart: a small corpus holds a part of its words. */
 void add_town_words(Words *w, const char *town)
 {
     char *text = read_text(town), *save = NULL;

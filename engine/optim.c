@@ -250,8 +250,8 @@ static const double ORTH[3][3] = {
     { 2.6614, -1.9773, 0.4526 },
 };
 
-/* y = x x^T, or x^T x where t, of x (rows, cols): y (S, S) is its own transpose, so its lower half is
- * computed and copied. */
+/* y = x x^T, or x^T x where t, of x (rows, cols): y (S, S) is its own transpose, so its lower half
+ * is computed and copied. */
 static void square_of(real *y, const real *x, int t, int rows, int cols)
 {
     int S = t ? cols : rows;

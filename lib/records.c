@@ -351,6 +351,14 @@ void record_run_file(Records *k, const char *name, int unsure)
     k->r[at].unsure = unsure;
 }
 
+void records_take(Records *k, const Records *from, const char *stage)
+{
+    for (int i = 0; i < from->n; i++) {
+        const Record *r = &from->r[i];
+        if (strcmp(r->stage, stage) == 0) add_record(k, r->stage, r->file, r->sum, r->unsure);
+    }
+}
+
 void forget_run_file(Records *k, const char *name)
 {
     int n = 0;

@@ -80,6 +80,7 @@ void finish_stage(Records *k, StageFiles s);
 /* A file of no stage, under the name "run": flags.txt, metrics.tsv, the copies of what the person
  * gave. */
 void record_run_file(Records *k, const char *name, int unsure);
+void records_take(Records *k, const Records *from, const char *stage); /* as that run has them */
 void forget_run_file(Records *k, const char *name);
 
 /* A checksum of what the stages wrote and read: what a training state must have been made under. */
