@@ -53,17 +53,6 @@ Words words_of_run(Run *run, const char *model)
     return w;
 }
 
-/* What stands in the town's file, comments apart: a small corpus holds a part of its words. */
-void add_town_words(Words *w, const char *town)
-{
-    char *text = read_text(town), *save = NULL;
-    for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
-        s[strcspn(s, "#")] = 0;
-        add_words(&w->word, s);
-    }
-    free(text);
-}
-
 void words_free(Words *w)
 {
     for (int i = 0; i < w->word.n; i++) free(w->word.text[i]);

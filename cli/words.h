@@ -13,7 +13,6 @@ typedef struct {
     int towns; /* 1: the corpus is the town's; 0: the person's own */
 } Words;
 Words words_of_run(Run *run, const char *model); /* model: its name as given, NULL: the run's */
-void add_town_words(Words *w, const char *town); /* of the file of a town */
 void words_free(Words *w);
 
 /* One line on standard error about the words of a text that the models have never read; nothing if
