@@ -1,8 +1,9 @@
 /* cli/figures.c -- figures RUN ...: the paper's figures drawn from finished runs, each with its
  * claim and a verdict that may be NOT SHOWN. SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L /* fork */
+#define _POSIX_C_SOURCE 200809L
 #include "cli/figures.h"
+#include "cli/child.h"
 #include "cli/commands.h"
 #include "cli/places.h"
 
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *const PARTS[] = { "snapshots", "revisions", "sizes" };
@@ -46,22 +46,14 @@ Rows figures_of(Run *run)
 static void measure(const Run *run, const char *part, const char *program)
 {
     Path script = found_file("figures/measure.sh", program);
-    int status = 0, known = strcmp(part, "all") == 0;
+    int known = strcmp(part, "all") == 0;
     for (int k = 0; k < N_PARTS; k++) known |= strcmp(part, PARTS[k]) == 0;
     if (!known)
         die(EXIT_USAGE, "--more %s: no such part; there are snapshots, revisions, sizes, all",
             part);
     make_figures_folder(run_path(run, "figures").s);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        char *argv[] = {
-            "bash", script.s, (char *)program, (char *)run->folder, (char *)part, NULL
-        };
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    if (child < 0 || waitpid(child, &status, 0) < 0 || status)
+    char *argv[] = { "bash", script.s, (char *)program, (char *)run->folder, (char *)part, NULL };
+    if (run_program(argv) != 0)
         die(EXIT_INPUT, "%s: did not measure %s; what it says stands above", script.s, part);
 }
 

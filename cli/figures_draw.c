@@ -2,15 +2,15 @@
  * and NAME.gp, what stands where; figures/panels.gp and figures/style.gp make the picture of them.
  * SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L /* fork */
+#define _POSIX_C_SOURCE 200809L
 #include "cli/figures.h"
+#include "cli/child.h"
 #include "cli/help.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct { /* one curve: rows of one panel, series and seed */
@@ -238,16 +238,9 @@ static int run_gnuplot(const char *kind, const Texts *script)
     snprintf(set, sizeof set, "kind = \"%s\"", kind);
     argv[0] = "gnuplot", argv[1] = "-e", argv[2] = set;
     for (int k = 0; k < script->n; k++) argv[3 + k] = script->s[k];
-    int status = 0;
-    pid_t child = fork();
-    if (child == 0) {
-        execvp(argv[0], argv);
-        _exit(errno == ENOENT ? 127 : 126);
-    }
-    if (child < 0 || waitpid(child, &status, 0) < 0)
-        die(EXIT_INPUT, "gnuplot: %s; try again", strerror(errno));
+    int status = run_program(argv);
     free(argv);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) return 0;
+    if (status == 127) return 0;
     if (status) die(EXIT_INPUT, "gnuplot: did not draw; its message stands above");
     return 1;
 }

@@ -103,6 +103,7 @@ static inline char *realpath(const char *path, char *to) { return (void)path, (v
 /* Other processes, which would draw figures: none is started. */
 #define WIFEXITED(status) ((void)(status), 0)
 #define WEXITSTATUS(status) (status)
+#define WTERMSIG(status) (status)
 static inline pid_t fork(void) { return -1; }
 static inline int execvp(const char *file, char *const argv[])
 {
