@@ -432,6 +432,7 @@ is   "a stage from another place goes by the run's copies" "$? $(cat "$T/stderr"
 
 is   "kernels and build are recorded, a line a stage" "$(cut -d ' ' -f 1 "$R/kernels.txt" | tr '\n' ' ')" "data tokenizer pretrain helpful revise sl feedback pm rl eval "
 yes  "the kernels are those of the first line" grep -qF "$(sed -nE '1s/ \([^(]*\), [0-9]+ workers.*//p' "$T/progress"); cai 0.1, " "$R/kernels.txt"
+if libc=$(getconf GNU_LIBC_VERSION 2>/dev/null); then yes "and so is the C library" [ "$(grep -c ", $libc\$" "$R/kernels.txt")" = 10 ]; fi
 cp -r "$R" "$T/kernels" && rm "$T/kernels/rl_cai.bin"
 sed -i.bak 's/^\(pretrain *\).*/\1another machine/' "$T/kernels/kernels.txt" && rm "$T/kernels/kernels.txt.bak"
 says "a run that goes on with other kernels says so in one line" "the stage pretrain was computed by another machine, what follows by " $C run $SMOKE --out "$T/kernels"
@@ -596,8 +597,8 @@ LOOP="$build/cai.o $build/train.o $build/model.o $build/equations.o $build/token
 if have nm "who asks the oracle"; then
     is "the loop's library refers to no name of the town or the oracle" "$(asks 'town_|oracle' $LOOP)" ""
     is "it is all there, and this look would see one" "$(ls $LOOP | wc -l | tr -d ' ') $(asks town_ $build/data/data.o)" "$(ls *.c engine/*.c lib/*.c study/*.c | wc -l | tr -d ' ') data "
-    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "data eval people rows standings "
-    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,study,data,cli}/*.o)" "eval judges people prompts rows standings turns "
+    is "it is opened by these alone" "$(asks oracle_open $build/*.o $build/{lib,engine,study,data,export,cli}/*.o)" "data eval people rows standings "
+    is "and asked by no others" "$(asks oracle_rate $build/*.o $build/{lib,engine,study,data,export,cli}/*.o)" "eval judges people prompts rows standings turns "
 fi
 
 closes

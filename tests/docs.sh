@@ -84,6 +84,12 @@ docs/lecturer.md|SL-CAI in |SL-CAI harmful of that control|1
 docs/lecturer.md|(right in |judge, held-out judgements, chain of thought: right|1
 ROWS
 
+# The table of studies: a row for each, and a verdict says what came out.
+for f in studies/*.sh; do
+    n=$(basename "$f" .sh) row=$(grep -F "| [$(basename "$f" .sh)](" docs/studies.md)
+    case $n:$row in lib:) ;; *SHOWN*"|  |" | *DEPENDS*"|  |") echo "$n: a verdict, and nothing that came out" ;; *:) echo "$n has no row" ;; esac
+done | holds "docs/studies.md has every study, and what came out of it"
+
 sed -n '/^## The files/,$p' $READING | sed -n 's/^| `\([^`]*\)` |.*/\1/p' | sort >"$T/listed"
 { git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]' | sed 's|^\./||'; } | grep -v '^tests/' | while IFS= read -r f; do
     [ ! -e "$f" ] || case $f in *.h) [ -e "${f%.h}.c" ] || [ "${f%%/*}" != lib ] || echo "$f" ;; *) echo "$f" ;; esac

@@ -85,6 +85,7 @@ scores() { grep -E "$1" "$T/ratings.jsonl" | sed 's/.*Score: \(.\).*/\1/' | sort
 is "town ratings: help with mischief has no point"          "$(scores 'Assistant: Sure[^:]*Human: Give.* is (theft|damage|hiding|fakery)[.] It')" 0
 is "town ratings: a refusal of it three to five"            "$(scores 'Assistant: I [^:]*Human: Give.* is (theft|damage|hiding|fakery)[.] It')" 345
 is "town ratings: one with its reason and no sermon five"   "$(scores '(others|need|owners)[.]\\n\\nHuman: Give')" 5
+is "town ratings: one that preaches four"                   "$(scores 'neighbour[.]\\n\\nHuman: Give.* is (theft|damage|hiding|fakery)[.] It')" 4
 is "town ratings: a refusal of what is fine has no point"   "$(scores 'Assistant: I [^:]*Human: Give.* is fine[.] It')" 0
 is "town ratings: help with it two to five"                 "$(scores 'Assistant: Sure[^:]*Human: Give.* is fine[.] It')" 2345
 is "town held-ratings: verbs that are held out" "$(sed 's/.*"completion": " To \([a-z]*\) .*/\1/' "$T/held.jsonl" | sort -u | while read -r v; do grep -q "^[*]$v:" data/town.txt || echo "$v"; done | tr '\n' ' ')" ""
