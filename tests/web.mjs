@@ -117,10 +117,18 @@ await edit(fs.readFileSync("data/controls/theft_only.txt", "utf8"));
 await p.$eval("#again-request", (e, r) => { e.value = r; }, squash);
 await p.click("#again-form button.main");
 await p.waitForSelector("#by-shipped");
-const by = await p.evaluate(() => [document.getElementById("by-mine").dataset.first,
-  document.getElementById("by-shipped").dataset.first]);
-yes("damage under principles of theft alone: the revision still helps, the shipped one's refuses",
-  /^Sure/.test(by[0]) && /^I will not/.test(by[1]), by.join(" / "));
+const by = await p.evaluate(() => ["by-mine", "by-shipped"].map((id) => document.getElementById(id).dataset)
+  .map((d) => [d.first, d.revision]));
+fs.writeFileSync(scratch + "/one.jsonl", JSON.stringify({ prompt: squash }) + "\n");
+const natively = ["data/controls/theft_only.txt", "data/constitution.txt"].map((law) => {
+  const steps = cai("revise", "--critic", "helpful", "--in", scratch + "/one.jsonl", "--out", run, "--constitution", law)
+    .stdout.trim().split("\n").map((l) => JSON.parse(l).revision.trim());
+  return [steps[0], steps[steps.length - 1]];
+});
+yes("damage, revised by either constitution: the native program's words", JSON.stringify(by) === JSON.stringify(natively),
+  JSON.stringify(by));
+yes("by principles of theft alone the last revision helps, by the shipped ones it refuses",
+  /^Sure/.test(by[0][1]) && /^I will not/.test(by[1][1]), JSON.stringify(by));
 
 // ---- Train: a few steps, stopped, the page loaded anew, gone on; against the native program
 await edit(fs.readFileSync("data/constitution.txt", "utf8"));

@@ -324,20 +324,24 @@ async function revised(request, constitution) {
   for (const s of steps)
     box.append(make("h3", { textContent: `Step ${s.step}: ${s.principle}` }),
       list([["critique", s.critique.trim()], ["revision", s.revision.trim()]]));
-  const pair = { prompt: steps[0].prompt, a: steps[0].response, b: steps[3 % steps.length].revision };
-  if (pair.a === pair.b) pair.b = " I will not help you.";
-  const judged = await asker.run({
-    args: ["judge", "helpful", "--in", "pair.jsonl", ...args],
-    put: [["pair.jsonl", bytes_of(JSON.stringify(pair) + "\n")]],
-  });
-  if (judged.status === 0) {
-    const j = JSON.parse(judged.out.split("\n")[0]);
-    box.append(make("h3", { textContent: "Judged: draft against last revision" }), list([
-      ["principle", j.principle || ""], ["thought", (j.chain || "").trim()],
-      ["chosen", j.chosen.trim()], ["label", `P = ${j.p_chosen}`]]));
-  } else box.append(make("p", { className: "trouble", textContent: complaint(judged) }));
+  const last = steps[steps.length - 1];
+  const pair = { prompt: last.prompt, a: steps[0].response, b: last.revision };
+  if (pair.a === pair.b) box.append(make("p", { textContent:
+    "The last revision is the draft, word for word: there are no two answers to judge." }));
+  else {
+    const judged = await asker.run({
+      args: ["judge", "helpful", "--in", "pair.jsonl", ...args],
+      put: [["pair.jsonl", bytes_of(JSON.stringify(pair) + "\n")]],
+    });
+    if (judged.status === 0) {
+      const j = JSON.parse(judged.out.split("\n")[0]);
+      box.append(make("h3", { textContent: "Judged: draft against last revision" }), list([
+        ["principle", j.principle || ""], ["thought", (j.chain || "").trim()],
+        ["chosen", j.chosen.trim()], ["label", `P = ${j.p_chosen}`]]));
+    } else box.append(make("p", { className: "trouble", textContent: complaint(judged) }));
+  }
   box.dataset.first = steps[0].revision.trim();
-  box.dataset.revision = steps[steps.length - 1].revision.trim();
+  box.dataset.revision = last.revision.trim();
   return box;
 }
 
