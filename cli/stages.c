@@ -13,7 +13,7 @@ const Stage STAGES[N_STAGES] = {
         "data/eval_prefs.jsonl", "data/eval_redteam.jsonl", "data/eval_helpful.jsonl",
         "data/eval_contrast.jsonl", "data/eval_unseen.jsonl", "data/eval_turns.jsonl",
         "data/reserved_redteam.jsonl", "data/reserved_helpful.jsonl",
-        "data/reserved_contrast.jsonl", "data/judgements.jsonl",
+        "data/reserved_contrast.jsonl", "data/judgements.jsonl", "data/eval_text.jsonl",
         "metrics/data.tsv" },
       { NULL } },
     { "tokenizer", stage_tokenizer, "byte-level BPE on the corpus",

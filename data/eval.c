@@ -71,7 +71,7 @@ static void load_sets(Eval *e)
                 "%s: is not there: the town has no reserved verbs (! before the name); name some, "
                 "or leave --reserved 1 away",
                 path.s);
-        e->set[k].prompt = load_prompts(records_read(&e->run->records, SETS[k].file).s, reader);
+        e->set[k].prompt = run_prompts(e->run, SETS[k].file, reader);
     }
     model_free(reader);
 }

@@ -24,8 +24,8 @@ static Principle *add_principle(Principle **list, int *n, char *id, const char *
     if (is_blank(id)) die(EXIT_INPUT, "%s:%d: a principle without a name; give it one", path, line);
     for (int i = 0; i < *n; i++)
         if (strcmp((*list)[i].id, id) == 0)
-            die(EXIT_INPUT, "%s:%d: a second principle %s; give each a name of its own", path, line,
-                id);
+            die(EXIT_INPUT, "%s:%d: a second principle %.40s; give each a name of its own", path,
+                line, id);
     *list = xrealloc(*list, (size_t)*n + 1, sizeof(Principle));
     (*list)[*n] = (Principle){ .id = id, .path = path, .line = line };
     return &(*list)[(*n)++];
@@ -40,7 +40,7 @@ static void check_principle(const Principle *p, int comparison, int line)
                         : !p->revision ? "revision"
                                        : NULL;
     if (lacks)
-        die(EXIT_INPUT, "%s:%d: principle %s has no %s request; add one", p->path, line, p->id,
+        die(EXIT_INPUT, "%s:%d: principle %.40s has no %s request; add one", p->path, line, p->id,
             lacks);
 }
 
@@ -48,11 +48,11 @@ static void check_principle(const Principle *p, int comparison, int line)
 static void set_request(char **field, char *text, const Principle *p, const char *name, int line)
 {
     if (is_blank(text))
-        die(EXIT_INPUT, "%s:%d: principle %s has an empty %s request; write one", p->path, line,
+        die(EXIT_INPUT, "%s:%d: principle %.40s has an empty %s request; write one", p->path, line,
             p->id, name);
     if (*field)
         die(EXIT_INPUT,
-            "%s:%d: principle %s has a second %s request; give each a principle of its own",
+            "%s:%d: principle %.40s has a second %s request; give each a principle of its own",
             p->path, line, p->id, name);
     *field = text;
 }
@@ -70,13 +70,15 @@ static Principle *begin_block(Constitution *c, char *s, const char *path, int li
     char *end = strchr(s, ']');
     *comparison = strncmp(s, "[comparison ", 12) == 0;
     if ((!*comparison && strncmp(s, "[critique ", 10)) || !end)
-        die(EXIT_INPUT, "%s:%d: \"%s\"; a block is [critique NAME] or [comparison NAME]", path,
+        die(EXIT_INPUT, "%s:%d: \"%.40s\"; a block is [critique NAME] or [comparison NAME]", path,
             line, s);
     *end = 0;
     char *id = strchr(s, ' ') + 1;
     *example = strcmp(id, "example") ? NULL
                : *comparison         ? &c->comparison_examples
                                      : &c->critique_examples;
+    Place *first = *comparison ? &c->comparison_example : &c->critique_example;
+    if (*example && !first->path) *first = (Place){ path, line };
     if (*example) return NULL;
     return *comparison ? add_principle(&c->comparison, &c->n_comparisons, id, path, line)
                        : add_principle(&c->critique, &c->n_critiques, id, path, line);

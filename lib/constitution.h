@@ -15,9 +15,15 @@ typedef struct {
 } Principle;
 
 typedef struct {
+    const char *path;
+    int line;
+} Place;
+
+typedef struct {
     Principle *critique, *comparison;
     int n_critiques, n_comparisons;
     Text critique_examples, comparison_examples; /* worked examples, none by default (D3) */
+    Place critique_example, comparison_example;  /* where the first of them stands */
 } Constitution;
 
 /* The names in a list with commas between them; a list that is itself the name of a file is that
