@@ -202,7 +202,7 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 	diff -r -x kernels.txt build/gcc/run build/clang/run
 
 # One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
-READERS := tokenizer checkpoint head state town constitution json forms flags records
+READERS := tokenizer checkpoint head state town constitution json forms documents packed flags records
 FUZZ_S  := 60
 RENAMED := -D_exit=fuzz_exit $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
 $(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(patsubst %.c,$(B)/%.o,$(filter-out cli/main.c,$(PROGRAM)) $(LIBRARY))

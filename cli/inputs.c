@@ -107,6 +107,34 @@ static void check_town(const Run *run, const Town *town, const char *path)
     requests_free(r);
 }
 
+/* Worked examples of comparisons in the judge's layout, each with a principle of its own, as in the
+ * paper: example i has principle i (there it is drawn; D3). The better answer is (A) and (B) in
+ * turn. */
+static void lay_out_examples(Constitution *c, int plain)
+{
+    Text *t = &c->comparison_examples;
+    const Place *at = &c->comparison_example;
+    int wrong = plain ? c->chain.n : c->asked.n;
+    if (wrong)
+        die(EXIT_INPUT,
+            "%s:%d: worked examples %s a chain of thought, and the judge is asked %s; take them "
+            "out, or %s --plain 1",
+            at->path, at->line, plain ? "with" : "without", plain ? "for none" : "for one",
+            plain ? "leave out" : "give");
+    for (int i = 0; i < c->chain.n; i++) {
+        const char *s = c->chain.s[i], *slot = strstr(s, "{}");
+        s += strspn(s, "\n"); /* one of the paper's begins with fewer blank lines */
+        text_add(t, "\n\n%.*s%s Options:%s", (int)(slot - s), s,
+                 c->comparison[i % c->n_comparisons].choose, slot + 2);
+    }
+    for (int i = 0; i < c->asked.n; i++) {
+        const char *side[] = { c->better.s[i], c->worse.s[i] };
+        layout_choice(t, c->asked.s[i], c->comparison[i % c->n_comparisons].choose, side[i % 2],
+                      side[1 - i % 2]);
+        text_add(t, i % 2 ? " (B)" : " (A)");
+    }
+}
+
 /* Their faults are told now, not by the stage that reads them minutes later. */
 void inputs_read(Run *run, Inputs *in, const Settings *given)
 {
@@ -121,6 +149,7 @@ void inputs_read(Run *run, Inputs *in, const Settings *given)
     for (int i = 0; i < c->path.n; i++)
         constitution_add(&run->constitution, bytes_of(c, i), c->size[i], c->path.s[i]);
     constitution_check(&run->constitution, run->constitution_files);
+    lay_out_examples(&run->constitution, run->label.plain);
     Records *k = &run->records;
     k->own[0] = (OwnFile){ "data", "--town", run->town, town->sum };
     k->own[1] = (OwnFile){ "revise", "--constitution", run->constitution_files, c->sum };
@@ -182,6 +211,7 @@ Constitution constitution_of_run(Run *run, const Settings *given)
     for (int i = 0; i < source.path.n; i++)
         constitution_add(&c, bytes_of(&source, i), source.size[i], source.path.s[i]);
     constitution_check(&c, run->constitution_files);
+    lay_out_examples(&c, run->label.plain);
     return c;
 }
 

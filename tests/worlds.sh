@@ -146,7 +146,7 @@ is "prompts from a pipe, a request a line" "$(echo Hi. | $C sample base --in - -
 is "--constitution -" "$($C run --pretrained "$T/a" --quiet --constitution - --out "$T/z3" <$OTHER >/dev/null 2>&1; cksum <"$T/z3/revisions.jsonl")" \
     "$($C run --pretrained "$T/a" --quiet --constitution $OTHER --out "$T/z4" >/dev/null 2>&1; cksum <"$T/z4/revisions.jsonl")"
 if have python3 "standard input that is a socket"; then
-    cat >"$T/socket.py" <<'END'
+    cat >"$T/give.py" <<'END'
 import socket, subprocess, sys
 ours, theirs = socket.socketpair()
 child = subprocess.Popen(sys.argv[2:], stdin=theirs)
@@ -155,8 +155,8 @@ ours.sendall(open(sys.argv[1], "rb").read())
 ours.shutdown(socket.SHUT_WR)
 sys.exit(child.wait())
 END
-    is "standard input that is a socket" "$(python3 "$T/socket.py" "$T/lines" $C logprob --model base --out "$T/a" 2>&1)" "$wanted"
-    is "and by its path" "$(python3 "$T/socket.py" "$T/lines" $C logprob --model base --in /dev/stdin --out "$T/a" 2>&1)" "$wanted"
+    is "standard input that is a socket" "$(python3 "$T/give.py" "$T/lines" $C logprob --model base --out "$T/a" 2>&1)" "$wanted"
+    is "and by its path" "$(python3 "$T/give.py" "$T/lines" $C logprob --model base --in /dev/stdin --out "$T/a" 2>&1)" "$wanted"
 fi
 
 # ---- --too-long stop|skip|cut
@@ -190,5 +190,30 @@ fails "--too-long with another word" 2 "there are stop, skip and cut" $C run $SM
 { cat data/constitution.txt; printf '\n[critique example]\n%s\n' "$(words 400)"; } >"$T/law"
 fails "worked examples that are too long are the culprit" 3 "$T/law:$(($(grep -c '' data/constitution.txt) + 2)): the worked examples from here on come to" $C run --pretrained "$T/a" --quiet --constitution "$T/law" --out "$T/x"
 yes "and where the model is there, no other --context is advised" sh -c "! grep -q -- --context '$T/stderr'"
+
+# ---- the paper's few-shot files: worked examples, before every critique, or before every comparison
+Q=tests/fuzz/constitution LAW=data/constitution.txt
+after() { rm -rf "$T/f"; $C run --pretrained "$T/a" --quiet "${@:2}" --constitution "$LAW,$1" --to feedback --out "$T/f" >/dev/null 2>"$T/stderr"; echo "$? $(cd "$T/f" && cksum revisions.jsonl feedback.jsonl 2>&1)"; }
+none() { rm -rf "$T/f"; $C run --pretrained "$T/a" --quiet "$@" --to feedback --out "$T/f" >/dev/null 2>"$T/stderr"; echo "$? $(cd "$T/f" && cksum revisions.jsonl feedback.jsonl)"; }
+# A string of the file as a block of our own form: a block's lines end in a line break each.
+printf '[critique example]\n\n\nHuman: Hi.\n\nAssistant: No.\n\nCritiqueRequest: C?\n\nCritique: Rude.\n\nRevisionRequest: R.\n\nRevision: Hello.' >"$T/block"
+printf '["\\n\\nHuman: Hi.\\n\\nAssistant: No.\\n\\nCritiqueRequest: C?\\n\\nCritique: Rude.\\n\\nRevisionRequest: R.\\n\\nRevision: Hello.\\n\\n\\nHuman:"]' >"$T/strings"
+is "critiques: as in our own form, without the stop marker" "$(after "$T/strings")" "$(after "$T/block")"
+yes "they are read, and no principle is made of them" [ "$(after "$T/strings")" != "$(none)" ]
+choose=$(sed -n '/^\[comparison /,/^choose: /s/^choose: //p' "$LAW" | head -n 2)
+thought() { printf '\\n\\nHuman: Consider the following conversation between a human (H) and an assistant (A):\\n\\nH: Hi %s.\\n\\n%s\\n (A) [[[Yes]]]\\n (B) [[[No]]]\\n\\nAssistant: Let'"'"'s think step by step: yes.\\n\\nHuman:\\nSo the answer is: (A)\\n' "$1" "$2"; }
+printf '[{"prompt": "%s"}, {"prompt": "%s"}]\n' "$(thought 1 '{}')" "$(thought 2 '{}')" >"$T/chains"
+block=$(echo '[comparison example]'; for i in 1 2; do printf '%b' "$(thought $i "$(echo "$choose" | sed -n ${i}p) Options:")"; done)
+printf '%s' "$block" >"$T/block"                     # without the last line break
+is "chains of thought: each with a principle of its own in its place" "$(after "$T/chains")" "$(after "$T/block")"
+yes "they are read" [ "$(after "$T/chains")" != "$(none)" ]
+pair() { printf '{"prompt": "\\n\\nHuman: Hi.\\n\\nAssistant:", "corrects": ["%s"], "incorrects": ["%s"]}' "$1" "$2"; }
+echo "[$(pair Yes No), $(pair Sure Hm)]" >"$T/pairs"; echo "[$(pair No Yes), $(pair Hm Sure)]" >"$T/riaps"
+yes "pairs of answers, for the plain judge" [ "$(after "$T/pairs" --plain 1)" != "$(none --plain 1)" ]
+yes "the better answer is the better one" [ "$(after "$T/pairs" --plain 1)" != "$(after "$T/riaps" --plain 1)" ]
+fails "pairs for a judge that thinks"  3 "without a chain of thought, and the judge is asked for one" $C run --pretrained "$T/a" --constitution "$LAW,$T/pairs" --out "$T/x"
+fails "chains for one that does not"   3 "with a chain of thought, and the judge is asked for none" $C run --pretrained "$T/a" --plain 1 --constitution "$LAW,$T/chains" --out "$T/x"
+cp "$T/strings" "$T/odd, name.json"
+is "a comma in a file's name" "$(after "$T/odd, name.json")" "$(after "$T/strings")"
 
 closes
