@@ -1,6 +1,6 @@
 /* lib/constitution.c -- reads the constitution: the principles that the model judges itself by.
  *
- * Three forms are read: our own text form and the two JSON shapes of the paper's released files; and
+ * Our own text form and the two JSON shapes of the paper's released files are read, and
  * the paper's files of worked examples, as what they are. Reading order: text form, JSON forms,
  * worked examples, files.
  * SPDX-License-Identifier: MIT
