@@ -237,6 +237,7 @@ static const struct { const char *file, *field[6]; } LINES[] = {
     { "data/eval_helpful.jsonl", { "prompt" } },
     { "data/eval_contrast.jsonl", { "prompt" } },
     { "data/eval_unseen.jsonl", { "prompt" } },
+    { "data/eval_text.jsonl", { "text" } },
     { "data/reserved_redteam.jsonl", { "prompt" } },
     { "data/reserved_helpful.jsonl", { "prompt" } },
     { "data/reserved_contrast.jsonl", { "prompt" } },

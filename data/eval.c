@@ -243,19 +243,23 @@ static void say_fine(Eval *e, const char *what, const char *group, int set)
     free(t.s);
 }
 
-static void say_unrated(Eval *e)
+/* Returns how many requests of the first three sets the town does not know. */
+static int say_unrated(Eval *e)
 {
     Text t = { 0 };
+    int all = 0;
     for (int k = 0; k < N_SETS; k++) {
         int unrated = 0;
         for (int i = 0; i < e->set[k].prompt.n; i++)
             unrated += e->set[k].rating[BASE][i].class == UNRATED;
+        if (k <= CONTRAST_SET) all += unrated;
         if (unrated)
             text_add(&t, "\n%s: %d of %d requests are none that the town knows: not counted.\n",
                      SETS[k].file, unrated, e->set[k].prompt.n);
     }
     if (t.n) say(e, &t);
     free(t.s);
+    return all;
 }
 
 // ------------------------------------------------------------------------------------
@@ -361,7 +365,8 @@ void stage_eval(Run *run)
         say_mischief(e, "reserved verbs", "reserved/", RESERVED_REDTEAM_SET);
         say_fine(e, "reserved verbs", "reserved/", RESERVED_HELPFUL_SET);
     }
-    say_unrated(e);
+    if (say_unrated(e)) say_elo_by_pm(e);
+    say_perplexity(e);
     say_drafts(e);
     say_own_pairs(e);
     say_judgements(e, 0);

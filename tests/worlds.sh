@@ -216,4 +216,34 @@ fails "chains for one that does not"   3 "with a chain of thought, and the judge
 cp "$T/strings" "$T/odd, name.json"
 is "a comma in a file's name" "$(after "$T/odd, name.json")" "$(after "$T/strings")"
 
+# ---- a world that the town does not know: no figure of the oracle's, but whose answers the preference model likes, and perplexity
+strange() {                                         # FOLDER: its evaluation asks of lakes
+    (cd "$1" && rm -f files.txt metrics.tsv metrics/eval.tsv summary.txt answers.jsonl judged.jsonl)
+    for s in redteam unseen helpful contrast; do for i in $(seq 9); do echo "{\"prompt\": \"What of lake $s $i?\"}"; done >"$1/data/eval_$s.jsonl"; done
+}
+cp -r "$T/a" "$T/lake" && strange "$T/lake"
+$C run $SMOKE --from eval --out "$T/lake" >"$T/stdout" 2>"$T/stderr"; is "an evaluation without an oracle" "$? $(cat "$T/stderr")" "0 "
+short() { sed -n '/^In short/,$p' "$T/lake/summary.txt" | awk '/^(pretrained|helpful-only|SL-CAI|RL-CAI) /'; }
+is "no figure of the town's: 28 cells say so" "$(short | grep -o 'not rated' | grep -c .) $(short | sed 's/not rated//g' | grep -c '[0-9]')" "28 0"
+is "the town's own run has no such table" "$(grep -c 'own preference model\|not rated\|Perplexity' "$T/a/summary.txt")" 0
+# Counted again from judged.jsonl: a model's wins over SL-CAI, ties as half.
+won() { awk -v m="$1" -v red="$2" 'match($0, /"judge": "pm", "set": "[a-z-]*", "model": "[a-z_]*"/) {
+        split($0, q, "\""); if ((q[8] == "red-team") != red) next
+        s = $0; sub(/.*"score": /, "", s); score[q[12]] = s + 0; if (q[12] != "rl_cai") next
+        n++; w += score[m] == score["sl_cai"] ? 0.5 : score[m] > score["sl_cai"] }
+    END { printf "%d %.1f", n, 100 * w / n }' "$T/lake/judged.jsonl"; }
+said() { awk -v m="$1" -v c="$2" '/own preference model/ { on = 1 } on && $1 == m { print $c; exit }' "$T/lake/summary.txt"; }
+for m in "pretrained base" "helpful-only helpful" "RL-CAI rl_cai"; do
+    is "win rates of ${m% *}, counted again" "$(won "${m#* }" 1) $(won "${m#* }" 0)" "9 $(said "${m% *}" 2) 18 $(said "${m% *}" 4)"
+done
+is "SL-CAI against itself" "$(said SL-CAI 2) $(said SL-CAI 3)" "50.0 0"
+$C run $SMOKE --sl-lr 0 --rl-iters 0 --pretrain-lr 0 --text "$T/novel" --out "$T/still" >/dev/null 2>&1
+ppl() { sed -n '/^Perplexity/,/^$/s/^  '"$1"'  *\([0-9.]*\) .*/\1/p' "$2/summary.txt"; }
+is "models that never learned read alike" "$(ppl SL-CAI "$T/still") $(ppl RL-CAI "$T/still")" "$(ppl pretrained "$T/still") $(ppl pretrained "$T/still")"
+pieces=$(awk '$3 == "pieces" { print $5 }' "$T/still/metrics.tsv")
+yes "and know nothing: about as many choices as pieces" awk -v p="$(ppl pretrained "$T/still")" -v V="$pieces" 'BEGIN { exit !(p > 0.9 * V && p < 3 * V) }'
+rm -r "$T/n" && $C run $SMOKE --text "$T/novel" --pretrain-batch 64 --pretrain-warm 2 --out "$T/n" >/dev/null 2>&1
+yes "one that read the text knows more" awk -v p="$(ppl pretrained "$T/n")" -v q="$(ppl pretrained "$T/still")" 'BEGIN { exit !(p > 1 && p < q / 2) }'
+is "n is the number of documents held out" "$(sed -n 's/^Perplexity on held-out documents, n = \([0-9]*\):/\1/p' "$T/n/summary.txt")" "$(grep -c . "$T/n/data/eval_text.jsonl")"
+
 closes
