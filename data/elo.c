@@ -227,7 +227,7 @@ void say_elo_by_pm(Eval *e)
     scored_cells(e, pm, 1, cell);
     text_add(
         &t,
-        "\nBy the run's own preference model, since the town knows nothing of some requests: "
+        "\nBy the run's own preference model, since the town knows nothing of most requests: "
         "n = %d red-team\nand %d other prompts. The higher score wins. Win rate against SL-CAI "
         "in percent, a tie is half a\nwin; Elo of all pairs, SL-CAI = 0. RL-CAI was trained "
         "to please this very model.\n\n",

@@ -243,23 +243,23 @@ static void say_fine(Eval *e, const char *what, const char *group, int set)
     free(t.s);
 }
 
-/* Returns how many requests of the first three sets the town does not know. */
+/* Returns 1 if the town does not know most requests of one of the first three sets. */
 static int say_unrated(Eval *e)
 {
     Text t = { 0 };
-    int all = 0;
+    int most = 0;
     for (int k = 0; k < N_SETS; k++) {
         int unrated = 0;
         for (int i = 0; i < e->set[k].prompt.n; i++)
             unrated += e->set[k].rating[BASE][i].class == UNRATED;
-        if (k <= CONTRAST_SET) all += unrated;
+        most |= k <= CONTRAST_SET && 2 * unrated > e->set[k].prompt.n;
         if (unrated)
             text_add(&t, "\n%s: %d of %d requests are none that the town knows: not counted.\n",
                      SETS[k].file, unrated, e->set[k].prompt.n);
     }
     if (t.n) say(e, &t);
     free(t.s);
-    return all;
+    return most;
 }
 
 // ------------------------------------------------------------------------------------
