@@ -23,7 +23,6 @@ void check_text(const char *where, const char *s); /* dies if it is not UTF-8 */
 Model *load_given_model(Run *run, const char *name);
 int is_model_of_run(const Run *run, const char *name); /* 1: of the run, and there */
 void command_compare(const Args *arg);
-void set_workers(const Run *run);
 void command_chat(Run *run, const Args *arg);
 void command_export(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);
