@@ -49,6 +49,10 @@ static char path[64], written[80]; /* of the input; of what a reader writes */
 static void *take(Block *b, size_t size)
 {
     if (!b) return NULL;
+    if (!at_work) { /* outlives the input: in no list */
+        *b = (Block){ b, b, size, 0 };
+        return b + 1;
+    }
     *b = (Block){ &all, all.after, size, 0 };
     all.after->before = b;
     return (all.after = b) + 1;
@@ -318,6 +322,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     at_work = 1;
     if (!setjmp(back)) READER(data, size);
     at_work = 0;
+    for (int i = 0; i < 8; i++) printable(""); /* the copies that it keeps are not the input's */
     committed_files(&unread);
     for (int i = 0; i < 64; i++)
         if (file[i]) {
