@@ -47,7 +47,7 @@ DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard t
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
 STUDIES := $(filter-out lib,$(basename $(notdir $(wildcard studies/*.sh))))
-.PHONY: all deps run results studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
+.PHONY: all deps run results studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants bare kills faults compilers bench fuzz sanitize sanitize-thread memcheck install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -173,6 +173,9 @@ bench: cai $(B)/bench        ## speed and memory: shares of the peak, growth, Op
 	done; done
 	@tests/bench_torch.py $(B)/bench 2>/dev/null || echo "no PyTorch (Debian: python3-torch): nothing to compare with"
 	@rm -rf $(B)/demo && ./cai run --quiet 1 --out $(B)/demo 2>/dev/null | sed -n 's/^Seconds: /the demo, seconds: /p'
+
+bare:                        ## README's commands in a bare Debian root (needs root, debootstrap and the network; minutes)
+	@tests/bare_system
 
 kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
 	@KILLS=25 tests/resume.sh
