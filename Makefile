@@ -47,7 +47,7 @@ DOUBLES := $(basename $(notdir $(shell grep -l CAI_DOUBLE /dev/null $(wildcard t
 PROGRAMS = $(TESTS:%=$(B)/%) $(DOUBLES:%=$(B)/double/%)
 
 STUDIES := $(filter-out lib,$(basename $(notdir $(wildcard studies/*.sh))))
-.PHONY: all deps run results figures studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants kills faults compilers bench fuzz sanitize sanitize-thread memcheck web web-deps web-test install uninstall dist others clean help FORCE
+.PHONY: all deps run results figures studies $(STUDIES:%=study-%) test lint verify exercises grade class mutants bare kills faults compilers bench fuzz sanitize sanitize-thread memcheck web web-deps web-test install uninstall dist others clean help FORCE
 .SECONDARY:                  # keep objects
 
 all: cai $(B)/libcai.a                     ## build ./cai (the default)
@@ -179,6 +179,9 @@ bench: cai $(B)/bench        ## speed and memory: shares of the peak, growth, Op
 	@tests/bench_torch.py $(B)/bench 2>/dev/null || echo "no PyTorch (Debian: python3-torch): nothing to compare with"
 	@rm -rf $(B)/demo && ./cai run --quiet 1 --out $(B)/demo 2>/dev/null | sed -n 's/^Seconds: /the demo, seconds: /p'
 
+bare:                        ## README's commands in a bare Debian root (needs root, debootstrap and the network; minutes)
+	@tests/bare_system
+
 kills: cai                   ## a run killed 25 times at random moments (part of the tests, with fewer kills)
 	@KILLS=25 tests/resume.sh
 
@@ -207,7 +210,7 @@ compilers:                   ## gcc and clang, made to add in the same order, gi
 	diff -r -x kernels.txt build/gcc/run build/clang/run
 
 # One program a reader from one source; clang only. What is found new stays in build/fuzz/found/NAME, tests/fuzz/NAME begins.
-READERS := tokenizer checkpoint head state town constitution json forms flags records
+READERS := tokenizer checkpoint head state town constitution json forms documents packed flags records
 FUZZ_S  := 60
 RENAMED := -D_exit=fuzz_exit $(foreach f,exit calloc realloc free fopen fclose,-D$(f)=fuzz_$(f))
 $(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(patsubst %.c,$(B)/%.o,$(filter-out cli/main.c,$(PROGRAM)) $(LIBRARY))

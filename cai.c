@@ -223,7 +223,7 @@ int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *r
 void stage_revise(Run *run)
 {
     Model *helpful = load_model(run, "helpful");
-    Texts prompt = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, helpful);
+    Texts prompt = run_prompts(run, "data/redteam.jsonl", helpful);
     Texts response = complete(helpful, &prompt, draws(run, S_REVISE, 0), run->max_new, 1);
     Path path = run_path(run, "revisions.jsonl");
     FILE *f = create_file(path.s);
@@ -300,7 +300,7 @@ void stage_sl(Run *run)
     Model *m = load_model(run, "base"), *helpful = load_model(run, "helpful");
     Examples examples = { 0 };
     add_revisions(run, &examples, m);
-    Texts prompt = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, helpful);
+    Texts prompt = run_prompts(run, "data/helpful.jsonl", helpful);
     for (int k = 0; k < 2; k++) {
         Texts answer =
             complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);
@@ -515,7 +515,7 @@ void stage_feedback(Run *run)
     Model *sl = load_model(run, "sl_cai");
     Model *feedback = load_model(run, run->label.plain ? "base" : "helpful");
     uint64_t seed = (uint64_t)run->seed;
-    Texts asked = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl);
+    Texts asked = run_prompts(run, "data/redteam.jsonl", sl);
     Texts a = { 0 }, b = { 0 };
     Texts prompt = sample_pairs(sl, &asked, run->label.pairs, seed, run->max_new, &a, &b);
     if (run->label.pairs && !prompt.n)
@@ -570,8 +570,8 @@ void stage_pm(Run *run)
 {
     Model *pm = load_model(run, "base");
     Comparisons c = { 0 };
-    load_comparisons(&c, records_read(&run->records, "data/human_prefs.jsonl").s, pm);
-    load_comparisons(&c, records_read(&run->records, "feedback.jsonl").s, pm);
+    run_comparisons(run, &c, "data/human_prefs.jsonl", pm);
+    run_comparisons(run, &c, "feedback.jsonl", pm);
     train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_PM, 0), &run->report, "pm");
     save_pm(run, pm, "pm");
     comparisons_free(&c);
@@ -681,8 +681,8 @@ static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *p
 void stage_rl(Run *run)
 {
     Model *sl = load_model(run, "sl_cai"), *pm = load_pm(run, "pm");
-    Texts prompts = load_prompts(records_read(&run->records, "data/redteam.jsonl").s, sl);
-    Texts helpful = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, sl);
+    Texts prompts = run_prompts(run, "data/redteam.jsonl", sl);
+    Texts helpful = run_prompts(run, "data/helpful.jsonl", sl);
     for (int i = 0; i < helpful.n; i++) texts_add_line(&prompts, helpful.s[i], helpful.line[i]);
     Model *pi = rl_of(run, sl, pm, &prompts, &run->rl, S_RL, "rl");
     model_save(pi, run_path(run, "rl_cai.bin").s);
@@ -701,11 +701,11 @@ void stage_helpful(Run *run)
 {
     Model *base = load_model(run, "base"), *pm = load_model(run, "base");
     Comparisons c = { 0 };
-    load_comparisons(&c, records_read(&run->records, "data/human_prefs.jsonl").s, pm);
+    run_comparisons(run, &c, "data/human_prefs.jsonl", pm);
     train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report,
              "helpful_pm");
     /* D18 */
-    Texts prompts = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, base);
+    Texts prompts = run_prompts(run, "data/helpful.jsonl", base);
     Model *pi = rl_of(run, base, pm, &prompts, &run->helpful, S_HELPFUL, "helpful");
     save_pm(run, pm, "helpful_pm");
     model_save(pi, run_path(run, "helpful.bin").s);
@@ -752,18 +752,7 @@ void stage_pretrain(Run *run)
     const PretrainSettings *set = &run->pretrain;
     const ModelSettings *c = &run->model;
     load_tokenizer(run, 0);
-    Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
-    Examples e = { 0 };
-    for (int i = 0; i < docs.n; i++) {
-        document_add(&e, run->tok, docs.s[i], set->all_words);
-        check_length(&e.seq, i, c->context, &docs, i);
-    }
-    if (!examples_learned(&e))
-        die(EXIT_INPUT,
-            "%s:1: no token to learn in any document; give some with text after "
-            "\"Assistant:\"",
-            docs.path);
-    texts_free(&docs);
+    Examples e = load_documents(run, "data/corpus.jsonl", c->context);
     Model *m = model_new((Config){ c->dim, c->hidden, c->layers, c->heads, c->kv_heads,
                                    run->tok->vocab_size, c->context, 1 });
     m->tok = run->tok;

@@ -21,6 +21,7 @@
 
 #include "engine/checkpoint.h"
 #include "engine/decode.h"
+#include "engine/documents.h"
 #include "engine/forms.h"
 #include "engine/load.h"
 #include "engine/loop.h"

@@ -25,6 +25,10 @@ void check_beginning(const Args *arg, Plan plan)
     if (!arg->base != !arg->tokenizer && strcmp(arg->command, "run") == 0)
         die(EXIT_USAGE, "%s: --base and --tokenizer go together; give both",
             arg->base ? arg->base : arg->tokenizer);
+    if (option_given(&arg->settings, "text") && option_given(&arg->settings, "corpus"))
+        die(EXIT_USAGE,
+            "--corpus: the number of the town's documents, and --text takes their place; leave one "
+            "out");
     int first = stage_index(arg->pretrained ? "revise" : "helpful");
     if (!arg->pretrained && !arg->base) return;
     int ends_before = arg->pretrained && plan.to < first;
@@ -113,6 +117,7 @@ static void copy_run(Run *source, Run *to, int end, int constitution)
     make_folder_at(to, "metrics");
     to->records.loaded = 1;
     options_save(to);
+    if (copy_run_file(source, to, "text.txt")) record_run_file(&to->records, "text.txt", 0);
     if (copy_run_file(source, to, "town.txt")) record_run_file(&to->records, "town.txt", 0);
     for (int i = 1; constitution && i < 100; i++) {
         snprintf(name, sizeof name, i == 1 ? "constitution.txt" : "constitution.%d.txt", i);

@@ -26,7 +26,6 @@ void command_compare(const Args *arg);
 void command_plot(const Args *arg);
 void command_figures(const Args *arg);
 void command_report(const Args *arg);
-void set_workers(const Run *run);
 void command_chat(Run *run, const Args *arg);
 void command_export(Run *run, const Args *arg);
 void command_generate(Run *run, const Args *arg);

@@ -45,8 +45,9 @@ static int is_plain_file(const char *path)
 static Texts source_paths(Run *run, const Source *s, const char *list, const Settings *given)
 {
     Texts name = { 0 }, path = { 0 };
-    int is_town = strcmp(s->flag, "--town") == 0, gone = given->looks || (is_town && given->taken);
-    if (is_town) texts_add(&name, list);
+    int is_list = strcmp(s->flag, "--constitution") == 0;
+    int gone = given->looks || (!is_list && given->taken);
+    if (!is_list) texts_add(&name, list);
     else name = split_list(list);
     for (int i = 0; i < name.n; i++) gone |= !is_plain_file(name.s[i]);
     int copies = !option_given(given, s->flag + 2) && gone
@@ -106,12 +107,41 @@ static void check_town(const Run *run, const Town *town, const char *path)
     requests_free(r);
 }
 
+/* Worked examples of comparisons in the judge's layout, each with a principle of its own, as in the
+ * paper: example i has principle i (there it is drawn; D3). The better answer is (A) and (B) in
+ * turn. */
+static void lay_out_examples(Constitution *c, int plain)
+{
+    Text *t = &c->comparison_examples;
+    const Place *at = &c->comparison_example;
+    int wrong = plain ? c->chain.n : c->asked.n;
+    if (wrong)
+        die(EXIT_INPUT,
+            "%s:%d: worked examples %s a chain of thought, and the judge is asked %s; take them "
+            "out, or %s --plain 1",
+            at->path, at->line, plain ? "with" : "without", plain ? "for none" : "for one",
+            plain ? "leave out" : "give");
+    for (int i = 0; i < c->chain.n; i++) {
+        const char *s = c->chain.s[i], *slot = strstr(s, "{}");
+        s += strspn(s, "\n"); /* one of the paper's begins with fewer blank lines */
+        text_add(t, "\n\n%.*s%s Options:%s", (int)(slot - s), s,
+                 c->comparison[i % c->n_comparisons].choose, slot + 2);
+    }
+    for (int i = 0; i < c->asked.n; i++) {
+        const char *side[] = { c->better.s[i], c->worse.s[i] };
+        layout_choice(t, c->asked.s[i], c->comparison[i % c->n_comparisons].choose, side[i % 2],
+                      side[1 - i % 2]);
+        text_add(t, i % 2 ? " (B)" : " (A)");
+    }
+}
+
 /* Their faults are told now, not by the stage that reads them minutes later. */
 void inputs_read(Run *run, Inputs *in, const Settings *given)
 {
     *in = (Inputs){ { .flag = "--town", .copy = "town" },
-                    { .flag = "--constitution", .copy = "constitution" } };
-    Source *town = &in->town, *c = &in->constitution;
+                    { .flag = "--constitution", .copy = "constitution" },
+                    { .flag = "--text", .copy = "text" } };
+    Source *town = &in->town, *c = &in->constitution, *text = &in->text;
     read_source(run, town, run->town, given);
     const char *path = town->path.s[0];
     check_town(run, town_read(text_of(bytes_of(town, 0), town->size[0], path), path), path);
@@ -119,11 +149,17 @@ void inputs_read(Run *run, Inputs *in, const Settings *given)
     for (int i = 0; i < c->path.n; i++)
         constitution_add(&run->constitution, bytes_of(c, i), c->size[i], c->path.s[i]);
     constitution_check(&run->constitution, run->constitution_files);
+    lay_out_examples(&run->constitution, run->label.plain);
     Records *k = &run->records;
     k->own[0] = (OwnFile){ "data", "--town", run->town, town->sum };
     k->own[1] = (OwnFile){ "revise", "--constitution", run->constitution_files, c->sum };
     k->own[2] = (OwnFile){ "feedback", "--constitution", run->constitution_files, c->sum };
     k->n_own = 3;
+    if (!*run->data.text) return;
+    read_source(run, text, run->data.text, given);
+    Texts docs = documents_of(bytes_of(text, 0), text->size[0], text->path.s[0]);
+    texts_free(&docs);
+    k->own[k->n_own++] = (OwnFile){ "data", "--text", run->data.text, text->sum };
 }
 
 // ------------------------------------------------------------------------------------
@@ -162,6 +198,8 @@ void inputs_keep(Run *run, Inputs *in)
 {
     keep_copies(run, &in->town);
     keep_copies(run, &in->constitution);
+    keep_copies(run, &in->text);
+    if (*run->data.text) run->data.text = xstrdup(run_path(run, "text.txt").s);
     run->town = xstrdup(run_path(run, "town.txt").s); /* flags.txt has the person's name for it */
 }
 
@@ -173,6 +211,7 @@ Constitution constitution_of_run(Run *run, const Settings *given)
     for (int i = 0; i < source.path.n; i++)
         constitution_add(&c, bytes_of(&source, i), source.size[i], source.path.s[i]);
     constitution_check(&c, run->constitution_files);
+    lay_out_examples(&c, run->label.plain);
     return c;
 }
 
@@ -198,6 +237,7 @@ static const struct { const char *file, *field[6]; } LINES[] = {
     { "data/eval_helpful.jsonl", { "prompt" } },
     { "data/eval_contrast.jsonl", { "prompt" } },
     { "data/eval_unseen.jsonl", { "prompt" } },
+    { "data/eval_text.jsonl", { "text" } },
     { "data/reserved_redteam.jsonl", { "prompt" } },
     { "data/reserved_helpful.jsonl", { "prompt" } },
     { "data/reserved_contrast.jsonl", { "prompt" } },
@@ -278,10 +318,10 @@ static void check_own_file(Run *run, const char *file, const char *stage, const 
         if (!reader) return;
         if (strcmp(field[0], "chosen") == 0) {
             Comparisons c = { 0 };
-            load_comparisons(&c, path.s, reader);
+            run_comparisons(run, &c, file, reader);
             comparisons_free(&c);
         } else if (strcmp(field[0], "prompt") == 0 && !field[1]) {
-            Texts prompts = load_prompts(path.s, reader);
+            Texts prompts = run_prompts(run, file, reader);
             texts_free(&prompts);
         }
         return;
@@ -339,22 +379,69 @@ static int comparison_tokens(const Run *run, int i, const char *prompt)
     return n;
 }
 
-static void check_principle(const Run *run, const Principle *p, int n)
+/* Only a run that is yet to be trained can have another context. */
+static const char *what_to_do(const Run *run)
 {
-    if (n >= run->model.context)
+    int trained = access(run_path(run, "base.bin").s, F_OK) == 0
+                  || (run->tok && access(run_path(run, "tokenizer.bin").s, F_OK)); /* --base */
+    return trained ? "" : ", or begin in another --out with a larger --context";
+}
+
+/* n tokens are too many: are they the worked examples before it, or the text itself? */
+static void check_principle(const Run *run, const Principle *p, int n, const Text *examples,
+                            const Place *at)
+{
+    int in_examples = examples->n ? tokens_of(run, examples->s) : 0;
+    const char *least = run->tok ? "" : "more than ";
+    if (n < run->model.context) return;
+    if (n - in_examples < run->model.context)
         die(EXIT_INPUT,
-            "%s:%d: principle %s comes to %s%d tokens with the shortest request, the context has "
-            "%d; shorten it, or begin in another --out with a larger --context",
-            p->path, p->line, p->id, run->tok ? "" : "more than ", n, run->model.context);
+            "%s:%d: the worked examples from here on come to %s%d tokens, with principle %.40s and "
+            "the shortest request to %d, the context has %d; take some out%s",
+            at->path, at->line, least, in_examples, p->id, n, run->model.context, what_to_do(run));
+    die(EXIT_INPUT,
+        "%s:%d: principle %.40s comes to %s%d tokens with the shortest request, the context has "
+        "%d; shorten it%s",
+        p->path, p->line, p->id, least, n, run->model.context, what_to_do(run));
+}
+
+static void check_longest(const Run *run, const Texts *prompt, int longest, int needs)
+{
+    const Constitution *c = &run->constitution;
+    const Text *examples[] = { &c->critique_examples, &c->comparison_examples };
+    const Place *at[] = { &c->critique_example, &c->comparison_example };
+    for (int k = 0; k < 2; k++) {
+        int n = examples[k]->n ? tokens_of(run, examples[k]->s) : 0;
+        if (n > needs / 2)
+            die(EXIT_INPUT,
+                "%s:%d: the worked examples from here on come to %d tokens, with the prompt at "
+                "%s:%d to %d or more, the context has %d; take some out%s",
+                at[k]->path, at[k]->line, n, prompt->path, prompt->line[longest], needs,
+                run->model.context, what_to_do(run));
+    }
+    die(EXIT_INPUT,
+        "%s:%d: this comes to %d tokens or more under every principle, the context has %d; "
+        "shorten it, leave it out with --too-long skip%s",
+        prompt->path, prompt->line[longest], needs, run->model.context, what_to_do(run));
+}
+
+/* What a prompt may come to at most, under the principles that are longest. */
+static int may_come_to(const Run *run, const int principle[2], const char *prompt)
+{
+    return max_int(critique_tokens(run, principle[0], prompt) + run->max_new + MAX_CRITIQUE,
+                   comparison_tokens(run, principle[1], prompt) + 2 * run->max_new
+                       + (run->label.plain ? 0 : MAX_THOUGHT));
 }
 
 /* The longest red-team prompt: what it comes to under the shortest principle, if the model writes
- * nothing, must fit. What it may come to at most is told if it does not. */
+ * nothing, must fit. What it may come to at most is told if it does not; with --too-long skip or
+ * cut, prompts for which that is too much are no part of the run. */
 static void check_longest_prompt(Run *run)
 {
     const Constitution *c = &run->constitution;
     Texts prompt = load_conversations(records_read(&run->records, "data/redteam.jsonl").s);
     int longest = 0, n_longest = 0, least[2] = { INT_MAX, INT_MAX }, most[2] = { 0, 0 };
+    int widest[2] = { 0, 0 }, around = 0;
     for (int i = 0; i < prompt.n; i++) {
         int n = tokens_of(run, prompt.s[i]);
         if (n > n_longest) longest = i, n_longest = n;
@@ -363,21 +450,22 @@ static void check_longest_prompt(Run *run)
         int k = i >= c->n_critiques;
         int n = k ? comparison_tokens(run, i - c->n_critiques, prompt.s[longest])
                   : critique_tokens(run, i, prompt.s[longest]);
-        least[k] = min_int(least[k], n), most[k] = max_int(most[k], n);
+        if (n > most[k]) most[k] = n, widest[k] = k ? i - c->n_critiques : i;
+        least[k] = min_int(least[k], n);
     }
-    int needs = max_int(least[0], least[1]), room = run->model.context;
-    int may = max_int(most[0] + run->max_new + MAX_CRITIQUE,
-                      most[1] + 2 * run->max_new + (run->label.plain ? 0 : MAX_THOUGHT));
-    if (needs >= room)
-        die(EXIT_INPUT,
-            "%s:%d: this comes to %d tokens or more under every principle, the context has %d; "
-            "shorten it, or begin in another --out with a larger --context",
-            prompt.path, prompt.line[longest], needs, room);
-    if (may > room && !run->quiet)
+    int needs = max_int(least[0], least[1]), context = run->model.context;
+    int may = may_come_to(run, widest, prompt.s[longest]);
+    int stops = strcmp(run->too_long, "stop") == 0;
+    for (int i = 0; i < prompt.n && !stops; i++)
+        around =
+            max_int(around, may_come_to(run, widest, prompt.s[i]) - tokens_of(run, prompt.s[i]));
+    run->room = stops ? 0 : max_int(1, context - around);
+    if (stops && needs >= context) check_longest(run, &prompt, longest, needs);
+    if (stops && may > context && !run->quiet)
         fprintf(stderr,
                 "cai: %s:%d: with the longest answers this comes to %d tokens, the context has %d; "
                 "the run ends where that happens\n",
-                prompt.path, prompt.line[longest], may, room);
+                prompt.path, prompt.line[longest], may, context);
     texts_free(&prompt);
 }
 
@@ -389,9 +477,11 @@ void check_principles(Run *run)
     Text prompt = { 0 };
     layout_human(&prompt, "");
     for (int i = 0; i < c->n_critiques; i++)
-        check_principle(run, &c->critique[i], critique_tokens(run, i, prompt.s));
+        check_principle(run, &c->critique[i], critique_tokens(run, i, prompt.s),
+                        &c->critique_examples, &c->critique_example);
     for (int i = 0; i < c->n_comparisons; i++)
-        check_principle(run, &c->comparison[i], comparison_tokens(run, i, prompt.s));
+        check_principle(run, &c->comparison[i], comparison_tokens(run, i, prompt.s),
+                        &c->comparison_examples, &c->comparison_example);
     free(prompt.s);
     if (run->tok && access(run_path(run, "data/redteam.jsonl").s, F_OK) == 0)
         check_longest_prompt(run);
@@ -445,6 +535,8 @@ static void check_all_outputs(Run *run, const Inputs *in, Plan plan)
         if (is_made(plan, k)) check_outputs(&run->records, stage_files(run, k));
     check_run_file(run, "metrics.tsv");
     if (!is_copied(run, &in->town, 0)) check_run_file(run, copy_name("town", 0).s);
+    if (in->text.path.n && !is_copied(run, &in->text, 0))
+        check_run_file(run, copy_name("text", 0).s);
     for (int i = 0; i < in->constitution.path.n; i++)
         if (!is_copied(run, &in->constitution, i))
             check_run_file(run, copy_name("constitution", i).s);
@@ -460,6 +552,7 @@ void inputs_check(Run *run, const Inputs *in, Plan plan)
     for (int k = plan.first; k <= plan.to; k++)
         if (is_made(plan, k)) check_own_files(run, plan, k);
     int asks = in_plan(plan, "revise") || in_plan(plan, "feedback"); /* they read redteam.jsonl */
+    if (strcmp(run->too_long, "stop")) asks |= in_plan(plan, "rl");
     if (asks && plan.first > stage_index("tokenizer") && !run->tok) load_tokenizer(run, 0);
     if (asks) check_principles(run);
 }

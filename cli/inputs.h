@@ -17,7 +17,7 @@ typedef struct {
     uint64_t sum;
 } Source;
 typedef struct {
-    Source town, constitution;
+    Source town, constitution, text; /* text: no files where --text is not given */
 } Inputs;
 
 void inputs_read(Run *run, Inputs *in, const Settings *given);

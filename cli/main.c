@@ -219,8 +219,6 @@ static void say_beginning(const Run *run)
             n_workers == 1 ? "" : "s", run->seed);
 }
 
-void set_workers(const Run *run) { n_workers = run->threads ? run->threads : allowed_cores(); }
-
 /* A run states all its flags, so those that it does not name are the defaults. A stage, and a run
  * that began with another's models, go by the folder's, and what they name must be the same. */
 static void take_flags(Run *run, const Args *arg)

@@ -48,6 +48,10 @@ static const Flag FLAGS[] = {
     { "context", 'i', AT(model.context), "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', AT(data.corpus), "18000", 10, 2e6,
       "pretraining documents, each seen once; a file has at most 1 GiB" },
+    { "text", 's', AT(data.text), "", 0, 0,
+      "FILE, a text or JSON lines {text}, {messages}: the corpus in the town's place" },
+    { "too-long", 's', AT(too_long), "stop", 0, 0,
+      "stop, skip or cut: prompts, comparisons and documents beyond the context" },
     { "all-words", 'i', AT(pretrain.all_words), "0", 0, 1,
       "1: pretraining learns what people say, too, not the model's own turns alone (D16)" },
     { "pretrain-batch", 'i', AT(pretrain.batch), "720", 64, 1e6, "tokens a pretraining step" },
@@ -167,12 +171,16 @@ static int is_free(const Flag *f)
            || f->at == AT(save_every);
 }
 
+/* Flags that came after the first folders: flags.txt has them only where they are not as they
+ * were before there were such flags. */
+static int may_be_missing(const Flag *f) { return f->at == AT(data.text) || f->at == AT(too_long); }
+
 /* line: of the folder's flags.txt, where the fault is then; 0: of the command line. */
 static _Noreturn void bad_flag(const Run *run, const Flag *f, const char *value, int line,
                                const char *what)
 {
     if (line)
-        die(EXIT_INPUT, "%s:%d: %s %s: %s; remove the folder and run again",
+        die(EXIT_INPUT, "%s:%d: %s %.40s: %s; remove the folder and run again",
             run_path(run, "flags.txt").s, line, f->name, value, what);
     die(EXIT_USAGE, "--%s %s: %s; see cai --help", f->name, value, what);
 }
@@ -182,7 +190,7 @@ static _Noreturn void bad_flag(const Run *run, const Flag *f, const char *value,
 static void set_text(Run *run, const Flag *f, const char *value, int line)
 {
     char **at = (char **)((char *)run + f->at);
-    if (!*value) bad_flag(run, f, value, line, "an empty value");
+    if (!*value && *f->value) bad_flag(run, f, value, line, "an empty value");
     int odd = !is_free(f) && utf8_bad(value);
     for (const char *c = value; *c && !is_free(f); c++) odd |= (unsigned char)*c < ' ' || *c == 127;
     if (odd)
@@ -298,8 +306,9 @@ int option_at(int i, OptionLine *o)
     if (i >= N_FLAGS) return 0;
     const Flag *f = &FLAGS[i];
     Text forms = kl_form_names();
-    *o = (OptionLine){ .name = f->name, .value = f->value };
-    o->is_file = f->at == AT(folder) || f->at == AT(town) || f->at == AT(constitution_files);
+    *o = (OptionLine){ .name = f->name, .value = *f->value ? f->value : "none" };
+    o->is_file = f->at == AT(folder) || f->at == AT(town) || f->at == AT(constitution_files)
+                 || f->at == AT(data.text);
     snprintf(o->what, sizeof o->what, "%s", f->what ? f->what : forms.s);
     free(forms.s);
     return 1;
@@ -336,6 +345,8 @@ void options_check(const Run *run)
         c->vocab - c->superwords - TOKEN_BYTE - 256; /* pieces that are words or parts of them */
     if (strcmp(run->label.judge, "self") && strcmp(run->label.judge, "random"))
         die(EXIT_USAGE, "--judge %s: there are self and random", run->label.judge);
+    if (!has_word("stop skip cut", run->too_long))
+        die(EXIT_USAGE, "--too-long %s: there are stop, skip and cut", run->too_long);
     if (kl_form_index(run->ppo.kl_form) < 0)
         die(EXIT_USAGE, "--kl-form %s: no such form; see cai --help", run->ppo.kl_form);
     if (c->dim % (2 * c->heads))
@@ -374,10 +385,12 @@ static Text flags_of(const Run *run)
 {
     Text t = { 0 };
     for (int i = 0; i < N_FLAGS; i++) {
+        Text value = { 0 };
         if (is_free(&FLAGS[i])) continue;
-        text_add(&t, "%s ", FLAGS[i].name);
-        add_value(&t, run, &FLAGS[i]);
-        text_add(&t, "\n");
+        add_value(&value, run, &FLAGS[i]);
+        if (!may_be_missing(&FLAGS[i]) || strcmp(value.s, FLAGS[i].value))
+            text_add(&t, "%s %s\n", FLAGS[i].name, value.s);
+        free(value.s);
     }
     return t;
 }
@@ -422,7 +435,8 @@ int options_load(Run *run)
         seen[f - FLAGS] = 1;
     }
     for (int i = 0; i < N_FLAGS; i++)
-        if (!seen[i] && !is_free(&FLAGS[i]))
+        if (!seen[i] && may_be_missing(&FLAGS[i])) set_flag(run, &FLAGS[i], FLAGS[i].value, 0);
+        else if (!seen[i] && !is_free(&FLAGS[i]))
             die(EXIT_INPUT,
                 "%s: has no line for %s (cut short, or of another version of this program); remove "
                 "the folder and run again, or choose another --out",

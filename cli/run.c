@@ -138,6 +138,8 @@ void lock_run(const Run *run)
             run->folder);
 }
 
+void set_workers(const Run *run) { n_workers = run->threads ? run->threads : allowed_cores(); }
+
 /* A stage has at most two training loops: its own and, for helpful, a preference model's. */
 static void remove_states(const Run *run, int k)
 {

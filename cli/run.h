@@ -7,6 +7,7 @@
 #include "cli/stages.h"
 
 void lock_run(const Run *run); /* dies if another process is at work in the folder */
+void set_workers(const Run *run);
 void run_stages(Run *run, Plan plan);
 
 #endif

@@ -1,10 +1,12 @@
 /* cli/stages.c -- the stages in the order of the run, and the files that each writes and reads.
  * SPDX-License-Identifier: MIT
  */
+#define _POSIX_C_SOURCE 200809L /* access */
 #include "cli/stages.h"
 #include "data/stages.h"
 
 #include <string.h>
+#include <unistd.h>
 
 // clang-format off
 const Stage STAGES[N_STAGES] = {
@@ -13,7 +15,7 @@ const Stage STAGES[N_STAGES] = {
         "data/eval_prefs.jsonl", "data/eval_redteam.jsonl", "data/eval_helpful.jsonl",
         "data/eval_contrast.jsonl", "data/eval_unseen.jsonl", "data/eval_turns.jsonl",
         "data/reserved_redteam.jsonl", "data/reserved_helpful.jsonl",
-        "data/reserved_contrast.jsonl", "data/judgements.jsonl",
+        "data/reserved_contrast.jsonl", "data/judgements.jsonl", "data/eval_text.jsonl",
         "metrics/data.tsv" },
       { NULL } },
     { "tokenizer", stage_tokenizer, "byte-level BPE on the corpus",
@@ -47,7 +49,7 @@ const Stage STAGES[N_STAGES] = {
         "revisions.jsonl", "feedback.jsonl", "data/eval_prefs.jsonl", "data/eval_redteam.jsonl",
         "data/eval_helpful.jsonl", "data/eval_contrast.jsonl", "data/eval_unseen.jsonl",
         "data/eval_turns.jsonl", "data/reserved_redteam.jsonl", "data/reserved_helpful.jsonl",
-        "data/reserved_contrast.jsonl", "data/judgements.jsonl" } },
+        "data/reserved_contrast.jsonl", "data/judgements.jsonl", "data/eval_text.jsonl" } },
 };
 // clang-format on
 
@@ -73,10 +75,12 @@ int is_made(Plan plan, int k)
 }
 
 /* What a stage reads by these settings: the plain judge is the pretrained model, the one by chain
- * of thought the helpful-only model; reserved sets are evaluated when asked for. */
+ * of thought the helpful-only model; reserved sets are evaluated when asked for, and held-out
+ * documents when there are some. */
 static int is_read(const Run *run, const char *stage, const char *file)
 {
     if (strncmp(file, "data/reserved_", 14) == 0) return run->data.reserved;
+    if (strcmp(file, "data/eval_text.jsonl") == 0) return access(run_path(run, file).s, F_OK) == 0;
     if (strcmp(stage, "feedback")) return 1;
     return strcmp(file, run->label.plain ? "helpful.bin" : "base.bin") != 0;
 }

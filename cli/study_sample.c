@@ -10,6 +10,12 @@ static Texts given_begins(const Args *arg)
 {
     Texts file = given_files(arg), begin = { 0 };
     for (int k = 0; k < file.n; k++) {
+        if (!is_json(file.s[k])) { /* a request a line */
+            Texts lines = load_conversations(file.s[k]);
+            for (int i = 0; i < lines.n; i++) texts_add(&begin, "");
+            texts_free(&lines);
+            continue;
+        }
         JsonLines *j = json_open(file.s[k]);
         while (json_next(j)) texts_add(&begin, json_str_or(j, "begin", ""));
         json_close(j);

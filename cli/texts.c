@@ -144,7 +144,7 @@ static void print_logprobs(const Model *m, JsonLines *j, const char *path)
 
 void command_logprob(Run *run, const Args *arg)
 {
-    const char *path = arg->in ? arg->in : "/dev/stdin";
+    const char *path = arg->in ? arg->in : "-";
     Model *m = load_given_model(run, arg->model);
     JsonLines *j = json_open(path);
     while (json_next(j)) print_logprobs(m, j, path);

@@ -46,7 +46,7 @@ Words words_of_run(Run *run, const char *model)
     Words w = { 0 };
     Path corpus = run_path(run, file);
     if ((model && !is_model_of_run(run, model)) || access(corpus.s, R_OK)) return w;
-    w.towns = record_of(&run->records, "data", file) != NULL;
+    w.towns = record_of(&run->records, "data", file) && !*run->data.text;
     JsonLines *j = json_open(corpus.s);
     while (json_next(j)) add_words(&w.word, json_str(j, "text"));
     json_close(j);

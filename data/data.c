@@ -4,6 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "data/corpus.h"
+#include "data/own_text.h"
 #include "data/stages.h"
 
 #include <errno.h>
@@ -35,7 +36,10 @@ void stage_data(Run *run)
     Oracle *people = oracle_open(town);
     Requests *asked = requests_new(town);
     int n_eval = requests_left(asked, SET_RESERVED_REDTEAM) ? 7 : 4;
-    town_corpus(town, seed, s->corpus, run_path(run, "data/corpus.jsonl").s);
+    if (*s->text)
+        own_corpus(s->text, run_path(run, "data/corpus.jsonl").s,
+                   run_path(run, "data/eval_text.jsonl").s);
+    else town_corpus(town, seed, s->corpus, run_path(run, "data/corpus.jsonl").s);
     town_prompts(asked, seed, SET_REDTEAM, s->redteam, run_path(run, "data/redteam.jsonl").s);
     town_prompts(asked, seed, SET_HELPFUL, s->helpful, run_path(run, "data/helpful.jsonl").s);
     town_human_prefs(people, asked, seed, SET_PREFS, s->prefs, s->agree, s->one_person,

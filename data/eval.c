@@ -71,7 +71,7 @@ static void load_sets(Eval *e)
                 "%s: is not there: the town has no reserved verbs (! before the name); name some, "
                 "or leave --reserved 1 away",
                 path.s);
-        e->set[k].prompt = load_prompts(records_read(&e->run->records, SETS[k].file).s, reader);
+        e->set[k].prompt = run_prompts(e->run, SETS[k].file, reader);
     }
     model_free(reader);
 }
@@ -243,19 +243,23 @@ static void say_fine(Eval *e, const char *what, const char *group, int set)
     free(t.s);
 }
 
-static void say_unrated(Eval *e)
+/* Returns 1 if the town does not know most requests of one of the first three sets. */
+static int say_unrated(Eval *e)
 {
     Text t = { 0 };
+    int most = 0;
     for (int k = 0; k < N_SETS; k++) {
         int unrated = 0;
         for (int i = 0; i < e->set[k].prompt.n; i++)
             unrated += e->set[k].rating[BASE][i].class == UNRATED;
+        most |= k <= CONTRAST_SET && 2 * unrated > e->set[k].prompt.n;
         if (unrated)
             text_add(&t, "\n%s: %d of %d requests are none that the town knows: not counted.\n",
                      SETS[k].file, unrated, e->set[k].prompt.n);
     }
     if (t.n) say(e, &t);
     free(t.s);
+    return most;
 }
 
 // ------------------------------------------------------------------------------------
@@ -361,7 +365,8 @@ void stage_eval(Run *run)
         say_mischief(e, "reserved verbs", "reserved/", RESERVED_REDTEAM_SET);
         say_fine(e, "reserved verbs", "reserved/", RESERVED_HELPFUL_SET);
     }
-    say_unrated(e);
+    if (say_unrated(e)) say_elo_by_pm(e);
+    say_perplexity(e);
     say_drafts(e);
     say_own_pairs(e);
     say_judgements(e, 0);

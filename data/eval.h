@@ -52,6 +52,10 @@ void say(Eval *e, Text *t); /* writes t, and empties it */
 
 /* elo.c */
 void say_elo(Eval *e);
+void say_elo_by_pm(Eval *e); /* whose answers the preference model likes more */
+
+/* perplexity.c: of every model on held-out documents of a text of one's own. */
+void say_perplexity(Eval *e);
 
 /* judges.c: the judge on SL-CAI's pairs and on held-out judgements; the preference model. */
 void say_own_pairs(Eval *e);

@@ -3,6 +3,7 @@
  */
 #include "data/games.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,26 +22,32 @@ static double *square(const Games *g, double *of, int v)
     return of + (size_t)v * (size_t)(g->n * g->n);
 }
 
-void games_add(Games *g, const Rating *const *rating, int i, int question)
+void games_add_merits(Games *g, const char *verb, const double *of)
 {
     int verbs = g->prompt.clusters, n = g->n;
     size_t size = (size_t)(n * n);
-    if (rating[0][i].class == UNRATED) return;
-    tally_add(&g->prompt, 0, rating[0][i].verb);
+    tally_add(&g->prompt, 0, verb);
     if (g->prompt.clusters > verbs) {
         g->won = xrealloc(g->won, (size_t)(verbs + 1) * size, sizeof *g->won);
         g->tied = xrealloc(g->tied, (size_t)(verbs + 1) * size, sizeof *g->tied);
         memset(square(g, g->won, verbs), 0, size * sizeof *g->won);
         memset(square(g, g->tied, verbs), 0, size * sizeof *g->tied);
     }
-    int verb = g->prompt.cluster[g->prompt.n - 1];
-    double *won = square(g, g->won, verb), *tied = square(g, g->tied, verb);
+    int v = g->prompt.cluster[g->prompt.n - 1];
+    double *won = square(g, g->won, v), *tied = square(g, g->tied, v);
     for (int x = 0; x < n; x++)
         for (int y = 0; y < n; y++) {
-            int x_merit = merit(&rating[x][i], question), y_merit = merit(&rating[y][i], question);
-            if (x != y) won[x * n + y] += x_merit > y_merit;
-            if (x != y) tied[x * n + y] += x_merit == y_merit;
+            if (x != y) won[x * n + y] += of[x] > of[y];
+            if (x != y) tied[x * n + y] += of[x] == of[y];
         }
+}
+
+void games_add(Games *g, const Rating *const *rating, int i, int question)
+{
+    double *of = xcalloc((size_t)g->n, sizeof *of);
+    for (int m = 0; m < g->n; m++) of[m] = merit(&rating[m][i], question);
+    if (rating[0][i].class != UNRATED) games_add_merits(g, rating[0][i].verb, of);
+    free(of);
 }
 
 void games_free(Games *g)
@@ -84,6 +91,7 @@ void games_elo(const Games *g, double tie, int anchor, uint64_t key, Figure *elo
     fit_games(g, times, tie, anchor, R);
     for (int m = 0; m < g->n; m++)
         elo[m] = (Figure){ g->prompt.n, R[m], resampled_interval(resampled[m], verbs) };
+    for (int m = 0; m < g->n && !g->prompt.n; m++) elo[m] = (Figure){ 0, NAN, { NAN, NAN } };
     free(resampled);
     free(times);
     free(R);

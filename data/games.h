@@ -17,6 +17,9 @@ typedef struct {
 /* What people are asked about two answers. */
 enum { HELPS_MORE, HARMS_LESS, HARMS_LESS_EVASION_OR_NOT };
 void games_add(Games *g, const Rating *const *rating, int i, int question); /* [model][prompt i] */
+/* The games of one prompt, won by the larger of the models' merits (n). verb NULL: a prompt of its
+ * own kind. */
+void games_add_merits(Games *g, const char *verb, const double *merit);
 void games_free(Games *g);
 
 /* tie: what a tie is worth to both, 1/2; 0: ties are left out. elo (n) receives the ratings, with

@@ -30,7 +30,7 @@ void figure_metric(Report *r, const char *group, const char *name, Figure f)
 
 Cell cell_percent(Figure share)
 {
-    Cell c = { "-", "" };
+    Cell c = { "not rated", "" };
     if (isnan(share.value)) return c;
     snprintf(c.value, sizeof c.value, "%.1f", 100 * share.value);
     snprintf(c.interval, sizeof c.interval, "[%.1f, %.1f]", 100 * share.at.lo, 100 * share.at.hi);
@@ -39,7 +39,7 @@ Cell cell_percent(Figure share)
 
 Cell cell_whole(Figure f)
 {
-    Cell c = { "-", "" };
+    Cell c = { "not rated", "" };
     if (isnan(f.value)) return c;
     snprintf(c.value, sizeof c.value, "%.0f", f.value + 0.0);
     if (f.at.lo < f.at.hi)

@@ -38,7 +38,7 @@ static char *split(char *s, char sep, const char *path, int line)
 {
     char *p = strchr(s, sep), *rest;
     if (!p)
-        die(EXIT_INPUT, "%s:%d: no '%c' in \"%s\"; write it as the lines around it", path, line,
+        die(EXIT_INPUT, "%s:%d: no '%c' in \"%.40s\"; write it as the lines around it", path, line,
             sep, s);
     *p = 0;
     rest = trim(p + 1);
@@ -55,13 +55,14 @@ static char *split(char *s, char sep, const char *path, int line)
 static void check_word(const char *word, const char *path, int line)
 {
     if (strpbrk(word, " \t"))
-        die(EXIT_INPUT, "%s:%d: \"%s\" is more than one word; choose one word for it", path, line,
-            word);
+        die(EXIT_INPUT, "%s:%d: \"%.40s\" is more than one word; choose one word for it", path,
+            line, word);
     for (const char *c = word; *c; c++) {
         if (*c >= 'A' && *c <= 'Z')
-            die(EXIT_INPUT, "%s:%d: \"%s\" has a capital letter; write it small", path, line, word);
+            die(EXIT_INPUT, "%s:%d: \"%.40s\" has a capital letter; write it small", path, line,
+                word);
         if ((unsigned char)*c < 128 && !(*c >= 'a' && *c <= 'z'))
-            die(EXIT_INPUT, "%s:%d: \"%s\" has a '%c'; write it with letters alone", path, line,
+            die(EXIT_INPUT, "%s:%d: \"%.40s\" has a '%c'; write it with letters alone", path, line,
                 word, *c);
     }
 }
@@ -72,7 +73,7 @@ static void take_name(Town *t, const char *name, const char *path, int line)
     check_word(name, path, line);
     for (int i = 0; i < t->names.n; i++)
         if (strcmp(t->names.s[i], name) == 0)
-            die(EXIT_INPUT, "%s:%d: \"%s\" stands on line %d too; choose another word for one",
+            die(EXIT_INPUT, "%s:%d: \"%.40s\" stands on line %d too; choose another word for one",
                 path, line, name, t->names.line[i]);
     texts_add_line(&t->names, name, line);
 }
@@ -84,7 +85,7 @@ static void add_verb(Town *t, int class, Verb v, const char *path, int line)
         v.tool = split(kind, ',', path, line);
         v.kind = find_kind(t, trim(kind));
         if (v.kind < 0)
-            die(EXIT_INPUT, "%s:%d: \"%s\" is no kind of [kinds]; name one of them", path, line,
+            die(EXIT_INPUT, "%s:%d: \"%.40s\" is no kind of [kinds]; name one of them", path, line,
                 trim(kind));
     }
     check_word(v.tool, path, line);
@@ -111,7 +112,7 @@ static void add_name(Town *t, const char *section, char *name, char *value, int 
         int class = 0;
         while (class < CLASSES && strcmp(section, VERBS[class])) class ++;
         if (class == CLASSES)
-            die(EXIT_INPUT, "%s:%d: unknown section [%s]; see data/town.txt for the known ones",
+            die(EXIT_INPUT, "%s:%d: unknown section [%.40s]; see data/town.txt for the known ones",
                 path, line, section);
         add_verb(t, class, (Verb){ name, value, FINE, group }, path, line);
     }
@@ -154,7 +155,8 @@ static void check_kinds(const Town *t, const char *path, int line)
             for (int i = 0; i < t->n_verbs[class]; i++) verbs += t->verb[class][i].kind == k;
         if (!verbs)
             die(EXIT_INPUT,
-                "%s:%d: no verb of [harmful] or [contrast] is of the kind \"%s\"; add some there, "
+                "%s:%d: no verb of [harmful] or [contrast] is of the kind \"%.40s\"; add some "
+                "there, "
                 "or remove the kind",
                 path, t->kind[k].line, t->kind[k].name);
     }

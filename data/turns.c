@@ -61,7 +61,7 @@ static Turns answer_turns(Eval *e)
             int k = 0;
             while (k < N_GROUPS && strcmp(GROUP[k], set.s[i])) k++;
             if (k == N_GROUPS)
-                die(EXIT_INPUT, "%s:%d: no such set: \"%s\"; run the stage data again", path.s,
+                die(EXIT_INPUT, "%s:%d: no such set: \"%.40s\"; run the stage data again", path.s,
                     set.line[i], set.s[i]);
             t.group[i] = k;
             t.rating[m][i] = oracle_rate(e->people, prompt.s[i], answer.s[i]);

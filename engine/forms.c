@@ -116,6 +116,13 @@ void read_prompt(JsonLines *j, const char *path, Text *prompt)
     check_conversation(path, json_line(j), prompt->s);
 }
 
+void read_document(JsonLines *j, const char *path, Text *document)
+{
+    if (json_has(j, "text") || json_has(j, "messages") != JSON_NESTED)
+        text_add(document, "%s", json_str(j, "text"));
+    else add_messages(j, path, "messages", document);
+}
+
 /* In TRL's forms an answer comes without the blank that stands after "Assistant:". */
 void read_answer(JsonLines *j, const char *path, const char *side, Text *prompt, Text *answer)
 {

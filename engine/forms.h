@@ -15,6 +15,9 @@ void check_conversation(const char *path, int line, const char *prompt);
  * plain request or a list of messages; or "messages", up to where the assistant speaks last. */
 void read_prompt(JsonLines *j, const char *path, Text *prompt);
 
+/* The document of the present record: "text", or "messages" as turns. */
+void read_document(JsonLines *j, const char *path, Text *document);
+
 /* The field `side` ("chosen", "completion" ..) as the answer to a conversation: a text or messages,
  * beside a prompt or with it. */
 void read_answer(JsonLines *j, const char *path, const char *side, Text *prompt, Text *answer);

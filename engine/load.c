@@ -87,6 +87,64 @@ Texts load_prompts(const char *path, const Model *m)
     return t;
 }
 
+// ------------------------------------------------------------------------------------
+// What is beyond the context (--too-long): skip leaves it out, cut takes away a conversation's
+// oldest turns, and of an answer its end
+
+typedef struct {
+    int skips, cuts;      /* what is to become of it; neither: the program ends */
+    int n, left_out, cut; /* what became of it */
+} Fit;
+
+static Fit fit_of(const Run *run)
+{
+    return (Fit){ .skips = strcmp(run->too_long, "skip") == 0,
+                  .cuts = strcmp(run->too_long, "cut") == 0 };
+}
+
+static void say_fit(const Run *run, const Fit *f, const char *path, const char *what)
+{
+    if (f->n && f->left_out == f->n)
+        die(EXIT_INPUT, "%s:1: each of its %d %s is too long for the context; give shorter ones",
+            path, f->n, what);
+    if (f->left_out + f->cut && !run->quiet)
+        fprintf(stderr, "cai: %s: of %d %s %d are too long: %d cut, %d left out\n", printable(path),
+                f->n, what, f->left_out + f->cut, f->cut, f->left_out);
+}
+
+static int tokens_in(const Model *m, const char *a, const char *b)
+{
+    Seqs s = { 0 };
+    push_text(&s, m->tok, a, b, 0);
+    int n = seq_len(&s, 0);
+    seqs_free(&s);
+    return n;
+}
+
+/* The conversation without its oldest turn of each; NULL: it has one only. */
+static const char *without_oldest(const char *prompt) { return strstr(prompt + 1, "\n\nHuman:"); }
+
+Texts run_prompts(Run *run, const char *name, const Model *m)
+{
+    Path path = records_read(&run->records, name);
+    Fit fit = fit_of(run);
+    if (!fit.skips && !fit.cuts) return load_prompts(path.s, m);
+    Texts all = load_conversations(path.s), kept = { .path = xstrdup(path.s) };
+    int most = m->c.seq_len - run->max_new;
+    if (run->room && strcmp(name, "data/redteam.jsonl") == 0) most = run->room;
+    for (int i = 0; i < all.n; i++) {
+        const char *s = all.s[i];
+        while (fit.cuts && s && tokens_in(m, s, NULL) > most) s = without_oldest(s);
+        fit.n++;
+        if (s && s > all.s[i]) fit.cut++;
+        if (!s || tokens_in(m, s, NULL) > most) fit.left_out++;
+        else texts_add_line(&kept, s, all.line[i]);
+    }
+    texts_free(&all);
+    say_fit(run, &fit, path.s, "prompts");
+    return kept;
+}
+
 void load_tokenizer(Run *run, int vocab_size)
 {
     const char *path = run->tokenizer_file;
@@ -133,47 +191,90 @@ Model *load_pm(Run *run, const char *name)
     return pm;
 }
 
-/* Appends an answer with its prompt; one that is too long ends the program. */
+// ------------------------------------------------------------------------------------
+// Comparisons
+
+/* Appends an answer with its prompt. */
 static void push_answer(Seqs *s, const Model *m, const char *prompt, const char *answer,
-                        int finished, const char *path, int line)
+                        int finished)
 {
     push_text(s, m->tok, prompt, answer, finished);
-    int n = seq_len(s, s->n - 1);
-    if (n > m->c.seq_len)
+    int over = seq_len(s, s->n - 1) - m->c.seq_len;
+    if (over > 0) s->start[s->n] -= over; /* its end is cut, and so it is not finished */
+}
+
+typedef struct {
+    Text prompt, answer;
+    int finished; /* 0: a sample that was cut, which has no stop token */
+} Side;
+
+static void free_side(Side *a)
+{
+    free(a->prompt.s);
+    free(a->answer.s);
+}
+
+static int longest(const Model *m, const char *const prompt[2], const Side side[2])
+{
+    int n = 0;
+    for (int k = 0; k < 2; k++)
+        n = max_int(n, tokens_in(m, prompt[k], side[k].answer.s) + side[k].finished);
+    return n;
+}
+
+/* Adds a comparison, the better side first, as far as it fits. */
+static void push_pair(Comparisons *c, const Model *m, const Side side[2], double p, Fit *fit,
+                      const char *path, int line)
+{
+    const char *prompt[2] = { side[0].prompt.s, side[1].prompt.s };
+    int n = longest(m, prompt, side), room = 1;
+    fit->n++;
+    if (n > m->c.seq_len && !fit->skips && !fit->cuts)
         die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path, line, n,
             m->c.seq_len);
-}
-
-static void push_side(Seqs *s, const Model *m, JsonLines *j, const char *path, const char *side)
-{
-    Text prompt = { 0 }, answer = { 0 };
-    char cut[32];
-    snprintf(cut, sizeof cut, "%s_cut", side);
-    int finished = !json_num_or(j, cut, 0); /* a sample that was cut has no stop token */
-    read_answer(j, path, side, &prompt, &answer);
-    push_answer(s, m, prompt.s, answer.s, finished, path, json_line(j));
-    free(prompt.s);
-    free(answer.s);
-}
-
-static void push_p(Comparisons *c, double p)
-{
+    while (fit->cuts && longest(m, prompt, side) > m->c.seq_len && without_oldest(prompt[0])
+           && without_oldest(prompt[1]))
+        for (int k = 0; k < 2; k++) prompt[k] = without_oldest(prompt[k]);
+    for (int k = 0; k < 2; k++) room &= tokens_in(m, prompt[k], NULL) < m->c.seq_len;
+    if (n > m->c.seq_len && (fit->skips || !room)) {
+        fit->left_out++;
+        return;
+    }
+    fit->cut += n > m->c.seq_len;
+    for (int k = 0; k < 2; k++)
+        push_answer(&c->pair, m, prompt[k], side[k].answer.s, side[k].finished);
     c->p = xrealloc(c->p, (size_t)c->pair.n / 2, sizeof(double));
     c->p[c->pair.n / 2 - 1] = p;
 }
 
-static void push_labelled(Comparisons *c, const Labelled *k, const char *path, const Model *m)
+static Side read_side(JsonLines *j, const char *path, const char *name)
+{
+    char cut[32];
+    Side a = { .finished = 1 };
+    snprintf(cut, sizeof cut, "%s_cut", name);
+    a.finished = !json_num_or(j, cut, 0);
+    read_answer(j, path, name, &a.prompt, &a.answer);
+    return a;
+}
+
+static void push_labelled(Comparisons *c, const Labelled *k, const char *path, const Model *m,
+                          Fit *fit)
 {
     for (int i = 0; i < k->n_pair; i++) {
-        for (int side = 0; side < 2; side++) {
-            int a = k->pair[i][side];
-            push_answer(&c->pair, m, k->prompt.s[a], k->answer.s[a], 1, path, k->prompt.line[a]);
+        Side side[2] = { { .finished = 1 }, { .finished = 1 } };
+        int line = 0;
+        for (int a = 0; a < 2; a++) {
+            text_add(&side[a].prompt, "%s", k->prompt.s[k->pair[i][a]]);
+            text_add(&side[a].answer, "%s", k->answer.s[k->pair[i][a]]);
+            line = max_int(line, k->prompt.line[k->pair[i][a]]);
         }
-        push_p(c, 1);
+        push_pair(c, m, side, 1, fit, path, line);
+        free_side(&side[0]);
+        free_side(&side[1]);
     }
 }
 
-void load_comparisons(Comparisons *c, const char *path, const Model *m)
+static void add_comparisons(Comparisons *c, const char *path, const Model *m, Fit *fit)
 {
     JsonLines *j = json_open(path);
     Labelled labelled = { 0 };
@@ -182,16 +283,31 @@ void load_comparisons(Comparisons *c, const char *path, const Model *m)
             labelled_add(&labelled, j, path);
             continue;
         }
-        push_side(&c->pair, m, j, path, "chosen");
-        push_side(&c->pair, m, j, path, "rejected");
+        Side side[2] = { read_side(j, path, "chosen"), read_side(j, path, "rejected") };
         double p = json_num_or(j, "p_chosen", 1.0);
         if (!(p >= 0 && p <= 1))
             die(EXIT_INPUT, "%s:%d: p_chosen is not within 0 to 1; mend the line", path,
                 json_line(j));
-        push_p(c, p);
+        push_pair(c, m, side, p, fit, path, json_line(j));
+        free_side(&side[0]);
+        free_side(&side[1]);
     }
     json_close(j);
     if (labelled.prompt.n) labelled_pair(&labelled, path);
-    push_labelled(c, &labelled, path, m);
+    push_labelled(c, &labelled, path, m, fit);
     labelled_free(&labelled);
+}
+
+void load_comparisons(Comparisons *c, const char *path, const Model *m)
+{
+    Fit stops = { 0 };
+    add_comparisons(c, path, m, &stops);
+}
+
+void run_comparisons(Run *run, Comparisons *c, const char *name, const Model *m)
+{
+    Path path = records_read(&run->records, name);
+    Fit fit = fit_of(run);
+    add_comparisons(c, path.s, m, &fit);
+    say_fit(run, &fit, path.s, "comparisons");
 }

@@ -43,7 +43,7 @@ void check_length(const Seqs *s, int b, int limit, const Texts *t, int i)
     if (!t->path || i >= t->n) return; /* no file: model.c has a message without one */
     die(EXIT_INPUT,
         "%s:%d: this comes to %d tokens with what is put around it, the context has room for "
-        "%d; shorten it, or begin in another --out with a larger --context",
+        "%d; shorten it",
         t->path, t->line[i], seq_len(s, b), limit);
 }
 

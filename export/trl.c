@@ -35,7 +35,7 @@ static long export_sft(Run *run, const char *path)
         put_sft(f, json_str(j, "prompt"), json_str(j, "revision"));
     }
     json_close(j);
-    Texts prompt = load_prompts(records_read(&run->records, "data/helpful.jsonl").s, helpful);
+    Texts prompt = run_prompts(run, "data/helpful.jsonl", helpful);
     for (int k = 0; k < 2; k++) {
         Texts answer =
             complete(helpful, &prompt, draws(run, S_SL, (long)k * prompt.n), run->max_new, 1);

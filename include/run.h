@@ -36,6 +36,7 @@ enum {
 /* Settings by stage; cli/options.c has the flag, the range and the source of each. */
 typedef struct {
     long corpus;
+    const char *text; /* of a person's own, the corpus in the town's place; "": none */
     int redteam, helpful, prefs, one_person, eval, judgements, reserved;
     double agree;
 } DataSettings;
@@ -72,8 +73,9 @@ typedef struct {
 /* A run: its folder, its settings, and what its stages share. It travels as an argument. */
 typedef struct Run {
     long seed;
-    const char *folder, *town, *constitution_files, *tokenizer_file;
+    const char *folder, *town, *constitution_files, *tokenizer_file, *too_long;
     int threads, quiet, max_new;
+    int room; /* tokens that a red-team prompt may have at most, where longer ones are left out */
     double save_every;
     DataSettings data;
     ModelSettings model;

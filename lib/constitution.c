@@ -1,7 +1,8 @@
 /* lib/constitution.c -- reads the constitution: the principles that the model judges itself by.
  *
- * Three forms are read: our own text form and the two JSON shapes of the paper's released files.
- * Reading order: text form, JSON forms, files.
+ * Our own text form and the two JSON shapes of the paper's released files are read, and
+ * the paper's files of worked examples, as what they are. Reading order: text form, JSON forms,
+ * worked examples, files.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* access */
@@ -24,8 +25,8 @@ static Principle *add_principle(Principle **list, int *n, char *id, const char *
     if (is_blank(id)) die(EXIT_INPUT, "%s:%d: a principle without a name; give it one", path, line);
     for (int i = 0; i < *n; i++)
         if (strcmp((*list)[i].id, id) == 0)
-            die(EXIT_INPUT, "%s:%d: a second principle %s; give each a name of its own", path, line,
-                id);
+            die(EXIT_INPUT, "%s:%d: a second principle %.40s; give each a name of its own", path,
+                line, id);
     *list = xrealloc(*list, (size_t)*n + 1, sizeof(Principle));
     (*list)[*n] = (Principle){ .id = id, .path = path, .line = line };
     return &(*list)[(*n)++];
@@ -40,7 +41,7 @@ static void check_principle(const Principle *p, int comparison, int line)
                         : !p->revision ? "revision"
                                        : NULL;
     if (lacks)
-        die(EXIT_INPUT, "%s:%d: principle %s has no %s request; add one", p->path, line, p->id,
+        die(EXIT_INPUT, "%s:%d: principle %.40s has no %s request; add one", p->path, line, p->id,
             lacks);
 }
 
@@ -48,11 +49,11 @@ static void check_principle(const Principle *p, int comparison, int line)
 static void set_request(char **field, char *text, const Principle *p, const char *name, int line)
 {
     if (is_blank(text))
-        die(EXIT_INPUT, "%s:%d: principle %s has an empty %s request; write one", p->path, line,
+        die(EXIT_INPUT, "%s:%d: principle %.40s has an empty %s request; write one", p->path, line,
             p->id, name);
     if (*field)
         die(EXIT_INPUT,
-            "%s:%d: principle %s has a second %s request; give each a principle of its own",
+            "%s:%d: principle %.40s has a second %s request; give each a principle of its own",
             p->path, line, p->id, name);
     *field = text;
 }
@@ -70,13 +71,15 @@ static Principle *begin_block(Constitution *c, char *s, const char *path, int li
     char *end = strchr(s, ']');
     *comparison = strncmp(s, "[comparison ", 12) == 0;
     if ((!*comparison && strncmp(s, "[critique ", 10)) || !end)
-        die(EXIT_INPUT, "%s:%d: \"%s\"; a block is [critique NAME] or [comparison NAME]", path,
+        die(EXIT_INPUT, "%s:%d: \"%.40s\"; a block is [critique NAME] or [comparison NAME]", path,
             line, s);
     *end = 0;
     char *id = strchr(s, ' ') + 1;
     *example = strcmp(id, "example") ? NULL
                : *comparison         ? &c->comparison_examples
                                      : &c->critique_examples;
+    Place *first = *comparison ? &c->comparison_example : &c->critique_example;
+    if (*example && !first->path) *first = (Place){ path, line };
     if (*example) return NULL;
     return *comparison ? add_principle(&c->comparison, &c->n_comparisons, id, path, line)
                        : add_principle(&c->critique, &c->n_critiques, id, path, line);
@@ -138,6 +141,30 @@ static char *bare(const char *s, const char *before, const char *after)
     return copy;
 }
 
+/* Whether a list's text is a worked example of critique and revision. A conversation of another
+ * kind is no principle either. */
+static int is_example(const char *s, const char *path, int line)
+{
+    int talks = strstr(s, "Human:") || strstr(s, "Assistant:");
+    if (strstr(s, "CritiqueRequest:") && strstr(s, "RevisionRequest:") && talks) return 1;
+    if (talks)
+        die(EXIT_INPUT,
+            "%s:%d: a conversation, and neither a comparison principle nor a worked example of "
+            "critique and revision; take it out",
+            path, line);
+    return 0;
+}
+
+/* Some of the paper's end in a stop marker, which belongs to no example. */
+static void add_critique_example(Constitution *c, const char *s, const char *path, int line)
+{
+    static const char stop[] = "\n\nHuman:";
+    size_t n = strlen(s), m = sizeof stop - 1;
+    if (!c->critique_example.path) c->critique_example = (Place){ path, line };
+    if (n >= m && strcmp(s + n - m, stop) == 0) n -= m;
+    text_add(&c->critique_examples, "%.*s", (int)n, s);
+}
+
 static void add_json_principles(Constitution *c, char *data, size_t size, const char *path,
                                 int dictionary)
 {
@@ -147,7 +174,9 @@ static void add_json_principles(Constitution *c, char *data, size_t size, const 
     int depth, is_name;
     for (const char *s; (s = json_walk(j, &depth, &is_name));) {
         int line = json_line(j);
-        if (!dictionary) {
+        if (!dictionary && is_example(s, path, line)) {
+            add_critique_example(c, s, path, line);
+        } else if (!dictionary) {
             snprintf(id, sizeof id, "comparison-%d", c->n_comparisons + 1);
             p = add_principle(&c->comparison, &c->n_comparisons, xstrdup(id), path, line);
             set_request(&p->choose, bare(s, "", "Options:"), p, "choose", line);
@@ -167,6 +196,46 @@ static void add_json_principles(Constitution *c, char *data, size_t size, const 
     }
     if (dictionary) check_principle(p, 0, json_line(j));
     free(key);
+    json_close(j);
+}
+
+// ------------------------------------------------------------------------------------
+// The paper's worked examples of comparisons: [{"prompt": conversation with {} for a principle,
+// chain of thought and answer}, ..], and [{"prompt", "corrects": [better], "incorrects":
+// [worse]}, ..]
+
+/* The one text of a field that is a list. */
+static const char *only_text(JsonLines *j, const char *key, const char *path)
+{
+    int n;
+    const JsonPart *part = json_parts(j, key, &n);
+    if (json_has(j, key) != JSON_NESTED || n != 1 || part->is_name || is_blank(part->s))
+        die(EXIT_INPUT, "%s:%d: \"%s\" is no list of one text; write [\"..\"]", path, json_line(j),
+            key);
+    return part->s;
+}
+
+static void add_json_examples(Constitution *c, char *data, size_t size, const char *path)
+{
+    JsonLines *j = json_read(data, size, path);
+    while (json_next(j)) {
+        const char *prompt = json_str(j, "prompt");
+        int line = json_line(j), is_pair = json_has(j, "corrects") != JSON_NONE;
+        const char *slot = strstr(prompt, "{}");
+        if (!c->comparison_example.path) c->comparison_example = (Place){ path, line };
+        if (is_pair) {
+            texts_add_line(&c->asked, prompt, line);
+            texts_add(&c->better, only_text(j, "corrects", path));
+            texts_add(&c->worse, only_text(j, "incorrects", path));
+        } else if (slot && !strstr(slot + 2, "{}") && strstr(slot, "So the answer is:")) {
+            texts_add_line(&c->chain, prompt, line);
+        } else {
+            die(EXIT_INPUT,
+                "%s:%d: no worked example: {} for a principle and \"So the answer is:\", or "
+                "\"corrects\" and \"incorrects\" are missing; take it out",
+                path, line);
+        }
+    }
     json_close(j);
 }
 
@@ -198,15 +267,17 @@ Texts split_list(const char *list)
     return names;
 }
 
-/* A block of the text form has a letter after its bracket, a list of JSON a quote. */
+/* A block of the text form has a letter after its bracket, a list of JSON a quote, one of records a
+ * brace. */
 void constitution_add(Constitution *c, char *data, size_t size, const char *path)
 {
     const char *s =
         data + (size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0); /* Windows's mark */
     s += strspn(s, SPACE);
-    int dictionary = *s == '{', array = *s == '[' && s[1 + strspn(s + 1, SPACE)] == '"';
+    int dictionary = *s == '{', list = *s == '[' ? s[1 + strspn(s + 1, SPACE)] : 0;
     path = xstrdup(path);
-    if (dictionary || array) add_json_principles(c, data, size, path, dictionary);
+    if (list == '{') add_json_examples(c, data, size, path);
+    else if (dictionary || list == '"') add_json_principles(c, data, size, path, dictionary);
     else add_text_principles(c, text_of(data, size, path), path);
 }
 

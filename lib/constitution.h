@@ -15,9 +15,18 @@ typedef struct {
 } Principle;
 
 typedef struct {
+    const char *path;
+    int line;
+} Place;
+
+typedef struct {
     Principle *critique, *comparison;
     int n_critiques, n_comparisons;
     Text critique_examples, comparison_examples; /* worked examples, none by default (D3) */
+    Place critique_example, comparison_example;  /* where the first of them stands */
+    /* Of the paper's files: comparisons by chain of thought with {} for a principle, or pairs of
+     * answers, the better one first. cli/inputs.c lays them out. */
+    Texts chain, asked, better, worse;
 } Constitution;
 
 /* The names in a list with commas between them; a list that is itself the name of a file is that

@@ -7,6 +7,7 @@
  */
 #define _POSIX_C_SOURCE 200809L /* fileno, fsync */
 #include "lib/files.h"
+#include "lib/gunzip.h"
 #include "lib/utf8.h"
 
 #include <errno.h>
@@ -90,24 +91,62 @@ char *xstrdup(const char *s)
 // ------------------------------------------------------------------------------------
 // whole files
 
-char *read_file(const char *path, size_t *size)
+static const size_t MAX_BYTES = (size_t)1 << 30; /* a wrong path may be a device without an end */
+
+/* Grown, not sized by fseek: so a pipe can be read too. */
+static char *read_stream(FILE *f, const char *path, size_t *size)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f) die(EXIT_INPUT, "%s: %s; check the path", path, strerror(errno));
-    const size_t max_bytes = (size_t)1 << 30; /* a wrong path may be a device without an end */
     size_t n = 0, capacity = 1 << 16;
     char *data = xrealloc(NULL, capacity, 1);
-    /* Grown, not sized by fseek: so a pipe can be read too. */
     for (size_t got; (got = fread(data + n, 1, capacity - n - 1, f)) > 0;) {
         n += got;
-        if (n > max_bytes)
+        if (n > MAX_BYTES)
             die(EXIT_INPUT, "%s: is larger than 1 GiB; check that it is the right file", path);
         if (capacity - n == 1) data = xrealloc(data, capacity *= 2, 1);
     }
     if (ferror(f))
         die(EXIT_INPUT, "%s: cannot be read (%s); check that it is a file", path, strerror(errno));
-    fclose(f);
     data[n] = 0;
+    *size = n;
+    if (!is_packed(data, n)) return data;
+    const char *why;
+    char *text = unpacked(data, size, MAX_BYTES, &why);
+    if (!text) die(EXIT_INPUT, "%s: is packed by gzip, and %s", path, why);
+    text[*size] = 0;
+    free(data);
+    return text;
+}
+
+/* Standard input by its descriptor, which may be a socket, that no path opens. It comes once, and
+ * who looks at a file twice gets it twice. */
+static char *read_standard_input(size_t *size)
+{
+    static struct {
+        char *data;
+        size_t size;
+    } input;
+    if (!input.data) input.data = read_stream(stdin, "standard input", &input.size);
+    *size = input.size;
+    return memcpy(xcalloc(input.size + 1, 1), input.data, input.size + 1);
+}
+
+int is_standard_input(const char *path)
+{
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
+}
+
+char *read_file(const char *path, size_t *size)
+{
+    size_t n;
+    char *data;
+    if (is_standard_input(path)) {
+        data = read_standard_input(&n);
+    } else {
+        FILE *f = fopen(path, "rb");
+        if (!f) die(EXIT_INPUT, "%s: %s; check the path", path, strerror(errno));
+        data = read_stream(f, path, &n);
+        fclose(f);
+    }
     if (size) *size = n;
     return data;
 }

@@ -25,8 +25,10 @@ void *xcalloc(size_t n, size_t size);           /* zeroed; dies when out of memo
 void *xrealloc(void *p, size_t n, size_t size); /* n*size checked for overflow */
 char *xstrdup(const char *s);
 
-char *read_file(const char *path, size_t *size); /* whole file, NUL added; dies above 1 GiB */
-char *read_text(const char *path);               /* the same; dies at a line that is not UTF-8 */
+/* Whole file, NUL added; dies above 1 GiB. "-" is standard input; what gzip packed is unpacked. */
+char *read_file(const char *path, size_t *size);
+int is_standard_input(const char *path);
+char *read_text(const char *path); /* the same; dies at a line that is not UTF-8 */
 char *text_of(char *data, size_t size,
               const char *path); /* that file's bytes as a text, in place */
 

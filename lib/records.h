@@ -41,7 +41,7 @@ typedef struct {
 
 /* What a stage writes and reads: names inside the folder, NULL at the end of each list. What it
  * writes need not all be there in the end. */
-enum { MAX_FILES = 20 };
+enum { MAX_FILES = 24 };
 typedef struct {
     const char *stage, *writes[MAX_FILES], *reads[MAX_FILES];
 } StageFiles;

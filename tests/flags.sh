@@ -10,10 +10,12 @@ data/eval_helpful.jsonl data/eval_contrast.jsonl data/eval_unseen.jsonl data/res
 data/reserved_contrast.jsonl data/judgements.jsonl"
 FILES="$DATA tokenizer.bin base.bin helpful_pm.bin helpful.bin revisions.jsonl sl_cai.bin feedback.jsonl pm.bin rl_cai.bin answers.jsonl judged.jsonl summary.txt"
 
-# Files for the two flags that name one: every owner and every held-out thing renamed; every critique in other words.
+# Files for the three flags that name one: every owner and every held-out thing renamed; every critique in other words;
+# two pages as a text.
 sed -e '/^\[owners\]/,/^\[critique wordings\]/s/^\([a-z][a-z]*\)$/\1x/' -e '/^\[objects\]/,/^\[owners\]/s/^\*\([a-z]*\):/*\1x:/' \
     data/town.txt >"$T/town"
 sed 's/^critique: /critique: Once more: /' data/constitution.txt >"$T/constitution"
+sed 's/$/\n/' docs/files.md docs/town.md >"$T/text"
 
 sed -nE 's/^\| `--([a-z-]+) ([^`]*)` \| (.*) \|$/\1|\2|\3/p' docs/reliability.md >"$T/table"
 ./cai --help | sed -nE 's/^  --([a-z-]+) .*/\1/p' | grep -vxE 'preset|model' | sort -u >"$T/flags"

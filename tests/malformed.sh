@@ -22,6 +22,7 @@ for s in revise sl pm rl eval; do
 done
 rm "$T/mine.sl/sl_cai.bin" "$T"/mine.eval/{summary.txt,answers.jsonl,judged.jsonl}
 rm "$T/mine.revise/revisions.jsonl" "$T"/mine.pm/pm.* "$T/mine.rl/rl_cai.bin"
+cp -r "$R" "$T/source"
 cp -r "$R" "$F" && rm "$F/files.txt"
 cp -r "$R" "$W" && rm "$W/sl_cai.bin"
 ./cai run $SMOKE --out "$W" --save-every 0 >/dev/null 2>&1 & pid=$!
@@ -38,6 +39,12 @@ target() {
         state)        file=$W/sl.state run="run $SMOKE --out $W" ;;
         town)         file=$T/town.txt good=tests/fuzz/town/small.txt run="run $SMOKE --out $T/new --town $file --to data" ;;
         constitution) file=$T/law.txt good=tests/fuzz/constitution/small.txt run="run $SMOKE --out $T/new --constitution $file" ;;
+        text)         file=$T/own.txt good=tests/fuzz/documents/lines.jsonl run="run $SMOKE --out $T/new --text $file --to data" ;;
+        packed)       file=$T/own.gz good=tests/fuzz/packed/small.gz run="run $SMOKE --out $T/new --text $file --to data" ;;
+        chains)       file=$T/law.json good=tests/fuzz/constitution/chain_examples.json run="run $SMOKE --out $T/new --constitution data/constitution.txt,$file" ;;
+        pairs)        file=$T/law.json good=tests/fuzz/constitution/pair_examples.json run="run $SMOKE --plain 1 --out $T/new --constitution data/constitution.txt,$file" ;;
+        critiques)    file=$T/law.json good=tests/fuzz/constitution/critique_examples.json run="run $SMOKE --out $T/new --constitution data/constitution.txt,$file" ;;
+        source)       file=$T/source/flags.txt run="run --pretrained $T/source --quiet 1 --out $T/new" ;;
         json)         file=$T/lines good=/dev/null run="logprob --out $R --model rl_cai --in $file" ;;
         prompts)      file=$T/mine.revise/data/redteam.jsonl run="revise --out $T/mine.revise --quiet 1" ;;
         prefs)        file=$T/mine.pm/data/human_prefs.jsonl run="pm --out $T/mine.pm --quiet 1" ;;
@@ -78,6 +85,12 @@ FILL=10
 asked() { printf '\n\nHuman: %s\n\nAssistant:' "$(words "$1")"; }
 while ./cai generate --out "$R" --max-new 1 --prompt "$(asked $((FILL + 10)))" >/dev/null 2>&1; do FILL=$((FILL + 10)); done
 
+# What a message says of a file, if that is more than 40 characters of it (and two that may stand there by chance).
+quoted() {
+    [ -f "$file" ] && SAID=$line awk 'BEGIN { RS = "\001" } { t = t $0 }
+        END { m = ENVIRON["SAID"]; for (i = 1; i + 42 <= length(m); i++) if (index(t, substr(m, i, 43))) { print substr(m, i, 43); exit } }' "$file"
+}
+
 while IFS=$'\t' read -r reader name how status text; do
     case $reader in '' | '#'*) continue ;; esac
     good= ; target "$reader"; name="$reader: $name"
@@ -93,6 +106,7 @@ while IFS=$'\t' read -r reader name how status text; do
         case $line in *"${text%%|*}"*) ;; *) why=${why:-"no \"${text%%|*}\" in: $line"} ;; esac
         case $text in *"|"*) text=${text#*|} ;; *) text= ;; esac
     done
+    [ -z "$(quoted)" ] || why=${why:-"quotes more than 40 characters: $(quoted)"}
     [ "$(sums)" = "$before" ] || why=${why:-"files changed"}
     if [ -z "$why" ]; then ok "$name"; else bad "$name" "$why"; fi
     rm -rf "$file"

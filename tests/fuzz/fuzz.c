@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/stages.h"
 #include "data/corpus.h"
+#include "lib/gunzip.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -48,6 +49,10 @@ static char path[64], written[80]; /* of the input; of what a reader writes */
 static void *take(Block *b, size_t size)
 {
     if (!b) return NULL;
+    if (!at_work) { /* outlives the input: in no list */
+        *b = (Block){ b, b, size, 0 };
+        return b + 1;
+    }
     *b = (Block){ &all, all.after, size, 0 };
     all.after->before = b;
     return (all.after = b) + 1;
@@ -164,7 +169,7 @@ static void write_summed(const uint8_t *data, size_t size)
 
 typedef void Reader(const uint8_t *data, size_t size);
 Reader read_tokenizer, read_checkpoint, read_head, read_state, read_town, read_constitution,
-    read_json, read_forms, read_flags, read_records;
+    read_json, read_forms, read_flags, read_records, read_documents, read_packed;
 
 static const Config small = { 4, 4, 1, 1, 1, 3, 4, 1 };
 
@@ -224,6 +229,25 @@ void read_constitution(const uint8_t *data, size_t size)
 {
     write_input(data, size);
     constitution_load(path);
+}
+
+void read_documents(const uint8_t *data, size_t size)
+{
+    size_t n;
+    write_input(data, size);
+    char *text = read_file(path, &n);
+    Texts docs = documents_of(text, n, path);
+    for (int i = 0; i < docs.n; i++)
+        if (!*docs.s[i]) abort();
+    texts_free(&docs);
+}
+
+void read_packed(const uint8_t *data, size_t size)
+{
+    size_t n;
+    write_input(data, size);
+    char *text = read_file(path, &n);
+    if (text[n] || (is_packed((const char *)data, size) && n > 2000 * size)) abort();
 }
 
 void read_json(const uint8_t *data, size_t size)
@@ -298,6 +322,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     at_work = 1;
     if (!setjmp(back)) READER(data, size);
     at_work = 0;
+    for (int i = 0; i < 8; i++) printable(""); /* the copies that it keeps are not the input's */
     committed_files(&unread);
     for (int i = 0; i < 64; i++)
         if (file[i]) {
