@@ -237,7 +237,7 @@ static void tables_keep_to_100_columns(void **state)
     Figure nothing = share_of(&(Tally){ 0 }); /* never "0.0 %" of no items */
     cell[0] = cell_percent(nothing);
     table_row(&t, "x", cell, 1);
-    assert_string_equal(t.s, "x                         -\n");
+    assert_string_equal(t.s, "x                 not rated\n");
     text_clear(&t);
     add_percent(&t, nothing);
     add_number(&t, nothing);
