@@ -25,7 +25,8 @@ CFLAGS += -std=c11 -Wall -Wextra -Wpedantic -I.
 CFLAGS += -ffp-contract=fast # a * b + c as one instruction, rounded once; -std=c11 alone forbids it: half the speed
 CFLAGS += -pthread           # the workers of lib/threads.c
 # Two folders build the same bytes.
-CFLAGS += $(shell $(CC) -ffile-prefix-map=a=b -E -x c /dev/null >/dev/null 2>&1 && echo -ffile-prefix-map='$(CURDIR)'=.)
+HERE = $(CURDIR)
+CFLAGS += $(shell $(CC) -ffile-prefix-map=a=b -E -x c /dev/null >/dev/null 2>&1 && echo -ffile-prefix-map='$(HERE)'=.)
 LDLIBS := -lm -pthread $(if $(filter Linux,$(SYSTEM)),-ldl)
 
 ifeq ($(BLAS),openblas)
