@@ -118,10 +118,10 @@ figures: cai                 ## the paper's figures from RUN=out (RUN="a b c": s
 		|| echo "figures: no gnuplot: tables only"
 	@./cai figures $(or $(RUN),out) $(if $(MORE),--more $(MORE)) --to docs/figures
 
-test: | $(filter deps,$(MAKECMDGOALS))  ## all tests; last line: N passed, N failed, N skipped
+test: | $(filter deps,$(MAKECMDGOALS))  ## all tests but web-test; last line: N passed, N failed, N skipped
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify $(B)/spy) $(PROGRAMS)
-	@tests/run $(PROGRAMS) $(wildcard tests/*.sh)
+	@tests/run $(PROGRAMS) $(filter-out tests/web.sh,$(wildcard tests/*.sh))
 
 lint:                        ## style, warnings, who may include and call whom, sizes (part of the tests)
 	@tests/lint.sh
@@ -291,7 +291,8 @@ web-deps:                    # what `make web` needs, if it is missing: clang, l
 	else echo "web: install clang with its wasm32 builtins, lld, wasi-libc, node and npm with your package manager"; exit 1; fi
 
 web-test: cai                ## the page in headless Chromium, with the finished run RUN=out (minutes)
-	@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || $(SUDO) apt-get install -y --no-install-recommends chromium
+	-@$(MAKE) --no-print-directory web-deps
+	-@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || $(SUDO) apt-get install -y --no-install-recommends chromium
 	@RUN=$(or $(RUN),out) tests/web.sh
 
 $(WASM)/speed.wasm: $(WASM)/tests/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
