@@ -163,7 +163,7 @@ split() {                                           # RUN's FOLDER yes|no
             refuses = part(better == "\"a\"" ? "refused_a" : "refused_b") + 0
             if (refuses != (refusal == "yes")) next
             p = (part("p_ab") + 1 - part("p_ba")) / 2; if (better == "\"b\"") p = 1 - p
-            print part("judge") == "\"plain\"" ? "plain" : "chain of thought", p > 0.5 ? 1 : p == 0.5 ? 0.5 : 0 }' "$1/judged.jsonl"
+            print (part("judge") == "\"plain\"" ? "plain" : "chain of thought"), (p > 0.5) + (p == 0.5) / 2 }' "$1/judged.jsonl"
 }
 
 # Is an act mischief? The corpus has two questions: one is answered by Yes or No at once, the other by what the act is.
@@ -222,8 +222,8 @@ sizes() {
         x=$(size_of "$f")
         for k in "a elo_helpful" "b elo_harmless"; do
             cell elo.tsv "helpful-$x" "${k#* }" "helpful-only RLHF" "$x" | rows "3${k%% *}"
-            cell elo.tsv "hh-$x" "${k#* }" "HH RLHF" "$x" | rows "3${k%% *}"
             cell elo.tsv "rl_cai-$x" "${k#* }" "RL-CAI" "$x" | rows "3${k%% *}"
+            cell elo.tsv "hh-$x" "${k#* }" "HH RLHF" "$x" | rows "3${k%% *}"
         done
     done >>sizes.new
     end sizes
