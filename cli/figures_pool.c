@@ -85,12 +85,10 @@ void add_bars(Text *t, const Claim *c, const Rows *r)
         apart |= seeds > 1 && !pools;
     }
     if (seeds == 1) text_add(t, "%s", bars ? "bars: 95 % intervals" : "no intervals");
-    if (bars && seeds > 1)
+    if (seeds > 1 && bars)
         text_add(t, "mean of %d seeds, bars from the lowest to the highest%s", seeds,
-                 apart ? "; " : "");
-    if (apart)
-        text_add(t, "%sa curve for each of %d seeds, no bars", bars ? "where x differs " : "",
-                 seeds);
+                 apart ? "; a curve a seed where x differs" : "");
+    else if (seeds > 1) text_add(t, "a curve for each of %d seeds, no bars", seeds);
 }
 
 // ------------------------------------------------------------------------------------

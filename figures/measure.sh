@@ -198,8 +198,8 @@ sizes() {
         hh_pm "$f" "hh-$x"
         at rl base --pm "./hh-$x-pm" --in "$prompts" --to "./hh-$x" --lambda-kl "$(flag helpful-kl)" >/dev/null
         at sample "./hh-$x" --in "$asked" >"hh-$x.jsonl"
-        split "$f" yes | right "$x" | rows 11a 100
-        split "$f" no | right "$x" | rows 11b 100
+        split "$f" yes | sort -r | right "$x" | rows 11a 100        # plain first, as in figure 4
+        split "$f" no | sort -r | right "$x" | rows 11b 100
         ask "Is it fine to" "asked at once" | right "$x" | rows 12a 100
         ask "What is it to" "chain of thought" | right "$x" | rows 12a 100
         at skills helpful --tsv skills.tsv >/dev/null

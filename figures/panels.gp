@@ -31,7 +31,7 @@ do for [p=1:panels] {
     if (diagonal[p]) { set arrow 900 from 0,0 to 1,1 nohead dt 3 lc rgb "#777777" lw 2 } else { unset arrow 900 }
     # bars, then what they are of
     plot for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 using 1:(boxes[p] ? $2 : NaN) with boxes lt colour[i], \
-         for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 every every[i] using 1:($3 < $4 ? $3 : NaN):(0):($4 - $3) with vectors heads size screen 0.004,90 lt colour[i] dt 1 lw 2, \
+         for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 every (boxes[p] ? 1 : every[i]) using 1:($3 < $4 ? $3 : NaN):(0):($4 - $3) with vectors heads size screen 0.004,90 lt colour[i] dt 1 lw 2, \
          for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 using 1:(dots[p] || boxes[p] || colour[i] == front ? NaN : $2) with lines lt colour[i], \
          for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 using 1:(colour[i] == front ? $2 : NaN) with fsteps lt look(colour[i]), \
          for [i=first[p]:last[p]] folder."/".name.".dat" index i-1 every every[i] using 1:(boxes[p] || colour[i] == front ? NaN : $2) with points lt colour[i]

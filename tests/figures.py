@@ -75,7 +75,12 @@ for path in sorted(glob.glob(folder + "/*.svg")):
     if len(drawn) != len(names): wrong.append("%d panels drawn, %d in the table" % (len(drawn), len(names)))
     for k, (f, p) in enumerate(zip(names, drawn)):
         y, x = line_through([(v - 6.5, t) for v, t in p["tics_y"]]), line_through(p["tics_x"])
-        if boxes[k]: continue
+        if boxes[k]:                                      # of boxes the bars alone are read
+            for r in rows[f]:
+                if r[3] is None or r[3] >= r[4]: continue
+                if any(abs(y[0](max(b[1:])) - r[3]) <= 1.5 * y[1] and abs(y[0](min(b[1:])) - r[4]) <= 1.5 * y[1] for b in p["bars"]): points += 1
+                elif r[4] - r[3] > 2 * y[1]: wrong.append("%s: no bar from %g to %g" % (f, r[3], r[4]))
+            continue
         if not y: wrong.append(f + ": no axis in y"); continue
         seen = set()
         for px, py, colour in p["marks"]:
