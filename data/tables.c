@@ -102,7 +102,7 @@ static void copy_cell(char s[CELL_WIDTH + 1], const char *line, size_t n, size_t
     snprintf(s, CELL_WIDTH + 1, "%.*s", (int)(end - first), line + first);
 }
 
-/* A row and its intervals as one line; a heading, and a row that has none, as they are, but wider. */
+/* A row and its intervals as one line; a heading, and a row that has none, are wider alone. */
 static void print_wide(const char *line, size_t n, const char *intervals)
 {
     size_t n_intervals = intervals ? strcspn(intervals, "\n") : 0;

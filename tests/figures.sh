@@ -158,6 +158,7 @@ is "report ends well" "$? $(cat "$T/error") $(cat "$T/said")" "0  $T/one.html"
 is "of two runs" "$? $(cat "$T/error") $(grep -c 'RL-CAI: ' "$T/two.html")" "0  $((2 * $(grep -c 'RL-CAI: ' "$T/one.html")))"
 is "ten sentences" "$(sed -n '/<ol>/,/<\/ol>/p' "$T/one.html" | grep -c '^<li>')" 10
 is "ten requests through four models" "$(grep -cE '^<dt>(pretrained|helpful-only|SL-CAI|RL-CAI): ' "$T/one.html")" 40
+is "a caption a picture says what bars are of" "$(grep -c 'What is drawn: \(bars: 95 % intervals\|no intervals\)' "$T/one.html")" "$(grep -c '<figcaption>' "$T/one.html")"
 is "nothing from elsewhere, no script" "$(grep -oiE '<script|<link|<img|<iframe|@import|(src|href)="?(https?:)?//[^"]*' "$T/one.html" | head -1)" ""
 is "a number of the evaluation stands there" "$(grep -c "$(metric rl_cai/harmful | awk '{ printf "RL-CAI harms in %.1f %%", 100 * $1 }')" "$T/one.html")" 1
 if have python3 "the report's tags"; then
@@ -184,7 +185,8 @@ printf 'mine' >"$T/mine.html"
 ./cai report "$T/a" --html "$T/mine.html" >/dev/null 2>"$T/error"
 is "a file that is no page of cai's stays" "$? $(cat "$T/mine.html") $(grep -c 'is no page of cai' "$T/error")" "3 mine 1"
 
-# What a browser makes of it: no line wider than the window; within a picture no two texts over each other, none outside.
+# What a browser makes of it: no line wider than the window; within a picture no two texts over each other, none outside; no
+# letter without a glyph.
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 if [ -z "$browser" ]; then skip "no chromium (one report's page looked at for what overflows or overlaps)"
 elif ! grep -q '<svg' "$T/one.html"; then skip "no gnuplot (pictures looked at in a browser)"
@@ -202,6 +204,11 @@ document.querySelectorAll("svg").forEach((svg, k) => {
         for (let j = 0; j < i; j++) { const c = box[j], m = 0.15 * Math.min(b.height, c.height, b.width, c.width);
             if (Math.min(b.right, c.right) - Math.max(b.left, c.left) > m && Math.min(b.bottom, c.bottom) - Math.max(b.top, c.top) > m)
                 out.push(svg.getAttribute("aria-label").slice(0, 12) + " overlap: " + all[j].textContent + " / " + all[i].textContent); } }); });
+// a letter that no font has is drawn as one of the private ones, which none has either, is
+const c = document.createElement("canvas"), pen = c.getContext("2d", { willReadFrequently: true }); c.width = c.height = 40;
+const shape = t => { pen.clearRect(0, 0, 40, 40); pen.font = "24px " + getComputedStyle(document.body).fontFamily; pen.fillText(t, 4, 30); return pen.getImageData(0, 0, 40, 40).data.join(); };
+const none = shape("\uF8FE");
+[...new Set(document.documentElement.textContent.replace(/[\0-~]/g, ""))].forEach(t => { if (shape(t) === none) out.push("no glyph: U+" + t.codePointAt(0).toString(16)); });
 document.body.innerHTML = "<p id=seen>seen: " + out.join("; ") + "</p>";
 </script>
 JS
@@ -212,6 +219,8 @@ JS
     is "in a browser, narrow" "$(looked "$T/one.html" 500)" "seen: "
     is "two runs, wide" "$(looked "$T/two.html" 1600)" "seen: "
     sed 's/<h2>What happened/<h2 style="width:3000px">What happened/' "$T/one.html" >"$T/wide.html"
+    sed 's/<h2>What happened/<h2>What happened \&#xE123;/' "$T/one.html" >"$T/odd.html"
+    is "a letter without a glyph is seen" "$(looked "$T/odd.html" 1400)" "seen: no glyph: U+e123"
     yes "a page that is too wide is seen" test "$(looked "$T/wide.html" 1400)" != "seen: "
 fi
 
