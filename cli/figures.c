@@ -113,7 +113,8 @@ static void write_page(const Args *arg, const Claims *c, const Rows *r, const ch
             "`cai figures` wrote this page. A rule holds by the nearer ends of its 95 %% "
             "intervals. SHOWN: every rule holds;\nNOT SHOWN: one does not; DEPENDS: seeds "
             "disagree; not measured: a rule has no numbers yet.\n\n"
-            "Points and numbers of every seed: [figures.tsv](%s/figures.tsv).\n\n"
+            "Points and numbers of every seed: [figures.tsv](%s/figures.tsv). Seconds are by the "
+            "clock, a run's each, whatever else\nthe machine did.\n\n"
             "| figure | claim | verdict | the paper | ours: rule by rule |\n"
             "| --- | --- | --- | --- | --- |\n",
             name);
