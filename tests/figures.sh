@@ -92,6 +92,18 @@ if command -v gnuplot >/dev/null; then
     fi
 fi
 
+# Boxes have their bars, every one.
+for k in "a 1" "b 2"; do
+    mkdir -p "$T/${k% *}/figures"
+    awk -v OFS='\t' -v s="${k#* }" 'BEGIN { print "figure", "series", "x", "y", "lo", "hi", "n", "seed"; for (i = 1; i <= 20; i++) print "labels-a", "as judged", i / 40, 10 * s + i, "", "", 9, s }' \
+        >"$T/${k% *}/figures/sizes.tsv"
+done
+./cai figures "$T/a" "$T/b" --to "$T/l" >/dev/null 2>"$T/error"
+if have gnuplot "bars of boxes" && have python3 "bars of boxes"; then
+    is "bars of boxes" "$(python3 tests/figures.py "$T/l" | sed -n 's/^\(ok figure labels\): \([0-9]*\) .*/\1 \2/p' | awk '{ print $1, $2, $3, ($4 >= 20) }')" "ok figure labels 1"
+fi
+rm -r "$T/a/figures" "$T/b/figures"
+
 # The Pareto front of figure 2: the points that no other point of the seed beats on both axes, and they are drawn as steps.
 front() { awk -F'\t' -v s="$1" '$1 == "2a" && $8 == s && $2 != "Pareto front" { x[++n] = $3; y[n] = $4 }
     END { for (i = 1; i <= n; i++) { beaten = 0; for (k = 1; k <= n; k++) if (x[k] >= x[i] && y[k] >= y[i] && (x[k] > x[i] || y[k] > y[i])) beaten = 1
