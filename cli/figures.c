@@ -39,6 +39,7 @@ Rows figures_of(Run *run)
         rows_add_all(&r, &more);
         rows_free(&more);
     }
+    rows_add_front(&r, "2a", run->seed);
     return r;
 }
 
@@ -112,8 +113,8 @@ static void write_page(const Args *arg, const Claims *c, const Rows *r, const ch
             "`cai figures` wrote this page. A rule holds by the nearer ends of its 95 %% "
             "intervals. SHOWN: every rule holds;\nNOT SHOWN: one does not; DEPENDS: seeds "
             "disagree; not measured: a rule has no numbers yet.\n\n"
-            "Several seeds: a curve each, without bars; one seed: bars are 95 %% intervals. "
-            "Points and numbers: [figures.tsv](%s/figures.tsv).\n\n"
+            "Points and numbers of every seed: [figures.tsv](%s/figures.tsv). Seconds are by the "
+            "clock, a run's each, whatever else\nthe machine did.\n\n"
             "| figure | claim | verdict | the paper | ours: rule by rule |\n"
             "| --- | --- | --- | --- | --- |\n",
             name);
@@ -134,12 +135,16 @@ static void write_page(const Args *arg, const Claims *c, const Rows *r, const ch
         for (int i = 0; i < r->n; i++) there |= is_of_figure(&r->row[i], x);
         fprintf(f, "\n## Figure %s\n\n", x->name);
         if (drawn && there) fprintf(f, "![%s](%s/%s.svg)\n\n", x->claim, name, x->name);
-        Text seconds = { 0 };
+        Text seconds = { 0 }, bars = { 0 };
         add_seconds(&seconds, arg, x->needs);
-        fprintf(f, "%s What the toy cannot show: %s Made by `cai figures RUN%s%s`%s.\n", x->claim,
-                x->toy, x->needs ? " --more " : "", x->needs ? x->needs : "",
-                seconds.n ? seconds.s : "");
+        add_bars(&bars, x, r);
+        fprintf(f,
+                "%s What is drawn: %s. What the toy cannot show: %s Made by `cai figures "
+                "RUN%s%s`%s.\n",
+                x->claim, there ? bars.s : "nothing yet", x->toy, x->needs ? " --more " : "",
+                x->needs ? x->needs : "", seconds.n ? seconds.s : "");
         free(seconds.s);
+        free(bars.s);
     }
     commit_file(f, path.s);
     free(path.s);

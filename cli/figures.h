@@ -28,6 +28,9 @@ void rows_of_run(Rows *r, Run *run);      /* cli/figures_run.c: what a finished 
 void rows_of_judge(Rows *r, Run *run);    /* cli/figures_judge.c: calibration, labels */
 void rows_of_training(Rows *r, Run *run); /* cli/figures_run.c: loss, score, KL, .. */
 
+#define FRONT "Pareto front"
+void rows_add_front(Rows *r, const char *figure, long seed); /* cli/figures_pool.c */
+
 /* A figure as figures/claims.txt has it. */
 enum { PANELS = 6 };
 typedef struct {
@@ -52,6 +55,12 @@ enum { NOT_SHOWN, SHOWN, DEPENDS, UNMEASURED };
 extern const char *const VERDICT[];
 int rule_holds(const char *rule, const Rows *r, long seed, Text *said); /* -1: no numbers */
 int verdict_of(const Claim *c, const Rows *r, Text *said); /* said: a line a rule and seed */
+
+/* Several seeds in one picture, cli/figures_pool.c: the mean and the range where all have the same
+ * x, else a curve a seed. add_bars: says what the bars are of. */
+int seeds_of(const Claim *c, const Rows *r);
+Rows pooled_rows(const Claim *c, const Rows *r);
+void add_bars(Text *t, const Claim *c, const Rows *r);
 
 /* Pictures, cli/figures_draw.c. 0: there is no gnuplot. */
 int draw_figures(const Claims *c, const Rows *r, const char *folder, const char *style);

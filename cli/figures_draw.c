@@ -19,7 +19,7 @@ typedef struct { /* one curve: rows of one panel, series and seed */
     long seed;
 } Block;
 typedef struct {
-    int n, seeds;
+    int n;
     Block *block;
     Texts series;
 } Blocks;
@@ -39,12 +39,11 @@ static Blocks blocks_of(const Claim *c, const Rows *r)
     for (int p = 0; p < c->panels; p++)
         for (int i = 0; i < r->n; i++) {
             const FigureRow *row = &r->row[i];
-            int k = 0, of_seed = 0;
+            int k = 0;
             if (!is_of_figure(row, c) || row->figure[strlen(row->figure) - 1] != c->panel[p].letter)
                 continue;
             for (; k < b.n; k++) {
                 const Block *at = &b.block[k];
-                of_seed |= at->seed == row->seed;
                 if (at->panel == p && at->seed == row->seed && !strcmp(at->series, row->series))
                     break;
             }
@@ -52,7 +51,6 @@ static Blocks blocks_of(const Claim *c, const Rows *r)
                 b.block = xrealloc(b.block, (size_t)b.n + 1, sizeof *b.block);
                 b.block[b.n++] =
                     (Block){ p, series_number(&b.series, row->series), 0, row->series, row->seed };
-                b.seeds += !of_seed;
             }
             b.block[k].n++;
         }
@@ -65,14 +63,14 @@ static void write_points(const Claim *c, const Rows *r, const Blocks *b, const c
     FILE *f = create_file(path);
     for (int k = 0; k < b->n; k++) {
         const Block *at = &b->block[k];
-        fprintf(f, "# panel %c, %s, seed %ld: x y lo hi\n", c->panel[at->panel].letter, at->series,
-                at->seed);
+        fprintf(f, "# panel %c, %s, seed %ld or all: x y lo hi\n", c->panel[at->panel].letter,
+                at->series, at->seed);
         for (int i = 0; i < r->n; i++) {
             const FigureRow *row = &r->row[i];
             if (!is_of_figure(row, c) || row->seed != at->seed || strcmp(row->series, at->series)
                 || row->figure[strlen(row->figure) - 1] != c->panel[at->panel].letter)
                 continue;
-            int bare = isnan(row->lo) || b->seeds > 1; /* of several seeds, a curve each, no bars */
+            int bare = isnan(row->lo);
             fprintf(f, "%.6g %.6g %.6g %.6g\n", row->x, row->y, bare ? row->y : row->lo,
                     bare ? row->y : row->hi);
         }
@@ -116,7 +114,7 @@ static double nice_step(double range, int tics)
     return ten * (least <= ten ? 1 : least <= 2 * ten ? 2 : least <= 5 * ten ? 5 : 10);
 }
 
-static Axis axis_of(const Claim *c, const Rows *r, int p, int is_y, int bars, int tics)
+static Axis axis_of(const Claim *c, const Rows *r, int p, int is_y, int tics)
 {
     Axis a = { INFINITY, -INFINITY, 1 };
     int whole = 1, boxes = has_word(c->panel[p].how, "boxes"),
@@ -127,8 +125,8 @@ static Axis axis_of(const Claim *c, const Rows *r, int p, int is_y, int bars, in
             continue;
         double at = is_y ? row->y : row->x;
         whole &= at == floor(at);
-        a.lo = fmin(a.lo, is_y && bars && !isnan(row->lo) ? row->lo : at);
-        a.hi = fmax(a.hi, is_y && bars && !isnan(row->hi) ? row->hi : at);
+        a.lo = fmin(a.lo, is_y && !isnan(row->lo) ? row->lo : at);
+        a.hi = fmax(a.hi, is_y && !isnan(row->hi) ? row->hi : at);
     }
     if (has_word(c->panel[p].how, "diagonal")) a = (Axis){ 0, 1, 1 };
     if (is_y && boxes) a.lo = 0;
@@ -167,8 +165,7 @@ static void put_of_panel(FILE *f, const Claim *c, const Rows *r, const Blocks *b
     int first = 0, last, columns = panels > 3 ? (panels + 1) / 2 : panels;
     while (first < b->n && b->block[first].panel != p) first++;
     for (last = first; last < b->n && b->block[last].panel == p;) last++;
-    Axis x = axis_of(c, r, p, 0, 0, 8 / columns + 1),
-         y = axis_of(c, r, p, 1, b->seeds == 1, panels > 3 ? 5 : 8);
+    Axis x = axis_of(c, r, p, 0, 8 / columns + 1), y = axis_of(c, r, p, 1, panels > 3 ? 5 : 8);
     if (strcmp(what, "xtext") == 0) put_string(f, c->panel[p].x, 60);
     else if (strcmp(what, "ytext") == 0) put_string(f, c->panel[p].y, 60);
     else if (strcmp(what, "first") == 0) fprintf(f, "%d", first + 1);
@@ -210,7 +207,11 @@ static void write_script(const Claim *c, const Rows *r, const Blocks *b, const c
     put_setting(f, "claim", c->claim, 80);
     put_setting(f, "verdict", verdict, 112);
     put_setting(f, "paper", paper.s, 112);
-    fprintf(f, "panels = %d\nseries = %d\narray label[%d] = [", panels, b->series.n, b->series.n);
+    int front = 0; /* which series it is; 0: none */
+    for (int k = 0; k < b->series.n; k++)
+        if (strcmp(b->series.s[k], FRONT) == 0) front = k + 1;
+    fprintf(f, "front = %d\npanels = %d\nseries = %d\narray label[%d] = [", front, panels,
+            b->series.n, b->series.n);
     for (int k = 0; k < b->series.n; k++) {
         if (k) fprintf(f, ", ");
         put_string(f, b->series.s[k], 999);
@@ -245,28 +246,38 @@ static int run_gnuplot(const char *kind, const Texts *script)
     return 1;
 }
 
+/* "SHOWN, seed 83: the numbers of the first rule; bars: 95 % intervals" */
+static void add_verdict(Text *t, const Claim *c, const Rows *r)
+{
+    Text said = { 0 };
+    const char *rule = VERDICT[verdict_of(c, r, &said)];
+    text_add(t, "%s, ", rule);
+    if (seeds_of(c, r) == 1 && said.n) {
+        char *first = strstr(said.s, "seed");
+        text_add(t, "%.*s; ", (int)strcspn(first, "\n"), first);
+    }
+    add_bars(t, c, r);
+    free(said.s);
+}
+
 int draw_figures(const Claims *c, const Rows *r, const char *folder, const char *style)
 {
     Texts script = { 0 };
     for (int k = 0; k < c->n; k++) {
-        Blocks b = blocks_of(&c->claim[k], r);
-        Text said = { 0 }, name = { 0 }, verdict = { 0 };
+        Rows drawn = pooled_rows(&c->claim[k], r);
+        Blocks b = blocks_of(&c->claim[k], &drawn);
+        Text name = { 0 }, verdict = { 0 };
         if (b.n) {
-            int v = verdict_of(&c->claim[k], r, &said);
-            text_add(&verdict, "%s, ", VERDICT[v]);
-            if (b.seeds == 1) /* with the numbers of the first rule */
-                text_add(&verdict, "seed %ld: %.*s", b.block[0].seed,
-                         said.n ? (int)strcspn(strchr(said.s, ':') + 2, "\n") : 0,
-                         said.n ? strchr(said.s, ':') + 2 : "");
-            else text_add(&verdict, "%d seeds", b.seeds);
+            add_verdict(&verdict, &c->claim[k], r);
             text_add(&name, "%s.dat", c->claim[k].name);
-            write_points(&c->claim[k], r, &b, path_in(folder, name.s).s);
+            write_points(&c->claim[k], &drawn, &b, path_in(folder, name.s).s);
             text_clear(&name);
             text_add(&name, "%s.gp", c->claim[k].name);
             texts_add(&script, path_in(folder, name.s).s);
-            write_script(&c->claim[k], r, &b, verdict.s, folder, style, script.s[script.n - 1]);
+            write_script(&c->claim[k], &drawn, &b, verdict.s, folder, style,
+                         script.s[script.n - 1]);
         }
-        free(said.s);
+        rows_free(&drawn);
         free(name.s);
         free(verdict.s);
         free(b.block);

@@ -90,11 +90,12 @@ static void put_points(FILE *f, const Claim *c, const Rows *r)
 
 static void put_figure(FILE *f, const Claim *c, const Rows *r, const char *folder, int run)
 {
-    Text said = { 0 }, alt = { 0 }, name = { 0 };
+    Text said = { 0 }, alt = { 0 }, name = { 0 }, bars = { 0 };
     int verdict = verdict_of(c, r, &said);
+    add_bars(&bars, c, r);
     fputs("<figure>", f);
     text_add(&name, "%s.svg", c->name);
-    text_add(&alt, "Figure %s: %s %s. %s", c->name, c->claim, VERDICT[verdict],
+    text_add(&alt, "Figure %s: %s %s, %s. %s", c->name, c->claim, VERDICT[verdict], bars.s,
              said.n ? said.s : "");
     Path path = path_in(folder, name.s);
     if (access(path.s, R_OK) == 0) {
@@ -111,12 +112,14 @@ static void put_figure(FILE *f, const Claim *c, const Rows *r, const char *folde
         put_line_of(f, "li", "%s", line);
         line += n + 1;
     }
+    put_line_of(f, "li", "What is drawn: %s.", bars.s);
     put_line_of(f, "li", "The paper: %s", c->paper);
     put_line_of(f, "li", "What the toy cannot show: %s", c->toy);
     fputs("</ul></figcaption>", f);
     put_points(f, c, r);
     fputs("</figure>\n", f);
     free(said.s);
+    free(bars.s);
     free(alt.s);
     free(name.s);
 }

@@ -16,6 +16,7 @@
 #include "cli/inputs.h"
 #include "cli/kernels.h"
 #include "cli/words.h"
+#include "data/tables.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,7 +197,7 @@ static void say_finished(const Run *run, int to)
                 run->folder);
     if (to < N_STAGES - 1) return;
     char *text = read_file(run_path(run, "summary.txt").s, NULL);
-    fputs(printable(text), stdout);
+    print_tables(printable(text));
     free(text);
 }
 

@@ -37,7 +37,7 @@ uint64_t next_bootstrap(Eval *e)
 
 void say(Eval *e, Text *t)
 {
-    fputs(printable(t->s), stdout);
+    print_tables(printable(t->s));
     fputs(printable(t->s), e->summary);
     text_clear(t);
 }

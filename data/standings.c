@@ -103,7 +103,7 @@ void say_standings(Run *run, const char *const *file, int n, int evasion_fine, c
                     figure[k][m].value, figure[k][m].at.lo, figure[k][m].at.hi);
     }
     if (tsv) commit_file(tsv, tsv_path);
-    fputs(printable(t.s), stdout);
+    print_tables(printable(t.s));
     oracle_close(people);
 }
 

@@ -5,6 +5,7 @@
 #include "data/tables.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 Figure share_of(const Tally *t)
@@ -82,6 +83,69 @@ void table_row(Text *t, const char *name, const Cell *cell, int cells)
     if (last >= 0) text_add(t, "\n%-*s", NAME_WIDTH, "");
     for (int k = 0; k <= last; k++) text_add(t, "%*s", CELL_WIDTH, cell[k].interval);
     text_add(t, "\n");
+}
+
+/* The line of intervals below a row: nothing under the name, then cells "[12.3, 45.6]". */
+static int is_intervals(const char *line)
+{
+    size_t blank = strspn(line, " ");
+    return blank >= NAME_WIDTH && line[blank] == '[' && strchr("-0123456789", line[blank + 1]);
+}
+
+/* Cell k of a line of table_head's or table_row's columns, of n bytes, into s; "": it has none. */
+static void copy_cell(char s[CELL_WIDTH + 1], const char *line, size_t n, size_t k)
+{
+    size_t end = NAME_WIDTH + (k + 1) * CELL_WIDTH, first = end - CELL_WIDTH;
+    s[0] = 0;
+    if (end > n) return;
+    while (first < end && line[first] == ' ') first++;
+    snprintf(s, CELL_WIDTH + 1, "%.*s", (int)(end - first), line + first);
+}
+
+/* A row and its intervals as one line; a heading, and a row that has none, are wider alone. */
+static void print_wide(const char *line, size_t n, const char *intervals)
+{
+    size_t n_intervals = intervals ? strcspn(intervals, "\n") : 0;
+    char value[CELL_WIDTH + 1], at[CELL_WIDTH + 1], *end;
+    Text t = { 0 };
+    text_add(&t, "%-*.*s", NAME_WIDTH, NAME_WIDTH < n ? NAME_WIDTH : (int)n, line);
+    for (size_t k = 0; NAME_WIDTH + k * CELL_WIDTH < n; k++) {
+        copy_cell(value, line, n, k);
+        copy_cell(at, intervals, n_intervals, k);
+        strtod(value, &end);
+        if (*end && !*at) text_add(&t, "%*s%*s", WIDE_CELL - 2, value, 2, "");
+        else text_add(&t, "%*s %*s", WIDE_CELL - CELL_WIDTH - 1, value, -CELL_WIDTH, at);
+    }
+    end_row(&t);
+    fputs(t.s, stdout);
+    free(t.s);
+}
+
+/* Of a paragraph whether it is a table with intervals, all of it in the columns. */
+static int has_intervals(const char *s)
+{
+    int any = 0, fits = 1;
+    for (size_t n; (n = strcspn(s, "\n")); s += n + (s[n] == '\n')) {
+        fits &= n >= NAME_WIDTH && (n - NAME_WIDTH) % CELL_WIDTH == 0;
+        any |= is_intervals(s);
+    }
+    return any && fits;
+}
+
+void print_tables(const char *text)
+{
+    const char *s = text;
+    while (terminal_columns(1) >= WIDE && *s) {
+        int table = has_intervals(s);
+        for (size_t n; (n = strcspn(s, "\n")); s += n + (s[n] == '\n')) {
+            const char *next = s + n + (s[n] == '\n');
+            int row = is_intervals(next);
+            if (!table) printf("%.*s", (int)n + (s[n] == '\n'), s);
+            else if (!is_intervals(s)) print_wide(s, n, row ? next : NULL);
+        }
+        if (*s) putchar(*s++);
+    }
+    fputs(s, stdout);
 }
 
 void add_percent(Text *t, Figure share)

@@ -33,6 +33,10 @@ Cell cell_count(double n);
 void table_head(Text *t, const char *name, const char *const *above, const char *const *heading,
                 int cells);
 void table_row(Text *t, const char *name, const Cell *cell, int cells);
+/* Text on standard output. At a terminal of WIDE columns, a row's intervals stand behind its
+ * numbers; elsewhere, and in every file, below them. */
+enum { WIDE_CELL = 22, WIDE = NAME_WIDTH + CELLS * WIDE_CELL };
+void print_tables(const char *text);
 
 /* "12.3 % [9.0, 16.9]", "0.008 [0.005, 0.013]"; "-" if nothing is known */
 void add_percent(Text *t, Figure share);

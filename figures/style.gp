@@ -14,8 +14,9 @@ set linetype 3 dt (2,3)
 set linetype 4 dt (9,3,2,3)
 set linetype 5 dt (5,3)
 set linetype 6 dt (14,4)
-set linetype 7 dt (2,5)
+set linetype 7 dt solid                          # the Pareto front
 do for [k=1:7] { set linetype k lc rgb hue[k] pt mark[k] lw thick ps dot }
+set linetype 7 lw 1.5
 set linetype cycle 7
 
 set border 3 lw 1.5

@@ -7,6 +7,7 @@
 #include "lib/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
@@ -17,11 +18,13 @@ double now_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Columns of the terminal, asked anew every time: it may have been resized. */
-static int columns(void)
+int terminal_columns(int fd)
 {
     struct winsize w;
-    return ioctl(2, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col : 80;
+    const char *wanted = getenv("COLUMNS");
+    if (ioctl(fd, TIOCGWINSZ, &w)) return 0;
+    if (wanted && atoi(wanted) > 1) return atoi(wanted);
+    return w.ws_col > 1 ? w.ws_col : 80;
 }
 
 /* A live line on a terminal, cut to its width since a wrapped line cannot be drawn over; else a
@@ -36,7 +39,8 @@ void progress(Report *r, long i, long n, const char *metric, double value)
     char line[256];
     snprintf(line, sizeof line, "[%d/%d] %-9s %ld/%ld  %s %.4f  %.0f s, %.0f s left", r->k, r->n,
              r->stage, i, n, metric, value, spent, left);
-    if (r->live) fprintf(stderr, "\r%.*s\033[K", columns() - 1, line);
+    int columns = terminal_columns(2);
+    if (r->live) fprintf(stderr, "\r%.*s\033[K", columns ? columns - 1 : 79, line);
     else fprintf(stderr, "%s\n", line);
     r->line_open = r->live;
 }

@@ -28,6 +28,9 @@ typedef struct {
 } Report;
 
 double now_seconds(void);
+/* Columns of the terminal that fd leads to, asked anew every time: it may have been resized. As
+ * COLUMNS has it, if that is set. 0: fd leads to a file or a pipe. */
+int terminal_columns(int fd);
 /* Step i of n and the one metric that matters; draws at most every few seconds. */
 void progress(Report *r, long i, long n, const char *metric, double value);
 void end_line(Report *r);

@@ -7,9 +7,25 @@ S = "{http://www.w3.org/2000/svg}"
 COLOURS = ["0,114,178", "213,94,0", "0,158,115", "204,121,167", "230,159,0", "86,180,233", "119,119,119"]
 folder = sys.argv[1]
 rows = collections.defaultdict(list)                      # of a panel, "5a"
+curves = collections.defaultdict(lambda: collections.defaultdict(dict))     # of a panel and series: x to y of a seed
+seeds = collections.defaultdict(set)                      # of a figure, "5"
 for line in list(open(folder + "/figures.tsv"))[1:]:
     f, series, x, y, lo, hi, n, seed = line.rstrip("\n").split("\t")
     rows[f].append((series, float(x), float(y), float(lo) if lo else None, float(hi) if hi else None))
+    curves[f, series][seed].setdefault(float(x), []).append(float(y))
+    seeds[f.rstrip("abcdefgh").rstrip("-")].add(seed)
+# Of several seeds, as the caption has it: a mean and the range where x are the same, else a curve a seed without bars.
+for (f, series), by_seed in curves.items():
+    all_seeds = seeds[f.rstrip("abcdefgh").rstrip("-")]
+    if len(all_seeds) < 2: continue
+    mine = [r for r in rows[f] if r[0] == series]
+    rows[f] = [r for r in rows[f] if r[0] != series]
+    xs = [sorted(c) for c in by_seed.values()]
+    if len(by_seed) == len(all_seeds) and all(x == xs[0] for x in xs) and all(len(y) == 1 for c in by_seed.values() for y in c.values()):
+        for x in xs[0]:
+            ys = [c[x][0] for c in by_seed.values()]
+            rows[f].append((series, x, sum(ys) / len(ys), min(ys), max(ys)))
+    else: rows[f] += [(*r[:3], None, None) for r in mine]
 
 def value(text):
     m = re.fullmatch(r"(-?[0-9.]+)(k?)", text)
@@ -59,7 +75,12 @@ for path in sorted(glob.glob(folder + "/*.svg")):
     if len(drawn) != len(names): wrong.append("%d panels drawn, %d in the table" % (len(drawn), len(names)))
     for k, (f, p) in enumerate(zip(names, drawn)):
         y, x = line_through([(v - 6.5, t) for v, t in p["tics_y"]]), line_through(p["tics_x"])
-        if boxes[k]: continue
+        if boxes[k]:                                      # of boxes the bars alone are read
+            for r in rows[f]:
+                if r[3] is None or r[3] >= r[4]: continue
+                if any(abs(y[0](max(b[1:])) - r[3]) <= 1.5 * y[1] and abs(y[0](min(b[1:])) - r[4]) <= 1.5 * y[1] for b in p["bars"]): points += 1
+                elif r[4] - r[3] > 2 * y[1]: wrong.append("%s: no bar from %g to %g" % (f, r[3], r[4]))
+            continue
         if not y: wrong.append(f + ": no axis in y"); continue
         seen = set()
         for px, py, colour in p["marks"]:
