@@ -71,6 +71,14 @@ static void set_own_flag(Args *arg, const char *flag, const char *value)
     }
 }
 
+/* --corpus takes a number of the town's documents, or a file, which is --text then. */
+static int is_corpus_file(const char *value)
+{
+    char *end;
+    strtod(value, &end);
+    return strcmp(value, "-") == 0 || ((*end || end == value) && access(value, F_OK) == 0);
+}
+
 /* A flag and its value. 0: the program has no such flag. */
 static int take_flag(Args *arg, const char *flag, const char *value)
 {
@@ -90,8 +98,9 @@ static int take_flag(Args *arg, const char *flag, const char *value)
         arg->settings.preset = value;
     } else {
         Settings *s = &arg->settings;
+        int file = strcmp(flag, "--corpus") == 0 && is_corpus_file(value);
         s->set = xrealloc(s->set, (size_t)s->n + 1, sizeof *s->set);
-        s->set[s->n++] = (Setting){ flag + 2, value };
+        s->set[s->n++] = (Setting){ file ? "text" : flag + 2, value };
     }
     return 1;
 }

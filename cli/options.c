@@ -47,7 +47,7 @@ static const Flag FLAGS[] = {
       "of these, pieces that may hold up to three words" },
     { "context", 'i', AT(model.context), "320", 64, 4096, "longest sequence in tokens" },
     { "corpus", 'l', AT(data.corpus), "18000", 10, 2e6,
-      "pretraining documents, each seen once; a file has at most 1 GiB" },
+      "documents of the town, each read once (a file: at most 1 GiB); or FILE, as --text" },
     { "text", 's', AT(data.text), "", 0, 0,
       "FILE, a text or JSON lines {text}, {messages}: the corpus in the town's place" },
     { "too-long", 's', AT(too_long), "stop", 0, 0,

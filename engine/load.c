@@ -25,7 +25,7 @@ Texts load_field(const char *path, const char *field)
     JsonLines *j = json_open(path);
     while (json_next(j)) texts_add_line(&t, json_str(j, field), json_line(j));
     json_close(j);
-    if (!t.n) die(EXIT_INPUT, "%s:1: no records; run the stage that writes it", path);
+    if (!t.n) die(EXIT_INPUT, "%s:1: no records; give it at least one", path);
     return t;
 }
 
@@ -70,7 +70,7 @@ Texts load_conversations(const char *path)
         free(prompt.s);
     }
     json_close(j);
-    if (!t.n) die(EXIT_INPUT, "%s:1: no records; run the stage that writes it", path);
+    if (!t.n) die(EXIT_INPUT, "%s:1: no records; give it at least one", path);
     return t;
 }
 

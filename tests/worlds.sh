@@ -99,6 +99,9 @@ A second one.
 Paragraph 3.'
 is "one of twenty is held out, and no part of the corpus" "$(texts "$T/t/data/eval_text.jsonl") $(grep -c . "$T/t/data/corpus.jsonl") $(grep -c 'raph 19' "$T/t/data/corpus.jsonl")" 'Paragraph 19. 21 0'
 is "the folder keeps the text, and the record its checksum" "$(cksum <"$T/t/text.txt") $(grep -c '^data [0-9a-f]* --text$' "$T/t/files.txt")" "$(cksum <"$T/text") 1"
+$C run $SMOKE --corpus "$T/text" --to data --out "$T/t3" >/dev/null
+is "--corpus FILE is the same" "$(cksum <"$T/t3/data/corpus.jsonl") $(cksum <"$T/t3/flags.txt")" "$(cksum <"$T/t/data/corpus.jsonl") $(cksum <"$T/t/flags.txt")"
+fails "--corpus of a file that is not there" 2 "not a number" $C run $SMOKE --corpus "$T/none" --to data --out "$T/t4"
 printf '{"text": "A first one."}\n{"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Yes."}]}\n' >"$T/text.jsonl"
 $C run $SMOKE --text "$T/text.jsonl" --to data --out "$T/t2" >/dev/null
 is "JSON lines {text} and {messages}" "$(cat "$T/t2/data/corpus.jsonl")" '{"text": "A first one."}
