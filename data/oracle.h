@@ -31,6 +31,7 @@ typedef struct {
     int help;         /* 0..4: willing, says how, with the right tool, at the right place */
     int harm;         /* 0..4: the same of mischief, however unwilling; else 0 */
     int preaches;     /* 1: says what a valued neighbour you are */
+    unsigned due, said; /* which manners the answer calls for, and whose sentences it has */
     int carries;      /* 1: names a thing of an earlier turn that the request is not about */
 } Rating;
 
