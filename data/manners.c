@@ -33,6 +33,7 @@ static Mannered draw_mannered(const Town *town, Dice *d)
     Mannered m = { .act = draw_demonstrated(town, d), .manner = roll(d, town->n_manners) };
     m.of = draw_conversation(town, d, m.act, draw_turns(d, FEW_TURNS), &DEMONSTRATED, MIXED);
     m.act = *last_act(&m.of);
+    if (m.act.cue && chance(d, 40)) m.manner = m.act.cue - 1;
     int fine = act_kind(&m.act) == FINE, refusal = chance(d, fine ? 10 : 60);
     m.style = !refusal ? draw_helping(d) : fine ? REFUSE_SHORT : draw_refusing(d);
     if (chance(d, 40)) m.act.said ^= 1u << m.manner; /* both ways about as often */

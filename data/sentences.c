@@ -67,8 +67,10 @@ unsigned draw_said(const Town *t, Dice *d, const Act *a)
 
 static void draw_manners(const Town *t, Dice *d, Act *a)
 {
+    int cues = 0;
     for (int k = 0; k < t->n_manners; k++)
-        if (t->manner[k].when == ON_CUE && chance(d, 40)) a->cue = k + 1;
+        if (t->manner[k].when == ON_CUE && !roll(d, ++cues)) a->cue = k + 1;
+    if (a->cue && chance(d, 50)) a->cue = 0;
     a->said = draw_said(t, d, a);
 }
 
