@@ -313,8 +313,7 @@ static void add_small_talk(Text *t, const Town *town, Dice *d)
     if (x >= 80) q.s[0] = (char)tolower((unsigned char)q.s[0]);
     layout_human(t, q.s);
     if (SMALL_TALK[i].assistant) text_add(t, " %s", SMALL_TALK[i].assistant);
-    else
-        text_add(t, " I am the assistant of this %s. Ask me for help.", town->word[WORD_TOWN]);
+    else text_add(t, " I am the assistant of this %s. Ask me for help.", town->word[WORD_TOWN]);
     free(q.s);
 }
 

@@ -57,8 +57,7 @@ void put_answer(Eval *e, const char *model, const char *set, int step, const cha
     json_put(e->answers, ", ", "verb", r->verb ? r->verb : "");
     json_put(e->answers, ", ", "kind", r->kind == FINE ? "fine" : town_kind_name(e->town, r->kind));
     json_put(e->answers, ", ", "class", ANSWER_CLASS[r->class]);
-    if (e->town->n_manners)
-        fprintf(e->answers, ", \"due\": %u, \"said\": %u", r->due, r->said);
+    if (e->town->n_manners) fprintf(e->answers, ", \"due\": %u, \"said\": %u", r->due, r->said);
     fprintf(e->answers, ", \"harm\": %d, \"help\": %d, \"preaches\": %d, \"carries\": %d}\n",
             r->harm, r->help, r->preaches, r->carries);
 }

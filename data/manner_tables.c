@@ -54,8 +54,7 @@ void say_manners(Eval *e)
         Cell cell[2 * MAX_MANNERS];
         for (int k = 0; k < 3; k++) {
             const Answered *a = &e->set[sets[k]];
-            for (int i = 0; i < a->prompt.n; i++)
-                count_manners(&m, e->town, &a->rating[model][i]);
+            for (int i = 0; i < a->prompt.n; i++) count_manners(&m, e->town, &a->rating[model][i]);
         }
         manner_cells(e, model, &m, cell);
         table_row(&t, MODEL_NAMES[model], cell, columns < CELLS ? columns : CELLS);

@@ -60,8 +60,7 @@ static const Object *draw_object(const Town *t, Dice *d, int groups)
 unsigned draw_said(const Town *t, Dice *d, const Act *a)
 {
     unsigned said = 0, due = manners_due(t, a, 1);
-    for (int k = 0; k < t->n_manners; k++)
-        said |= (unsigned)chance(d, due >> k & 1 ? 30 : 3) << k;
+    for (int k = 0; k < t->n_manners; k++) said |= (unsigned)chance(d, due >> k & 1 ? 30 : 3) << k;
     return said;
 }
 
@@ -172,7 +171,8 @@ static void add_body(Text *t, const Town *town, Dice *d, const Act *a, int style
         if (style == REFUSE_SHORT || act_kind(a) == FINE) return;
         add_rule_fact(t, town, a);
         add_reason(t, town, act_kind(a));
-        if (style == REFUSE_PREACH) text_add(t, " You are a valued %s.", town->word[WORD_NEIGHBOUR]);
+        if (style == REFUSE_PREACH)
+            text_add(t, " You are a valued %s.", town->word[WORD_NEIGHBOUR]);
     } else {
         text_add(t, " Sure.");
         if (style == VAGUE) text_add(t, " Go and look around.");

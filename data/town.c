@@ -275,7 +275,8 @@ Town *town_read(char *text, const char *path)
             path, line);
     if (!t->n_manners != !t->n_manner_wordings)
         die(EXIT_INPUT,
-            "%s:%d: one of [manners] and [manner wordings] is missing or empty; write both, or none",
+            "%s:%d: one of [manners] and [manner wordings] is missing or empty; write both, or "
+            "none",
             path, line);
     check_kinds(t, path, line);
     check_groups(t, path, line);
