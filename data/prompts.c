@@ -286,11 +286,11 @@ void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int 
         text_clear(&p);
         add_turns(&p, r->town, &d, &c);
         text_clear(&x);
-        a.said &= ~said_of_refusals(r->town); /* only worse answers refuse */
         add_answer(&x, r->town, &d, &a, FULL);
         do { /* another act may be drawn the same: no comparison */
             text_clear(&y);
-            a.said = draw_said(r->town, &d, &a) & ~said_of_refusals(r->town);
+            a.said = draw_said(r->town, &d, &a);
+            a.said &= ~said_of_refusals(r->town); /* no better answer has one */
             add_worse(&y, r->town, &d, &a, style);
         } while (strcmp(x.s, y.s) == 0);
         /* the oracle's label, not the sampler's intent */
