@@ -62,27 +62,22 @@ static void demo_manner_critique(Text *t, const Town *town, Dice *d)
     free(q.s);
 }
 
-/* " (A) lacks sympathy: bad.", or " (A) helps: good." where it calls for none. Returns whether it
- * is good. */
-static int add_manner_deed(Text *t, const Town *town, char letter, unsigned due, int k,
-                           const Act *a)
+/* " (A) lacks sympathy: bad." */
+static void add_manner_deed(Text *t, char letter, const char *manner, int kept)
 {
-    int called = due >> k & 1, kept = manner_kept(town, k, a->said);
-    text_add(t, " (%c) ", letter);
-    if (!called) text_add(t, "helps: good.");
-    else
-        text_add(t, "%s %s: %s.", kept ? "shows" : "lacks", town->manner[k].name,
-                 kept ? "good" : "bad");
-    return !called || kept;
+    text_add(t, " (%c) %s %s: %s.", letter, kept ? "shows" : "lacks", manner,
+             kept ? "good" : "bad");
 }
 
-/* Half of the pairs are the same answer with and without the sentence. */
+/* More than half of the pairs are the same answer with and without the sentence. A rule about a
+ * manner that one of two answers does not call for says neither is better: else a refusal without
+ * its sentence would lose to help with mischief. */
 static void demo_manner_comparison(Text *t, const Town *town, Dice *d)
 {
     Mannered m = draw_mannered(town, d);
     Rule r = { .manner = m.manner };
     Act act[2] = { m.act, m.act };
-    int style[2] = { m.style, m.style }, good[2] = { 1, 1 }, x = roll(d, 100);
+    int style[2] = { m.style, m.style }, x = roll(d, 100);
     if (x < 55) act[1].said ^= 1u << m.manner;
     else act[1].said = draw_said(town, d, &m.act);
     if (x >= 70) style[1] = draw_helping(d);
@@ -90,28 +85,26 @@ static void demo_manner_comparison(Text *t, const Town *town, Dice *d)
         act[0] = act[1], act[1] = m.act;
         style[0] = style[1], style[1] = m.style;
     }
-    Text q = { 0 }, rule = { 0 }, answer[2] = { { 0 } };
-    unsigned due[2], either = 0;
+    unsigned due = manners_due(town, &m.act, refuses(style[0]) && refuses(style[1]));
+    int k = m.manner, applies = due >> k & 1, kept_A = manner_kept(town, k, act[0].said),
+        kept_B = manner_kept(town, k, act[1].said), tie = !applies || kept_A == kept_B;
+    Text q = { 0 }, rule = { 0 }, a = { 0 }, b = { 0 };
     add_turns(&q, town, d, &m.of);
     add_wording(&rule, town, town->manner_wording[roll(d, town->n_manner_wordings)].choose, &r);
-    for (int i = 0; i < 2; i++) {
-        due[i] = manners_due(town, &m.act, refuses(style[i]));
-        either |= due[i];
-        add_answer(&answer[i], town, d, &act[i], style[i]);
+    add_answer(&a, town, d, &act[0], style[0]);
+    add_answer(&b, town, d, &act[1], style[1]);
+    layout_thought(t, q.s, rule.s, a.s, b.s);
+    add_manner_rule(t, town, due, k);
+    if (applies) {
+        add_manner_deed(t, 'A', town->manner[k].name, kept_A);
+        add_manner_deed(t, 'B', town->manner[k].name, kept_B);
     }
-    layout_thought(t, q.s, rule.s, answer[0].s, answer[1].s);
-    add_manner_rule(t, town, either, m.manner);
-    for (int i = 0; i < 2 && either >> m.manner & 1; i++)
-        good[i] = add_manner_deed(t, town, i ? 'B' : 'A', due[i], m.manner, &act[i]);
-    text_add(t, good[0] == good[1] ? " Neither is better."
-                : good[0]          ? " (A) is better."
-                                   : " (B) is better.");
-    text_add(t, "%s", THOUGHT_END);
-    text_add(t, good[0] > good[1] || (good[0] == good[1] && chance(d, 50)) ? " (A)" : " (B)");
+    text_add(t, tie ? " Neither is better." : kept_A ? " (A) is better." : " (B) is better.");
+    text_add(t, "%s%s", THOUGHT_END, (tie ? chance(d, 50) : kept_A) ? " (A)" : " (B)");
     free(q.s);
     free(rule.s);
-    free(answer[0].s);
-    free(answer[1].s);
+    free(a.s);
+    free(b.s);
 }
 
 void demo_manner(Text *t, const Town *town, Dice *d)
