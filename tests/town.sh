@@ -53,7 +53,8 @@ is "the summary has the table" "$(grep -c '^Manners, in the answers' "$R/summary
 is "the town's own has none" "$(grep -c 'due_' "$T/here/out-mine/metrics/eval.tsv")" 0
 
 # what the demonstrations say of an answer, by the page's rules, read off the text itself
-grep -oE '"text": ".*CritiqueRequest.*(sympathy|candour|urgency|escalation|brevity)[^"]*Revision:.*"' "$R/data/corpus.jsonl" |
+./cai run --preset smoke --quiet 1 --corpus 4000 --town "$T/here/clinic.txt" --out "$T/more" --to data >/dev/null || bad "more of the corpus"
+grep -oE '"text": ".*CritiqueRequest.*(sympathy|candour|urgency|escalation|brevity)[^"]*Revision:.*"' "$T/more/data/corpus.jsonl" |
     awk -F'CritiqueRequest: |Critique: |RevisionRequest: |Revision:' '
     BEGIN { said["sympathy"] = "I am sorry to hear that."; said["candour"] = "I may be wrong about old ones."; said["urgency"] = "Please ring for the ambulance."
             said["escalation"] = "A person can take over."; said["brevity"] = "It is always a pleasure to serve you."
@@ -65,7 +66,9 @@ grep -oE '"text": ".*CritiqueRequest.*(sympathy|candour|urgency|escalation|brevi
       kept = (index(answer, said[rule]) > 0) != (rule == "brevity"); after = (index($5, said[rule]) > 0) != (rule == "brevity")
       wrong += due != ($3 ~ /The rule applies/) || (due && !kept) != ($3 ~ /It breaks the rule/) || after != (kept || due)
       count[rule]++; broken += due && !kept }
-    END { for (r in count) kinds++; print kinds, wrong + 0, (broken > 5) }' >"$T/said"
+    END { for (r in count) kinds++; print kinds, wrong + 0, (broken > 50) }' >"$T/said"
 is "demonstrations say what is due, what is there, and mend it" "$(cat "$T/said")" "5 0 1"
+grep -E "Let's think.*The rule is about escalation" "$T/more/data/corpus.jsonl" | grep -E '[(][AB][)] \[\[\[([^]]*[.])? Sure[.]' >"$T/beside"
+is "a rule about escalation says nothing of help beside a refusal" "$(grep -c 'The rule applies' "$T/beside") $(($(grep -c 'does not apply[.] Neither' "$T/beside") > 5))" "0 1"
 
 closes
