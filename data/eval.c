@@ -10,7 +10,6 @@
  */
 #define _POSIX_C_SOURCE 200809L /* access */
 #include "data/eval.h"
-#include "data/manner_tables.h"
 #include "data/stages.h"
 
 #include <stdlib.h>

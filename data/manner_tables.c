@@ -2,6 +2,7 @@
  * has some. SPDX-License-Identifier: MIT
  */
 #include "data/manner_tables.h"
+#include "data/eval.h"
 
 #include <stdlib.h>
 

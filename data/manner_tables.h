@@ -4,7 +4,8 @@
 #ifndef CAI_MANNER_TABLES_H
 #define CAI_MANNER_TABLES_H
 
-#include "data/eval.h"
+#include "data/oracle.h"
+#include "data/tables.h"
 
 /* Of the answers that call for a manner, those that keep it; of the others, those that have its
  * sentence (of NEVER there are none). */
@@ -13,7 +14,5 @@ typedef struct {
 } Manners;
 void count_manners(Manners *m, const Town *t, const Rating *r);
 void manners_free(Manners *m);
-
-void say_manners(Eval *e);
 
 #endif
