@@ -35,7 +35,7 @@ done
 sed -n '/^## A world of your own/,/^## Conversations/p' docs/town.md >"$T/page"
 is "a world: six steps, all of them commands" "$(grep -c '^[1-6]\. ' "$T/page") $(grep -c '^```sh$' "$T/page")" "6 6"
 sed -n '/^```sh$/,/^```$/p' "$T/page" | grep -v '^```' >"$T/steps"
-sed "s#^\./cai run#$PWD/cai run --preset smoke --quiet 1#; s/--max-new 60//; s/--revisions 10/--revisions 2/; s/--context 384/--context 640/" "$T/steps" >"$T/steps.sh"
+sed "s#^\./cai run#$PWD/cai run --preset smoke --quiet 1#; s/--max-new 60//; s/--revisions 14/--revisions 2/; s/--ai-prefs 5120//; s/--context 384/--context 640/" "$T/steps" >"$T/steps.sh"
 (cd "$T/here" && bash -e "$T/steps.sh") >"$T/out" 2>"$T/error"
 is "a world: the steps are done and the run ends" "$? $(cat "$T/error")" "0 "
 R=$T/here/out-clinic
