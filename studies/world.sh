@@ -6,12 +6,12 @@
 #
 # The shop (data/shop.txt, data/shop_law.txt) carries six of the seven principles: two about acts (prying, pledging), four
 # about manners. A principle is drawn for one critique and one label in five to seven, not for two in three as in the
-# town: hence 14 revisions, of which the last is learned, 5120 labels, and these up to 0.85, not 0.6.
+# town: hence 14 revisions, of which the last is learned, twice as many labels, and these up to 0.85, not 0.6.
 . "$(dirname "$0")/lib.sh"
 
 acts="prying pledging" manners="sympathy candour escalation brevity"
 rerun shop eval --town "$here/data/shop.txt" --constitution "$here/data/shop_law.txt" --max-new 60 --context 640 \
-    --revisions 14 --final-only 1 --ai-prefs 5120 --clamp-lo 0.15 --clamp-hi 0.85
+    --revisions 14 --final-only 1 --ai-prefs $((2 * $(sed -n "s/^ai-prefs //p" "$RUN/flags.txt"))) --clamp-lo 0.15 --clamp-hi 0.85
 for p in $acts $manners; do
     awk -v without="^$p-" '/^\[/ { on = $2 !~ without } on' "$here/data/shop_law.txt" >no_$p.txt
     "$here/cai" run --pretrained shop --constitution no_$p.txt --out no_$p --to rl --quiet 1 >/dev/null
