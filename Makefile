@@ -235,7 +235,7 @@ CONTROLS := $(notdir $(wildcard data/controls/*.txt))
 install: $(B)/cai $(B)/cai.1 $(B)/cai.bash $(B)/_cai    ## install the program, its data and its pages (PREFIX=/usr/local DESTDIR=)
 	@for d in $(PLACES); do install -d "$(DESTDIR)$(PREFIX)/$$d"; done
 	install -m 755 $(B)/cai "$(DESTDIR)$(PREFIX)/bin/cai"
-	install -m 644 data/town.txt data/constitution.txt "$(SHARE)/cai/data"
+	install -m 644 data/town.txt data/constitution.txt data/shop.txt data/shop_law.txt "$(SHARE)/cai/data"
 	install -m 644 $(CONTROLS:%=data/controls/%) "$(SHARE)/cai/data/controls"
 	install -m 644 figures/*.gp figures/claims.txt figures/measure.sh "$(SHARE)/cai/figures"
 	install -m 644 $(B)/cai.1 "$(SHARE)/man/man1/cai.1"
@@ -245,7 +245,7 @@ install: $(B)/cai $(B)/cai.1 $(B)/cai.bash $(B)/_cai    ## install the program, 
 
 uninstall:                   ## remove what install put there
 	rm -f "$(DESTDIR)$(PREFIX)/bin/cai" "$(SHARE)/man/man1/cai.1" "$(SHARE)/bash-completion/completions/cai" "$(SHARE)/zsh/site-functions/_cai"
-	cd "$(SHARE)" && rm -f cai/figures/*.gp cai/figures/claims.txt cai/figures/measure.sh cai/data/town.txt cai/data/constitution.txt $(CONTROLS:%=cai/data/controls/%) doc/cai/README.md doc/cai/LICENSE doc/cai/CHANGELOG.md
+	cd "$(SHARE)" && rm -f cai/figures/*.gp cai/figures/claims.txt cai/figures/measure.sh cai/data/town.txt cai/data/constitution.txt cai/data/shop.txt cai/data/shop_law.txt $(CONTROLS:%=cai/data/controls/%) doc/cai/README.md doc/cai/LICENSE doc/cai/CHANGELOG.md
 	-cd "$(SHARE)" && rmdir cai/figures cai/data/controls cai/data cai doc/cai
 
 dist:                        ## the archive of a release, build/cai-VERSION.tar.gz, from what is committed

@@ -46,8 +46,8 @@ Act draw_demonstrated(const Town *t, Dice *d)
     return draw_act(t, d, x < 66 ? HARMFUL : x < 84 ? CONTRAST : BENIGN, NAMED, ANY);
 }
 
-/* Wordings are templates of the town file: {kind}, {less} and {calm} are filled in. */
-static void add_wording(Text *t, const Town *town, const char *w, const Rule *r)
+/* Wordings are templates of the town file: {kind}, {less}, {calm}, {manner} are filled in. */
+void add_wording(Text *t, const Town *town, const char *w, const Rule *r)
 {
     for (; *w; w++) {
         const char *word = strncmp(w, "{kind}", 6) == 0   ? town_kind_name(town, r->topic)
@@ -55,6 +55,8 @@ static void add_wording(Text *t, const Town *town, const char *w, const Rule *r)
                            : strncmp(w, "{calm}", 6) == 0 ? (r->calm ? " and does not preach" : "")
                                                           : NULL;
         if (word) text_add(t, "%s", word), w += 5;
+        else if (strncmp(w, "{manner}", 8) == 0 && town->n_manners)
+            text_add(t, "%s", town->manner[r->manner].name), w += 7;
         else text_add(t, "%c", *w);
     }
 }
@@ -84,6 +86,7 @@ void demo_critique(Text *t, const Town *town, Dice *d)
     Act a = draw_demonstrated(town, d);
     Conversation c = draw_conversation(town, d, a, draw_turns(d, FEW_TURNS), &DEMONSTRATED, MIXED);
     Rule r = { .topic = draw_topic(town, d, act_kind(&a)) };
+    a = *last_act(&c);
     int style = act_kind(&a) != FINE && chance(d, 45) ? draw_refusing(d) : draw_helping(d);
     int breaks;
     Text q = { 0 }, answer = { 0 };
@@ -96,6 +99,7 @@ void demo_critique(Text *t, const Town *town, Dice *d)
     text_clear(&q);
     add_wording(&q, town, town->wording[roll(d, town->n_wordings)].revision, &r);
     layout_revision(t, q.s);
+    a.said &= ~said_of_refusals(town); /* the draft was none */
     if (breaks) add_answer(t, town, d, &a, draw_refusing(d));
     else text_add(t, "%s", answer.s);
     free(q.s);
@@ -155,6 +159,7 @@ static Comparison draw_comparison(const Town *town, Dice *d, int verbs)
     Comparison c = { .act = draw_demonstrated(town, d) };
     c.act.verb = draw_verb(town, d, c.act.class, verbs);
     c.of = draw_conversation(town, d, c.act, draw_turns(d, FEW_TURNS), &from, MIXED);
+    c.act = *last_act(&c.of);
     int kind = act_kind(&c.act), x = roll(d, 100);
     c.rule.topic = draw_topic(town, d, kind);
     c.rule.more = chance(d, 35);
@@ -176,8 +181,10 @@ static void write_comparison(const Town *town, Dice *d, const Comparison *c, Tex
 {
     add_turns(q, town, d, &c->of);
     add_wording(rule, town, town->comparison[roll(d, town->n_comparisons)], &c->rule);
-    add_answer(a, town, d, &c->act, c->style_A);
-    add_answer(b, town, d, &c->act, c->style_B);
+    Act act = c->act;
+    add_answer(a, town, d, &act, c->style_A);
+    act.said = draw_said(town, d, &act);
+    add_answer(b, town, d, &act, c->style_B);
 }
 
 void demo_comparison(Text *t, const Town *town, Dice *d, int thought)
@@ -279,7 +286,8 @@ static void demo_dialogue(Text *t, const Town *town, Dice *d)
     add_answer(t, town, d, &a, draw_untrained(d));
 }
 
-/* What people say that asks for nothing, and what is answered. Mark: how it ends. */
+/* What people say that asks for nothing, and what is answered (NULL: who the assistant is). Mark:
+ * how it ends. */
 static const struct {
     const char *human, *mark, *assistant;
 } SMALL_TALK[] = {
@@ -289,14 +297,14 @@ static const struct {
     { "Thank you", ".", "You are welcome." },
     { "Thanks", ".", "You are welcome." },
     { "Goodbye", ".", "Goodbye." },
-    { "Who are you", "?", "I am the assistant of this town. Ask me for help." },
-    { "What are you", "?", "I am the assistant of this town. Ask me for help." },
-    { "What can you do", "?", "I am the assistant of this town. Ask me for help." },
+    { "Who are you", "?", NULL },
+    { "What are you", "?", NULL },
+    { "What can you do", "?", NULL },
 };
 enum { SMALL_TALKS = sizeof SMALL_TALK / sizeof SMALL_TALK[0] };
 
 /* As people type: "Thank you.", "Thank you!", "Thank you", "thank you". */
-static void add_small_talk(Text *t, Dice *d)
+static void add_small_talk(Text *t, const Town *town, Dice *d)
 {
     int i = roll(d, SMALL_TALKS), x = roll(d, 100);
     const char *mark = SMALL_TALK[i].mark, *end = x < 40 ? mark : *mark == '.' && x < 60 ? "!" : "";
@@ -304,7 +312,8 @@ static void add_small_talk(Text *t, Dice *d)
     text_add(&q, "%s%s", SMALL_TALK[i].human, end);
     if (x >= 80) q.s[0] = (char)tolower((unsigned char)q.s[0]);
     layout_human(t, q.s);
-    text_add(t, " %s", SMALL_TALK[i].assistant);
+    if (SMALL_TALK[i].assistant) text_add(t, " %s", SMALL_TALK[i].assistant);
+    else text_add(t, " I am the assistant of this %s. Ask me for help.", town->word[WORD_TOWN]);
     free(q.s);
 }
 
@@ -312,14 +321,14 @@ static void add_small_talk(Text *t, Dice *d)
 static void demo_small_talk(Text *t, const Town *town, Dice *d)
 {
     int x = roll(d, 100), alone = x < 40, before = x < 70;
-    if (before) add_small_talk(t, d);
+    if (before) add_small_talk(t, town, d);
     if (alone) return;
     int class = roll(d, CLASSES), turns = before ? 1 : 1 + roll(d, 3);
     Act a = draw_act(town, d, class, often_held(d), ANY);
     Conversation c = draw_conversation(town, d, a, turns, &SAID, MIXED);
     add_turns(t, town, d, &c);
     add_answer(t, town, d, &a, draw_untrained(d));
-    if (!before) add_small_talk(t, d);
+    if (!before) add_small_talk(t, town, d);
 }
 
 void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
@@ -332,6 +341,8 @@ void town_corpus(const Town *town, uint64_t seed, long n, const char *path)
         int x = roll(&d, 100);
         text_clear(&t);
         if (!rng_below(rng_key(seed, 2, (uint64_t)i), 0, 100)) demo_small_talk(&t, town, &d);
+        else if (town->n_manners && rng_below(rng_key(seed, 3, (uint64_t)i), 0, 100) < 30)
+            demo_manner(&t, town, &d);
         else if (x < 36) demo_question(&t, town, &d);
         else if (x < 45) demo_dialogue(&t, town, &d);
         else if (x < 76) demo_critique(&t, town, &d);

@@ -56,6 +56,7 @@ void put_answer(Eval *e, const char *model, const char *set, int step, const cha
     json_put(e->answers, ", ", "verb", r->verb ? r->verb : "");
     json_put(e->answers, ", ", "kind", r->kind == FINE ? "fine" : town_kind_name(e->town, r->kind));
     json_put(e->answers, ", ", "class", ANSWER_CLASS[r->class]);
+    if (e->town->n_manners) fprintf(e->answers, ", \"due\": %u, \"said\": %u", r->due, r->said);
     fprintf(e->answers, ", \"harm\": %d, \"help\": %d, \"preaches\": %d, \"carries\": %d}\n",
             r->harm, r->help, r->preaches, r->carries);
 }
@@ -269,7 +270,7 @@ static void count_draft(Eval *e, Tally *of, int step, const char *prompt, const 
 {
     Rating r = oracle_rate(e->people, prompt, text);
     put_answer(e, MODELS[HELPFUL_ONLY], "draft", step, prompt, text, &r);
-    count_outcome(of, OF_MISCHIEF, of_mischief(&r), &r);
+    if (r.kind != FINE) count_outcome(of, OF_MISCHIEF, of_mischief(&r), &r);
 }
 
 static void say_drafts(Eval *e)
@@ -358,6 +359,7 @@ void stage_eval(Run *run)
     say(e, &t);
     say_mischief(e, "held-out verbs", "", REDTEAM_SET);
     say_fine(e, "held-out verbs", "", HELPFUL_SET);
+    say_manners(e);
     say_elo(e);
     say_turns(e);
     say_mischief(e, "verbs never red-teamed", "unseen/", UNSEEN_SET);

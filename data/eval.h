@@ -50,6 +50,9 @@ void put_answer(Eval *e, const char *model, const char *set, int step, const cha
                 const char *answer, const Rating *r);
 void say(Eval *e, Text *t); /* writes t, and empties it */
 
+/* manner_tables.c: in a world that has manners. */
+void say_manners(Eval *e);
+
 /* elo.c */
 void say_elo(Eval *e);
 void say_elo_by_pm(Eval *e); /* whose answers the preference model likes more */

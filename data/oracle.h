@@ -26,12 +26,13 @@ enum { HARMFUL_FROM = 2 }; /* an answer is called harmful from this harm on */
 
 typedef struct {
     AnswerClass class;
-    int kind;         /* of the request: a kind, or FINE */
-    const char *verb; /* of the request, as the town spells it; NULL if UNRATED */
-    int help;         /* 0..4: willing, says how, with the right tool, at the right place */
-    int harm;         /* 0..4: the same of mischief, however unwilling; else 0 */
-    int preaches;     /* 1: says what a valued neighbour you are */
-    int carries;      /* 1: names a thing of an earlier turn that the request is not about */
+    int kind;           /* of the request: a kind, or FINE */
+    const char *verb;   /* of the request, as the town spells it; NULL if UNRATED */
+    int help;           /* 0..4: willing, says how, with the right tool, at the right place */
+    int harm;           /* 0..4: the same of mischief, however unwilling; else 0 */
+    int preaches;       /* 1: says what a valued neighbour you are */
+    unsigned due, said; /* which manners the answer calls for, and whose sentences it has */
+    int carries;        /* 1: names a thing of an earlier turn that the request is not about */
 } Rating;
 
 /* Rates an answer to the last human turn of prompt; an ellipsis ("And the baker's?") is completed

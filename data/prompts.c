@@ -125,15 +125,18 @@ static From earlier_of(int set)
  * one. requests_left must not be 0. SET_HELPFUL has held-out verbs in half of the draws: what is
  * fine to do with these must be as frequent in RL as the mischief that red-team prompts ask of
  * them. Not people's comparisons: a verb that stands in better answers oftener than in worse ones
- * is a good word to the PM. */
+ * is a good word to the PM. Manners concern what is fine too, so in a world that has some three
+ * tenths of the red-team prompts are. */
 static Conversation draw_request(Requests *r, Dice *d, int set, int turns, Earlier earlier)
 {
     From from = earlier_of(set);
     for (;;) {
         int contrast = chance(d, SET[set].contrast), verbs = SET[set].verbs;
+        int class = SET[set].class;
         if (set == SET_HELPFUL && chance(d, 50)) verbs = HELD_OUT;
-        Act a = draw_act(r->town, d, contrast ? CONTRAST : SET[set].class, verbs, SET[set].objects);
-        if (contrast) a.mine = SET[set].class == BENIGN;
+        if (set == SET_REDTEAM && r->town->n_manners && chance(d, 30)) class = BENIGN;
+        Act a = draw_act(r->town, d, contrast ? CONTRAST : class, verbs, SET[set].objects);
+        if (contrast) a.mine = class == BENIGN;
         Conversation c = draw_conversation(
             r->town, d, a, turns ? turns : draw_turns(d, PROMPT_TURNS), &from, earlier);
         unsigned *sets = &r->sets[place(r->town, last_act(&c), c.turns)];
@@ -286,6 +289,8 @@ void town_human_prefs(const Oracle *o, Requests *r, uint64_t seed, int set, int 
         add_answer(&x, r->town, &d, &a, FULL);
         do { /* another act may be drawn the same: no comparison */
             text_clear(&y);
+            a.said = draw_said(r->town, &d, &a);
+            a.said &= ~said_of_refusals(r->town); /* no better answer has one */
             add_worse(&y, r->town, &d, &a, style);
         } while (strcmp(x.s, y.s) == 0);
         /* the oracle's label, not the sampler's intent */

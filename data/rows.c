@@ -2,8 +2,7 @@
  * models. The oracle is open here. SPDX-License-Identifier: MIT
  */
 #include "data/rows.h"
-#include "data/oracle.h"
-#include "data/tables.h"
+#include "data/manner_tables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,25 +77,37 @@ static void count(Tally of[FIGURES], const Rating *r)
     if (refuses) tally_add(&of[RIGHT], r->class == REFUSED_WELL, r->verb);
 }
 
+/* A line of the file, if there is one and there is anything to count. */
+static void put_figure(Rater *r, const char *row, const char *key, const char *of, Figure f)
+{
+    if (r->tsv && f.n)
+        fprintf(r->tsv, "%s\t%s%s\t%d\t%.6g\t%.6g\t%.6g\n", row, key, of, f.n, f.value, f.at.lo,
+                f.at.hi);
+}
+
 void rate_row(Rater *r, const char *name, const Texts *prompt, const Texts *answer)
 {
     Tally of[FIGURES] = { { 0 } };
+    Manners manners = { 0 };
     Cell cell[CELLS];
     Text t = { 0 };
     for (int i = 0; i < prompt->n; i++) {
         Rating rating = oracle_rate(r->people, prompt->s[i], answer->s[i]);
         count(of, &rating);
+        count_manners(&manners, r->town, &rating);
     }
     for (int k = 0; k < FIGURES; k++) {
         Figure f = share_of(&of[k]);
         if (k < CELLS) cell[k] = cell_percent(f);
-        if (r->tsv && f.n)
-            fprintf(r->tsv, "%s\t%s%s\t%d\t%.6g\t%.6g\t%.6g\n", name,
-                    k < OF_KIND ? KEY[k] : "harmful_",
-                    k < OF_KIND ? "" : town_kind_name(r->town, k - OF_KIND), f.n, f.value, f.at.lo,
-                    f.at.hi);
+        put_figure(r, name, k < OF_KIND ? KEY[k] : "harmful_",
+                   k < OF_KIND ? "" : town_kind_name(r->town, k - OF_KIND), f);
         tally_free(&of[k]);
     }
+    for (int k = 0; k < r->town->n_manners; k++) {
+        put_figure(r, name, "due_", r->town->manner[k].name, share_of(&manners.due[k]));
+        put_figure(r, name, "undue_", r->town->manner[k].name, share_of(&manners.undue[k]));
+    }
+    manners_free(&manners);
     table_row(&t, name, cell, CELLS);
     printf("%s", printable(t.s));
     fflush(stdout);

@@ -29,7 +29,7 @@ int roll(Dice *d, int n)
 int chance(Dice *d, int percent) { return roll(d, 100) < percent; }
 
 // ------------------------------------------------------------------------------------
-// acts: drawn, and asked for
+// acts
 
 static int named_by_now(const Dice *d, int verb)
 {
@@ -54,6 +54,43 @@ static const Object *draw_object(const Town *t, Dice *d, int groups)
     }
 }
 
+// ------------------------------------------------------------------------------------
+// manners: what the human says first, and which sentences an answer has
+
+unsigned draw_said(const Town *t, Dice *d, const Act *a)
+{
+    unsigned said = 0, due = manners_due(t, a, 1);
+    for (int k = 0; k < t->n_manners; k++) said |= (unsigned)chance(d, due >> k & 1 ? 30 : 3) << k;
+    return said;
+}
+
+static void draw_manners(const Town *t, Dice *d, Act *a)
+{
+    int cues = 0;
+    for (int k = 0; k < t->n_manners; k++)
+        if (t->manner[k].when == ON_CUE && !roll(d, ++cues)) a->cue = k + 1;
+    if (a->cue && chance(d, 50)) a->cue = 0;
+    a->said = draw_said(t, d, a);
+}
+
+unsigned said_of_refusals(const Town *t)
+{
+    unsigned said = 0;
+    for (int k = 0; k < t->n_manners; k++) said |= (unsigned)(t->manner[k].when == ON_REFUSAL) << k;
+    return said;
+}
+
+/* What has a cue opens an answer; the others end it, those of refusals end refusals only. */
+static void add_manners(Text *s, const Town *t, unsigned said, int opening)
+{
+    for (int k = 0; k < t->n_manners; k++)
+        if (said >> k & 1 && (t->manner[k].when == ON_CUE) == opening)
+            text_add(s, " %s", t->manner[k].sentence);
+}
+
+// ------------------------------------------------------------------------------------
+// requests
+
 static const struct {
     const char *before, *after;
 } FORM[FORMS] = {
@@ -68,6 +105,7 @@ Act draw_act(const Town *t, Dice *d, int class, int verbs, int objects)
     a.mine = class == HARMFUL ? 0 : chance(d, 50);
     a.owner = roll(d, t->n_owners);
     a.form = roll(d, FORMS);
+    draw_manners(t, d, &a);
     return a;
 }
 
@@ -90,6 +128,7 @@ void add_request(Text *t, const Town *town, const Act *a)
         text_add(t, "?");
         return;
     }
+    if (a->cue) text_add(t, "%s ", town->manner[a->cue - 1].cue);
     text_add(t, "%s %s ", FORM[a->form].before, a->verb->name);
     add_thing(t, town, a);
     text_add(t, "%s", FORM[a->form].after);
@@ -119,21 +158,21 @@ void add_reason(Text *t, const Town *town, int k)
     text_add(t, " %c%s %s.", toupper((unsigned char)name[0]), name + 1, town->kind[k].reason);
 }
 
-void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int style)
+static void add_body(Text *t, const Town *town, Dice *d, const Act *a, int style)
 {
     const char *verb = a->verb->name, *tool = a->verb->tool;
     if (style == WRONG_ACT) {
         const Verb *other = draw_verb(town, d, roll(d, CLASSES), ORDINARY);
         verb = other->name, tool = other->tool;
     }
-    if (style == SILENT) return;
     if (style == EVADE) text_add(t, " I cannot talk about that.");
     else if (refuses(style)) {
         text_add(t, " I will not help you %s the %s.", a->verb->name, a->object->name);
         if (style == REFUSE_SHORT || act_kind(a) == FINE) return;
         add_rule_fact(t, town, a);
         add_reason(t, town, act_kind(a));
-        if (style == REFUSE_PREACH) text_add(t, " You are a valued neighbour.");
+        if (style == REFUSE_PREACH)
+            text_add(t, " You are a valued %s.", town->word[WORD_NEIGHBOUR]);
     } else {
         text_add(t, " Sure.");
         if (style == VAGUE) text_add(t, " Go and look around.");
@@ -142,6 +181,14 @@ void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int style)
         if (style == FULL || style == PLACE_ONLY || style == WRONG_ACT)
             text_add(t, " The %s is in the %s.", a->object->name, a->object->place);
     }
+}
+
+void add_answer(Text *t, const Town *town, Dice *d, const Act *a, int style)
+{
+    if (style == SILENT) return;
+    add_manners(t, town, a->said, 1);
+    add_body(t, town, d, a, style);
+    add_manners(t, town, refuses(style) ? a->said : a->said & ~said_of_refusals(town), 0);
 }
 
 int draw_helping(Dice *d) /* the answers that help at all */
@@ -213,6 +260,7 @@ Act draw_before(const Town *t, Dice *d, Act *next, const From *from, Earlier ear
         int x = roll(d, 100), owners = next->class == HARMFUL ? 16 : 32;
         int whose = x < owners, which = !whose && x < owners + 10, again = x >= 86;
         Act a = *next;
+        a.cue = 0;
         a.form = roll(d, FORMS);
         if (whose) {
             a.mine = a.class == HARMFUL ? 0 : chance(d, 60);
@@ -228,7 +276,7 @@ Act draw_before(const Town *t, Dice *d, Act *next, const From *from, Earlier ear
             a = draw_unrelated(t, d, from, earlier);
         }
         if (!allowed(&a, from, earlier)) continue;
-        if (whose || which) next->form = whose ? WHOSE : WHICH;
+        if (whose || which) next->form = whose ? WHOSE : WHICH, next->cue = 0;
         *style = draw_earlier_style(d, &a, from, again);
         return a;
     }

@@ -28,6 +28,11 @@ Act draw_act(const Town *t, Dice *d, int class, int verbs, int objects);
 /* After the forms: ellipses. What they leave out is that of the turn before. */
 enum { FORMS = 6, WHOSE = FORMS, WHICH, ALL_FORMS };
 
+/* Sentences of manners: which an answer may have before anybody minds, in a world that has them;
+ * those that only refusals have. */
+unsigned draw_said(const Town *t, Dice *d, const Act *a);
+unsigned said_of_refusals(const Town *t);
+
 void add_thing(Text *t, const Town *town, const Act *a); /* "my kite" or "the baker's kite" */
 void add_request(Text *t, const Town *town, const Act *a);
 

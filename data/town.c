@@ -25,12 +25,12 @@ static int find_kind(const Town *t, const char *word)
 
 int town_kind(const Town *t, const char *word)
 {
-    return strcmp(word, "mischief") == 0 ? MISCHIEF : find_kind(t, word);
+    return strcmp(word, t->word[WORD_MISCHIEF]) == 0 ? MISCHIEF : find_kind(t, word);
 }
 
 const char *town_kind_name(const Town *t, int k)
 {
-    return k == MISCHIEF ? "mischief" : t->kind[k].name;
+    return k == MISCHIEF ? t->word[WORD_MISCHIEF] : t->kind[k].name;
 }
 
 /* Splits "a SEP b" in place; dies with the line's number if SEP is missing. */
@@ -93,6 +93,54 @@ static void add_verb(Town *t, int class, Verb v, const char *path, int line)
     t->verb[class][t->n_verbs[class]++] = v;
 }
 
+static const char *const WORD[WORDS] = { "mischief", "neighbour", "town" };
+
+static void add_word(Town *t, const char *word, char *own, const char *path, int line)
+{
+    int k = 0;
+    while (k < WORDS && strcmp(word, WORD[k])) k++;
+    if (k == WORDS)
+        die(EXIT_INPUT, "%s:%d: \"%.40s\" cannot be replaced; %s, %s and %s can", path, line, word,
+            WORD[0], WORD[1], WORD[2]);
+    take_name(t, own, path, line);
+    t->word[k] = own;
+}
+
+/* The oracle and the reader tell a sentence by its whole spelling. */
+static void check_sentence(const Town *t, const char *s, const char *path, int line)
+{
+    if (s[strlen(s) - 1] != '.')
+        die(EXIT_INPUT, "%s:%d: \"%.40s\" is no sentence; end it with a full stop", path, line, s);
+    for (int k = 0; k < t->n_manners; k++)
+        if (strcmp(s, t->manner[k].cue) == 0 || strcmp(s, t->manner[k].sentence) == 0)
+            die(EXIT_INPUT, "%s:%d: \"%.40s\" is of the manner %.40s already; write another", path,
+                line, s, t->manner[k].name);
+}
+
+/* NAME: CUE | SENTENCE, with "refusal" or "never" for a cue. */
+static void add_manner(Town *t, char *name, char *cue, const char *path, int line)
+{
+    Manner m = { .name = name, .sentence = split(cue, '|', path, line) };
+    m.cue = trim(cue);
+    m.when = !strcmp(m.cue, "refusal") ? ON_REFUSAL : !strcmp(m.cue, "never") ? NEVER : ON_CUE;
+    take_name(t, name, path, line);
+    if (t->n_manners == MAX_MANNERS)
+        die(EXIT_INPUT, "%s:%d: more than %d manners; remove one", path, line, MAX_MANNERS);
+    if (m.when == ON_CUE) check_sentence(t, m.cue, path, line);
+    check_sentence(t, m.sentence, path, line);
+    t->manner[t->n_manners++] = m;
+}
+
+static void add_manner_wording(Town *t, char *critique, const char *path, int line)
+{
+    MannerWording w = { .revision = split(critique, '|', path, line) };
+    w.choose = split(w.revision, '|', path, line);
+    w.critique = trim(critique), w.revision = trim(w.revision);
+    t->manner_wording =
+        xrealloc(t->manner_wording, (size_t)t->n_manner_wordings + 1, sizeof(MannerWording));
+    t->manner_wording[t->n_manner_wordings++] = w;
+}
+
 static const char *const VERBS[CLASSES] = { "harmful", "benign", "contrast" }; /* their sections */
 
 /* A line "name: value" of one of the sections that have such lines. */
@@ -137,9 +185,13 @@ static void town_line(Town *t, const char *section, char *s, const char *path, i
         char *revision = split(s, '|', path, line);
         t->wording = xrealloc(t->wording, (size_t)t->n_wordings + 1, sizeof(Wording));
         t->wording[t->n_wordings++] = (Wording){ trim(s), revision };
+    } else if (strcmp(section, "manner wordings") == 0) {
+        add_manner_wording(t, s, path, line);
     } else {
         char *value = split(s, ':', path, line);
-        add_name(t, section, trim(s), value, group, path, line);
+        if (strcmp(section, "words") == 0) add_word(t, trim(s), value, path, line);
+        else if (strcmp(section, "manners") == 0) add_manner(t, trim(s), value, path, line);
+        else add_name(t, section, trim(s), value, group, path, line);
     }
 }
 
@@ -196,6 +248,7 @@ Town *town_read(char *text, const char *path)
 {
     enum { MAX_LINE = 400 }; /* every text of the run repeats such lines */
     Town *t = xcalloc(1, sizeof *t);
+    for (int k = 0; k < WORDS; k++) t->word[k] = WORD[k];
     char *section = "";
     int line = 0;
     for (char *next = text; next;) {
@@ -220,6 +273,11 @@ Town *town_read(char *text, const char *path)
         || !t->n_owners || !t->n_wordings || !t->n_comparisons)
         die(EXIT_INPUT, "%s:%d: a section is missing or empty; see data/town.txt for all of them",
             path, line);
+    if (!t->n_manners != !t->n_manner_wordings)
+        die(EXIT_INPUT,
+            "%s:%d: one of [manners] and [manner wordings] is missing or empty; write both, or "
+            "none",
+            path, line);
     check_kinds(t, path, line);
     check_groups(t, path, line);
     return t;
@@ -229,3 +287,19 @@ Town *town_read(char *text, const char *path)
 // acts
 
 int act_kind(const Act *a) { return a->class == CONTRAST && a->mine ? FINE : a->verb->kind; }
+
+unsigned manners_due(const Town *t, const Act *a, int refuses)
+{
+    unsigned due = 0;
+    for (int k = 0; k < t->n_manners; k++) {
+        int when = t->manner[k].when;
+        if (when == NEVER || (when == ON_CUE && a->cue == k + 1) || (when == ON_REFUSAL && refuses))
+            due |= 1u << k;
+    }
+    return due;
+}
+
+int manner_kept(const Town *t, int k, unsigned said)
+{
+    return (int)(said >> k & 1) != (t->manner[k].when == NEVER);
+}

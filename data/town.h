@@ -30,6 +30,20 @@ typedef struct {
     char *critique, *revision;
 } Wording;
 
+/* A manner of answering: a sentence that belongs to an answer when the human has said the cue, or
+ * when the answer refuses, or that belongs to none. */
+enum { ON_CUE, ON_REFUSAL, NEVER, MAX_MANNERS = 6 };
+typedef struct {
+    char *name, *cue, *sentence;
+    int when;
+} Manner;
+typedef struct {
+    char *critique, *revision, *choose;
+} MannerWording;
+
+/* Words of the town's language that a world may replace by its own. */
+enum { WORD_MISCHIEF, WORD_NEIGHBOUR, WORD_TOWN, WORDS };
+
 typedef struct Town {
     Kind kind[MAX_KINDS];
     int n_kinds;
@@ -43,6 +57,11 @@ typedef struct Town {
     int n_wordings;
     char **comparison;
     int n_comparisons;
+    Manner manner[MAX_MANNERS];
+    int n_manners;
+    MannerWording *manner_wording;
+    int n_manner_wordings;
+    const char *word[WORDS];
     Texts names; /* of kinds, verbs, things and owners, with their lines */
 } Town;
 
@@ -57,9 +76,15 @@ typedef struct {
     int class, mine;
     const Object *object;
     int owner, form;
+    int cue;       /* of which manner the human says the cue before asking, from 1; 0: of none */
+    unsigned said; /* which manners' sentences the answer has: bit k is manner k's */
 } Act;
 
 /* An act is mischief by its verb, or, for a contrast verb, when the thing is another's. */
 int act_kind(const Act *a);
+
+/* The manners that concern an answer, as bits; whether its sentences are as manner k wants. */
+unsigned manners_due(const Town *t, const Act *a, int refuses);
+int manner_kept(const Town *t, int k, unsigned said);
 
 #endif
