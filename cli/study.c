@@ -104,19 +104,33 @@ Comparisons given_comparisons(const Args *arg, const Model *m)
     return c;
 }
 
-/* {prompt, a, b}, or {prompt, chosen, rejected} with a label that is to be made anew. */
+/* The answer in one field of the record; the prompt it is to goes to `prompt`. */
+static void add_side(JsonLines *j, const char *path, const char *side, Text *prompt, Texts *answer)
+{
+    Text s = { 0 };
+    char cut[32];
+    snprintf(cut, sizeof cut, "%s_cut", side);
+    read_answer(j, path, side, prompt, &s);
+    texts_add(answer, s.s);
+    answer->cut[answer->n - 1] = json_num_or(j, cut, 0) != 0;
+    free(s.s);
+}
+
+/* {prompt, a, b}, or a comparison in any form of engine/forms.h, with a label that is to be made
+ * anew. */
 static void add_pairs(const char *path, Texts *prompt, Texts *a, Texts *b)
 {
     JsonLines *j = json_open(path);
     while (json_next(j)) {
-        const char *first = json_str_or(j, "a", NULL) ? "a" : "chosen";
-        const char *second = json_str_or(j, "b", NULL) ? "b" : "rejected";
-        check_conversation(path, json_line(j), json_str(j, "prompt"));
-        texts_add_line(prompt, json_str(j, "prompt"), json_line(j));
-        texts_add(a, json_str(j, first));
-        texts_add(b, json_str(j, second));
-        a->cut[a->n - 1] = json_num_or(j, *first == 'a' ? "a_cut" : "chosen_cut", 0) != 0;
-        b->cut[b->n - 1] = json_num_or(j, *second == 'b' ? "b_cut" : "rejected_cut", 0) != 0;
+        Text asked[2] = { { 0 } };
+        add_side(j, path, json_has(j, "a") ? "a" : "chosen", &asked[0], a);
+        add_side(j, path, json_has(j, "b") ? "b" : "rejected", &asked[1], b);
+        if (strcmp(asked[0].s, asked[1].s))
+            die(EXIT_INPUT, "%s:%d: the two answers are to different prompts; give both the same",
+                path, json_line(j));
+        texts_add_line(prompt, asked[0].s, json_line(j));
+        free(asked[0].s);
+        free(asked[1].s);
     }
     json_close(j);
 }
@@ -249,6 +263,7 @@ Report *study_report(Run *run, const Args *arg)
                    .quiet = run->quiet,
                    .seed = run->seed,
                    .folder = run->folder,
+                   .started = now_seconds(),
                    .save_every = INFINITY,
                    .snapshots = arg->snapshots };
     if (arg->snapshots) r->model = xstrdup(file_of(run, arg->to, "").s);

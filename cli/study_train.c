@@ -3,6 +3,8 @@
  */
 #include "cli/study.h"
 
+#include <stdlib.h>
+
 /* What was put into the assistant's mouth is read, not learned. */
 static void unlearn_begin(Examples *e, const Model *m, const char *begin)
 {
@@ -13,16 +15,23 @@ static void unlearn_begin(Examples *e, const Model *m, const char *begin)
     seqs_free(&s);
 }
 
-/* {prompt, completion}, or {prompt, revision} as revise writes them. */
+/* {prompt, completion}; {prompt, revision} as revise writes them; {messages}. */
 static void add_examples(Examples *e, const char *path, const Model *m)
 {
     JsonLines *j = json_open(path);
     while (json_next(j)) {
-        const char *prompt = json_str(j, "prompt"), *answer = json_str_or(j, "completion", NULL);
-        const char *cut = answer ? "completion_cut" : "revision_cut";
-        check_conversation(path, json_line(j), prompt);
-        examples_add(e, m->tok, prompt, answer ? answer : json_str(j, "revision"),
-                     !json_num_or(j, cut, 0));
+        Text prompt = { 0 }, answer = { 0 };
+        const char *side = "completion", *cut = "completion_cut";
+        if (!json_has(j, side) && json_has(j, "messages")) side = "messages";
+        else if (!json_has(j, side) && json_has(j, "revision"))
+            side = "revision", cut = "revision_cut";
+        if (json_has(j, "label") && json_num(j, "label") != 1)
+            die(EXIT_INPUT, "%s:%d: \"label\" is not true: no answer to learn; leave it out", path,
+                json_line(j));
+        read_answer(j, path, side, &prompt, &answer);
+        examples_add(e, m->tok, prompt.s, answer.s, !json_num_or(j, cut, 0));
+        free(prompt.s);
+        free(answer.s);
         unlearn_begin(e, m, json_str_or(j, "begin", ""));
         if (seq_len(&e->seq, e->seq.n - 1) > m->c.seq_len)
             die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path, json_line(j),

@@ -2,7 +2,7 @@
 # Claim    In another world, with its own constitution, each principle's behaviour appears, and goes with the principle.
 # Source   the textbook section, exercise "a constitution for a customer service chatbot" (seven principles)
 # Control  the same loop without that one principle, six times
-# Seconds  600
+# Seconds  840
 #
 # The shop (data/shop.txt, data/shop_law.txt) carries six of the seven principles: two about acts (prying, pledging), four
 # about manners. A principle is drawn for one critique and one label in five to seven, not for two in three as in the

@@ -56,6 +56,25 @@ array "something after an array"  "[\n$O\n]\n$O\n"  "4: something follows the ar
 array "a number in an array"      "[\n$O,\n7]\n"    "3: expected { in the array"
 array "a comma at the end"        "[\n$O,\n]\n"     "3: expected { in the array"
 
+# The commands that study read the same forms by --in.
+cp -r "$R" "$T/two" && cp "$T/two/base.bin" "$T/two/m.bin"
+judged() { ./cai judge "$T/two/m.bin" --in "$2" --out "$T/two" --quiet 2>"$T/stderr" | cksum; }
+wanted=$(judged ours "$T/ours")
+for f in hh "trl, explicit" "trl, messages" ultrafeedback "an array"; do is "judge --in, $f: the same labels" "$(judged "$f" "$T/$f")" "$wanted"; done
+is "other answers, other labels" "$([ "$(judged others "$T/others")" != "$wanted" ] && echo yes)" yes
+seconds=$(./cai judge "$T/two/m.bin" --in "$T/ours" --out "$T/two" 2>&1 >/dev/null | tr '\r' '\n' | sed -nE 's/.* ([0-9]+) s, [0-9]+ s left.*/\1/p' | tail -n 1)
+yes "its seconds are those since it began" [ "${seconds:-999}" -lt 300 ]
+sft() { ./cai sft --model "$T/two/m.bin" --in "$1" --to "$2" --out "$T/two" --quiet >/dev/null 2>"$T/stderr" && cksum <"$T/two/$2.bin"; }
+printf '{"prompt": "Hi.", "completion": "Yes."}\n' >"$T/pc"
+printf '{"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Yes."}]}\n' >"$T/ms"
+printf '{"prompt": "%s Hi.%s", "revision": " Yes."}\n' "$H" "$A" >"$T/rv"
+wanted=$(sft "$T/pc" s1)
+is "sft --in, messages: the same model" "$(sft "$T/ms" s2)" "$wanted"
+is "sft --in, as revise writes it: the same model" "$(sft "$T/rv" s3)" "$wanted"
+yes "another answer, another model" [ "$(sed 's/Yes/No/' "$T/pc" >"$T/no"; sft "$T/no" s4)" != "$wanted" ]
+sft "$T/kto" s5 >/dev/null
+is "what is labelled false is not learned" "$(sed "s|$T/||g" "$T/stderr")" 'cai: kto:1: "label" is not true: no answer to learn; leave it out'
+
 # Prompts: the same red-team prompts, the same revisions
 revise() {
     rm -rf "$T/one" && cp -r "$R" "$T/one" && rm "$T/one/revisions.jsonl" "$T/one/metrics/revise.tsv" && cp "$1" "$T/one/data/redteam.jsonl"

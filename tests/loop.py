@@ -252,6 +252,11 @@ same("pm: human comparisons and AI ones with their soft labels", [(x[3][0], x[3]
      [(r["prompt"] + r["chosen"], r["prompt"] + r["rejected"], r["p_chosen"]) for r in human + rows])
 same("pm: a sample that was cut has no stop token", [tuple(x[2][1:]) for x in seen],
      [(1.0, 1.0)] * len(human) + [(1.0 - r.get("chosen_cut", 0), 1.0 - r.get("rejected_cut", 0)) for r in rows])
+ended = [x[2][0] for x in of("feedback", "ended") if x[1] == ("sl_cai",)]
+n = len(redteam)                                                # two samples a prompt and round: all first ones, then all second ones
+drawn = Counter((redteam[i], *sorted((1 - ended[2 * k * n + i], 1 - ended[(2 * k + 1) * n + i]))) for k in range(len(ended) // (2 * n)) for i in range(n))
+told = Counter((r["prompt"], *sorted((r.get("chosen_cut", 0), r.get("rejected_cut", 0)))) for r in rows)
+is_true("feedback: the file says of both samples which were cut", len(ended) == 4 * n and not told - drawn, list((told - drawn))[:2])
 is_true("feedback: some samples were cut and some were not", {r.get("chosen_cut", 0) for r in rows} == {0, 1})
 same("pm: centred on all of them", [x[2][0] for x in of("pm", "centre")], [2.0 * len(seen)])
 

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* And of each sample, as "ended", whether it ends with a stop token. */
 void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how, Seqs *out,
                 real **logp);
 void spy_sample_and_ask(const Model *m, const Seqs *prompt, const uint64_t *key, Sampling how,
@@ -162,6 +163,14 @@ void spy_sample(const Model *m, const Seqs *prompt, const uint64_t *key, Samplin
     note_prompts(m, prompt, key, how);
     sample(m, prompt, key, how, out, logp);
     if (getenv("CAI_SPY_SCRIPT")) answer_by_script(m, prompt, out);
+    for (int b = 0; b < out->n; b++) {
+        int T = seq_len(out, b);
+        if (!noting("ended")) break;
+        if (b) note("\"");
+        else note_model(m);
+        note_number(T && is_stop(seq_tok(out, b)[T - 1], how.stop));
+        note_end();
+    }
 }
 
 /* What spy_sample notes of the drawing; of each question what spy_completion_logprobs notes. */
