@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 
 acts="prying pledging" manners="sympathy candour escalation brevity"
-rerun shop eval --town "$here/data/shop.txt" --constitution "$here/data/shop_law.txt" --max-new 60 --context 640 \
+rerun shop eval --town "$here/data/shop.txt" --constitution "$here/data/shop_law.txt" --max-new 60 --context 1024 \
     --revisions 14 --final-only 1 --ai-prefs $((2 * $(sed -n "s/^ai-prefs //p" "$RUN/flags.txt"))) --clamp-lo 0.15 --clamp-hi 0.85
 for p in $acts $manners; do
     awk -v without="^$p-" '/^\[/ { on = $2 !~ without } on' "$here/data/shop_law.txt" >no_$p.txt

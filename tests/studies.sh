@@ -145,7 +145,7 @@ broken "sample: no prompt" "$T/harm.jsonl" 2 '{"begin": "x"}' '2: no field "prom
 broken "sample: begin is a number" "$T/harm.jsonl" 2 "{$P, \"begin\": 1}" '2: field "begin" is not text' sample base
 broken "sample: turns, none of them human" "$T/harm.jsonl" 2 '{"prompt": "\\n\\nAssistant:"}' "2: no human turn" sample base
 broken "sample: no room for the answer" "$T/harm.jsonl" 2 '{"prompt": "\\n\\nHuman: x"}' "2: the last turn is the human's" sample base
-broken "sft: no answer" "$T/harm.jsonl" 4 "{$P}" '4: no field "revision"' sft base --to "$T/x"
+broken "sft: no answer" "$T/harm.jsonl" 4 "{$P}" '4: no field "completion"' sft base --to "$T/x"
 broken "sft: too long" "$T/harm.jsonl" 1 "{$P, \"completion\": \"$(head -c 4000 /dev/zero | sed 's/\x00/kite /g')\"}" "1: " sft base --to "$T/x"
 broken "dpo: a label above 1" "$T/feedback.jsonl" 2 "{$P, \"chosen\": \"a\", \"rejected\": \"b\", \"p_chosen\": 2}" "2: p_chosen is not within 0 to 1" dpo base --to "$T/x"
 broken "dpo: no rejected" "$T/feedback.jsonl" 2 "{$P, \"chosen\": \"a\"}" '2: no field "rejected"' dpo base --to "$T/x"
