@@ -89,6 +89,9 @@ for f in studies/*.sh; do
     n=$(basename "$f" .sh) row=$(grep -F "| [$(basename "$f" .sh)](" docs/studies.md)
     case $n:$row in lib:) ;; *SHOWN*"|  |" | *DEPENDS*"|  |") echo "$n: a verdict, and nothing that came out" ;; *:) echo "$n has no row" ;; esac
 done | holds "docs/studies.md has every study, and what came out of it"
+sed -n '/^## Not done/,$s/^| \([a-z-]*\) |.*/\1/p' docs/studies.md | while IFS= read -r n; do
+    [ ! -e "studies/$n.sh" ] || echo "$n is there"
+done | holds "what docs/studies.md says is not done is not there"
 
 sed -n '/^## The files/,$p' $READING | sed -n 's/^| `\([^`]*\)` |.*/\1/p' | sort >"$T/listed"
 { git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]' | sed 's|^\./||'; } | grep -v '^tests/' | while IFS= read -r f; do
