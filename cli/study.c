@@ -108,11 +108,9 @@ Comparisons given_comparisons(const Args *arg, const Model *m)
 static void add_side(JsonLines *j, const char *path, const char *side, Text *prompt, Texts *answer)
 {
     Text s = { 0 };
-    char cut[32];
-    snprintf(cut, sizeof cut, "%s_cut", side);
     read_answer(j, path, side, prompt, &s);
     texts_add(answer, s.s);
-    answer->cut[answer->n - 1] = json_num_or(j, cut, 0) != 0;
+    answer->cut[answer->n - 1] = was_cut(j, side);
     free(s.s);
 }
 
@@ -155,7 +153,7 @@ Texts given_answers(const Args *arg)
             if (!s) without++;
             else {
                 texts_add(&answer, s);
-                answer.cut[answer.n - 1] = json_num_or(j, "completion_cut", 0) != 0;
+                answer.cut[answer.n - 1] = was_cut(j, "completion");
             }
             if (answer.n && without)
                 die(EXIT_INPUT,

@@ -21,15 +21,14 @@ static void add_examples(Examples *e, const char *path, const Model *m)
     JsonLines *j = json_open(path);
     while (json_next(j)) {
         Text prompt = { 0 }, answer = { 0 };
-        const char *side = "completion", *cut = "completion_cut";
+        const char *side = "completion";
         if (!json_has(j, side) && json_has(j, "messages")) side = "messages";
-        else if (!json_has(j, side) && json_has(j, "revision"))
-            side = "revision", cut = "revision_cut";
+        else if (!json_has(j, side) && json_has(j, "revision")) side = "revision";
         if (json_has(j, "label") && json_num(j, "label") != 1)
             die(EXIT_INPUT, "%s:%d: \"label\" is not true: no answer to learn; leave it out", path,
                 json_line(j));
         read_answer(j, path, side, &prompt, &answer);
-        examples_add(e, m->tok, prompt.s, answer.s, !json_num_or(j, cut, 0));
+        examples_add(e, m->tok, prompt.s, answer.s, !was_cut(j, side));
         free(prompt.s);
         free(answer.s);
         unlearn_begin(e, m, json_str_or(j, "begin", ""));

@@ -150,6 +150,13 @@ void read_answer(JsonLines *j, const char *path, const char *side, Text *prompt,
     free(whole.s);
 }
 
+int was_cut(JsonLines *j, const char *side)
+{
+    char field[32];
+    snprintf(field, sizeof field, "%s_cut", side);
+    return json_num_or(j, field, 0) != 0;
+}
+
 // ------------------------------------------------------------------------------------
 // Labelled answers
 

@@ -22,6 +22,9 @@ void read_document(JsonLines *j, const char *path, Text *document);
  * beside a prompt or with it. */
 void read_answer(JsonLines *j, const char *path, const char *side, Text *prompt, Text *answer);
 
+/* The field `side`_cut: 1 where that answer is a sample that was cut, which has no stop token. */
+int was_cut(JsonLines *j, const char *side);
+
 /* Labelled answers {prompt, completion, label} as comparisons: a good answer with a bad one to the
  * same prompt. */
 typedef struct {

@@ -249,10 +249,7 @@ static void push_pair(Comparisons *c, const Model *m, const Side side[2], double
 
 static Side read_side(JsonLines *j, const char *path, const char *name)
 {
-    char cut[32];
-    Side a = { .finished = 1 };
-    snprintf(cut, sizeof cut, "%s_cut", name);
-    a.finished = !json_num_or(j, cut, 0);
+    Side a = { .finished = !was_cut(j, name) };
     read_answer(j, path, name, &a.prompt, &a.answer);
     return a;
 }
