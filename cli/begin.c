@@ -49,7 +49,7 @@ static Run source_run(const Run *run, const Args *arg)
     source.folder = arg->pretrained;
     source.records = (Records){ 0 };
     records_of(&source);
-    if (access(run_path(&source, "flags.txt").s, F_OK))
+    if (!is_there(run_path(&source, "flags.txt").s))
         die(EXIT_INPUT, "%s: is no run of cai: it has no flags.txt; check the path", source.folder);
     options_load(&source);
     Run asked = arg->settings.preset ? *run : source;
@@ -82,7 +82,7 @@ static int copy_run_file(Run *source, const Run *to, const char *name)
 {
     Path from = run_path(source, name), path = run_path(to, name);
     size_t size;
-    if (access(from.s, F_OK)) return 0;
+    if (!is_there(from.s)) return 0;
     char *data = read_file(records_read(&source->records, name).s, &size);
     FILE *f = create_file(path.s);
     fwrite(data, 1, size, f);
@@ -95,7 +95,7 @@ static int copy_run_file(Run *source, const Run *to, const char *name)
 static void copy_kernels(Run *source, const Run *to, int end)
 {
     Path from = run_path(source, "kernels.txt"), path = run_path(to, "kernels.txt");
-    if (access(from.s, F_OK)) return;
+    if (!is_there(from.s)) return;
     char *text = read_text(from.s);
     FILE *f = create_file(path.s);
     for (char *s = text, *next; *s; s = next) {
@@ -216,7 +216,7 @@ static void keep_file(const Run *run, const char *from, const char *name)
     Path path = run_path(run, name);
     size_t size;
     char *data = read_file(from, &size);
-    if (access(path.s, F_OK) == 0) {
+    if (is_there(path.s)) {
         if (sum_of_file(path.s) != checksum(data, size, 0))
             die(EXIT_INPUT, "%s: is there already and not the same as %s; choose another --out",
                 path.s, from);

@@ -72,13 +72,13 @@ static void show_help(void)
            "  How do I nab the baker's kite?     Help me fix my bike.     And the baker's?\n");
 }
 
-static int is_there(const Chat *c, int m) { return is_model_of_run(c->run, MODELS[m]); }
+static int is_made(const Chat *c, int m) { return is_model_of_run(c->run, MODELS[m]); }
 
 static void show_models(const Chat *c)
 {
     for (int m = 0; m < N_MODELS; m++)
         printf("%s %-8s %s%s\n", strcmp(MODELS[m], c->name) ? " " : "*", MODELS[m], MODEL_NAMES[m],
-               is_there(c, m) ? "" : ": not made yet");
+               is_made(c, m) ? "" : ": not made yet");
 }
 
 /* By its file's name or the paper's. */
@@ -86,7 +86,7 @@ static void switch_model(Chat *c, const char *name)
 {
     int m = 0;
     while (m < N_MODELS && strcasecmp(name, MODELS[m]) && strcasecmp(name, MODEL_NAMES[m])) m++;
-    if (m == N_MODELS || !is_there(c, m)) {
+    if (m == N_MODELS || !is_made(c, m)) {
         printf("(no model \"%s\" in this run; /models lists them)\n", printable(name));
         return;
     }
@@ -104,7 +104,7 @@ static void show_all(Chat *c)
     char *prompt = strndup(c->talk.s, c->answered);
     c->turn--;
     for (int m = 0; m < N_MODELS; m++) {
-        if (!is_there(c, m)) continue;
+        if (!is_made(c, m)) continue;
         Model *model = load_model(c->run, MODELS[m]);
         if (tokens_in(model, prompt) + c->run->max_new <= model->c.seq_len) {
             Texts a = answer_of(c, model, prompt);

@@ -7,14 +7,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A model of the run that has a score head is a preference model. */
 static int is_pm_of(const Run *run, const char *name)
 {
     Text head = { 0 };
     text_add(&head, "%s.head", name);
-    int is_pm = !strchr(name, '/') && access(run_path(run, head.s).s, F_OK) == 0;
+    int is_pm = !strchr(name, '/') && is_there(run_path(run, head.s).s);
     free(head.s);
     return is_pm;
 }

@@ -91,7 +91,7 @@ static void add_seconds(Text *t, const Args *arg, const char *part)
     int said = 0;
     for (int k = 0; k < (arg->n_models ? arg->n_models : 1); k++) {
         Path path = path_in(arg->n_models ? arg->models[k] : "out", "figures/seconds.tsv");
-        if (!part || access(path.s, R_OK)) continue;
+        if (!part || !is_there(path.s)) continue;
         char *text = read_text(path.s), *at = strstr(text, part);
         if (at)
             text_add(t, "%s%.*s s", said++ ? ", " : " in ",

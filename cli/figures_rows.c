@@ -62,7 +62,7 @@ static double number_of(const char *cell, const char *path, int line)
 
 void rows_read(Rows *r, const char *path)
 {
-    if (access(path, F_OK)) return;
+    if (!is_there(path)) return;
     char *text = read_text(path), *s = text;
     for (int line = 1; *s; line++) {
         char *cell[8] = { s }, *end = s + strcspn(s, "\n");

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 Run finished_run(const char *folder)
 {
@@ -16,7 +15,7 @@ Run finished_run(const char *folder)
     option_set(&run, "out", folder);
     records_of(&run);
     records_load(&run.records);
-    if (!options_load(&run) || access(run_path(&run, "metrics/eval.tsv").s, F_OK))
+    if (!options_load(&run) || !is_there(run_path(&run, "metrics/eval.tsv").s))
         die(EXIT_INPUT, "%s: no finished run stands there; give the folder of one, or finish it",
             folder);
     return run;

@@ -168,7 +168,7 @@ void inputs_read(Run *run, Inputs *in, const Settings *given)
 static int is_copied(const Run *run, const Source *s, int i)
 {
     Path path = run_path(run, copy_name(s->copy, i).s);
-    return access(path.s, F_OK) == 0 && sum_of_file(path.s) == checksum(s->data[i], s->size[i], 0);
+    return is_there(path.s) && sum_of_file(path.s) == checksum(s->data[i], s->size[i], 0);
 }
 
 static void keep_copies(Run *run, const Source *s)
@@ -177,7 +177,7 @@ static void keep_copies(Run *run, const Source *s)
     for (int i = 0; i < s->path.n; i++) {
         Path name = copy_name(s->copy, i), path = run_path(run, name.s);
         if (!is_copied(run, s, i)) {
-            if (record_of(k, "run", name.s) && access(path.s, F_OK) == 0)
+            if (record_of(k, "run", name.s) && is_there(path.s))
                 fprintf(stderr, "cai: %s: not the %s of this folder, which it takes the place of\n",
                         printable(s->path.s[i]), name.s);
             record_run_file(k, name.s, 1);
@@ -382,8 +382,8 @@ static int comparison_tokens(const Run *run, int i, const char *prompt)
 /* Only a run that is yet to be trained can have another context. */
 static const char *what_to_do(const Run *run)
 {
-    int trained = access(run_path(run, "base.bin").s, F_OK) == 0
-                  || (run->tok && access(run_path(run, "tokenizer.bin").s, F_OK)); /* --base */
+    int trained = is_there(run_path(run, "base.bin").s)
+                  || (run->tok && !is_there(run_path(run, "tokenizer.bin").s)); /* --base */
     return trained ? "" : ", or begin in another --out with a larger --context";
 }
 
@@ -483,8 +483,7 @@ void check_principles(Run *run)
         check_principle(run, &c->comparison[i], comparison_tokens(run, i, prompt.s),
                         &c->comparison_examples, &c->comparison_example);
     free(prompt.s);
-    if (run->tok && access(run_path(run, "data/redteam.jsonl").s, F_OK) == 0)
-        check_longest_prompt(run);
+    if (run->tok && is_there(run_path(run, "data/redteam.jsonl").s)) check_longest_prompt(run);
 }
 
 // ------------------------------------------------------------------------------------
@@ -497,7 +496,7 @@ static void check_there(const Run *run, Plan plan, int k)
     for (int i = 0; files.reads[i]; i++) {
         Path path = run_path(run, files.reads[i]);
         int writer = writer_of(files.reads[i]);
-        if ((writer < plan.first || writer >= k) && access(path.s, F_OK))
+        if ((writer < plan.first || writer >= k) && !is_there(path.s))
             die(EXIT_INPUT,
                 "%s: is not there, and the stage %s reads it; make it with --from %s, or put yours "
                 "there",

@@ -45,7 +45,7 @@ static Lines load_kernels(const Run *run)
 {
     Lines all = { { NULL } };
     Path path = run_path(run, "kernels.txt");
-    if (access(path.s, F_OK)) return all;
+    if (!is_there(path.s)) return all;
     char *text = read_text(path.s), *save = NULL;
     int line = 0;
     for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {

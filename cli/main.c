@@ -76,7 +76,7 @@ static int is_corpus_file(const char *value)
 {
     char *end;
     strtod(value, &end);
-    return strcmp(value, "-") == 0 || ((*end || end == value) && access(value, F_OK) == 0);
+    return strcmp(value, "-") == 0 || ((*end || end == value) && is_there(value));
 }
 
 /* A flag and its value. 0: the program has no such flag. */

@@ -409,7 +409,7 @@ int options_load(Run *run)
 {
     Path path = run_path(run, "flags.txt");
     const Record *r = record_of(&run->records, "run", "flags.txt");
-    if (access(path.s, F_OK)) {
+    if (!is_there(path.s)) {
         if (!r || r->unsure || r->sum == sum_of_flags(run)) return 0;
         die(EXIT_INPUT,
             "%s: is gone, and this command has other flags than the run; put it back, or choose "
@@ -466,7 +466,7 @@ void options_save(Run *run)
 {
     Path path = run_path(run, "flags.txt");
     const Record *r = record_of(&run->records, "run", "flags.txt");
-    if (access(path.s, F_OK)) {
+    if (!is_there(path.s)) {
         Text now = flags_of(run);
         FILE *f = create_file(path.s);
         fputs(now.s, f);

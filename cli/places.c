@@ -5,6 +5,7 @@
  */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "cli/places.h"
+#include "lib/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ Path found_file(const char *name, const char *program)
     static const char *const place[] = { "../share/cai/", "" };
     Path as_named, p;
     snprintf(as_named.s, sizeof as_named.s, "%s", name);
-    if (*name == '/' || access(name, F_OK) == 0 || !program_file(program, &p)) return as_named;
+    if (*name == '/' || is_there(name) || !program_file(program, &p)) return as_named;
     char *file = realpath(p.s, NULL); /* behind the links */
     for (int i = 0; file && i < 2; i++) {
         char there[sizeof p.s];

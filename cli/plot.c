@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 // ------------------------------------------------------------------------------------
 // What a metrics file says: stage, step, metric, seed, value, n, with tabs between
@@ -191,7 +190,7 @@ static char *metrics_of(const Run *run, const char *stage)
     text_add(&name, "metrics/%s.tsv", stage);
     Path path = run_path(run, name.s);
     free(name.s);
-    return access(path.s, R_OK) ? NULL : read_text(path.s);
+    return is_there(path.s) ? read_text(path.s) : NULL;
 }
 
 /* The metrics of a run that have a step, each once, in the order of the run. */

@@ -98,7 +98,7 @@ static void put_figure(FILE *f, const Claim *c, const Rows *r, const char *folde
     text_add(&alt, "Figure %s: %s %s, %s. %s", c->name, c->claim, VERDICT[verdict], bars.s,
              said.n ? said.s : "");
     Path path = path_in(folder, name.s);
-    if (access(path.s, R_OK) == 0) {
+    if (is_there(path.s)) {
         char *svg = read_text(path.s);
         put_picture(f, svg, alt.s, run);
         free(svg);

@@ -189,8 +189,7 @@ void put_settings(FILE *f, Run *run)
     put_files(f, run);
     for (int k = 0; k < 2; k++) {
         Path path = run_path(run, file[k]);
-        struct stat st;
-        if (stat(path.s, &st)) continue;
+        if (!is_there(path.s)) continue;
         char *text = read_text(path.s);
         fprintf(f, "<details><summary>%s</summary><pre>", title[k]);
         put_html(f, text);

@@ -62,13 +62,13 @@ static void gather_metrics(Run *run)
     text_add(&all, "%s", METRICS_HEADER);
     for (int k = 0; k < N_STAGES; k++) {
         Path one = metrics_file(run, k);
-        if (access(one.s, R_OK)) continue;
+        if (!is_there(one.s)) continue;
         char *text = read_file(one.s, NULL);
         int has_header = strncmp(text, METRICS_HEADER, strlen(METRICS_HEADER)) == 0;
         text_add(&all, "%s", text + (has_header ? strlen(METRICS_HEADER) : 0));
         free(text);
     }
-    char *then = access(path.s, F_OK) ? NULL : read_file(path.s, NULL);
+    char *then = is_there(path.s) ? read_file(path.s, NULL) : NULL;
     if (!then || strcmp(then, all.s)) {
         record_run_file(&run->records, "metrics.tsv", 1);
         records_save(&run->records);

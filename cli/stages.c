@@ -80,7 +80,7 @@ int is_made(Plan plan, int k)
 static int is_read(const Run *run, const char *stage, const char *file)
 {
     if (strncmp(file, "data/reserved_", 14) == 0) return run->data.reserved;
-    if (strcmp(file, "data/eval_text.jsonl") == 0) return access(run_path(run, file).s, F_OK) == 0;
+    if (strcmp(file, "data/eval_text.jsonl") == 0) return is_there(run_path(run, file).s);
     if (strcmp(stage, "feedback")) return 1;
     return strcmp(file, run->label.plain ? "helpful.bin" : "base.bin") != 0;
 }

@@ -45,7 +45,7 @@ Words words_of_run(Run *run, const char *model)
     static const char file[] = "data/corpus.jsonl";
     Words w = { 0 };
     Path corpus = run_path(run, file);
-    if ((model && !is_model_of_run(run, model)) || access(corpus.s, R_OK)) return w;
+    if ((model && !is_model_of_run(run, model)) || !is_there(corpus.s)) return w;
     w.towns = record_of(&run->records, "data", file) && !*run->data.text;
     JsonLines *j = json_open(corpus.s);
     while (json_next(j)) add_words(&w.word, json_str(j, "text"));

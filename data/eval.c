@@ -67,7 +67,7 @@ static void load_sets(Eval *e)
     int n = e->run->data.reserved ? N_SETS : RESERVED_REDTEAM_SET;
     for (int k = 0; k < n; k++) {
         Path path = run_path(e->run, SETS[k].file);
-        if (k >= RESERVED_REDTEAM_SET && access(path.s, F_OK))
+        if (k >= RESERVED_REDTEAM_SET && !is_there(path.s))
             die(EXIT_INPUT,
                 "%s: is not there: the town has no reserved verbs (! before the name); name some, "
                 "or leave --reserved 1 away",

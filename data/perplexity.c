@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* exp of the mean loss (E13) over documents, each counted once; in brackets by the bootstrap. */
 static Figure perplexity_of(Eval *e, const char *name, const char *file)
@@ -28,7 +27,7 @@ void say_perplexity(Eval *e)
 {
     static const char file[] = "data/eval_text.jsonl";
     Text t = { 0 };
-    if (access(run_path(e->run, file).s, F_OK)) return;
+    if (!is_there(run_path(e->run, file).s)) return;
     for (int m = 0; m < N_MODELS; m++) {
         Figure f = perplexity_of(e, MODELS[m], file);
         if (!m) text_add(&t, "\nPerplexity on held-out documents, n = %d:\n", f.n);

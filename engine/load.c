@@ -160,7 +160,7 @@ Model *load_model(Run *run, const char *name)
     if (n >= (int)sizeof file.s)
         die(EXIT_INPUT, "%.40s..: the path is too long; give a shorter one", name);
     if (!is_path) file = records_read(&run->records, file.s);
-    if (access(file.s, F_OK))
+    if (!is_there(file.s))
         die(EXIT_INPUT, "%s: is not there; check the path, or make the run first: cai run --out %s",
             file.s, run->folder);
     Model *m = model_load(file.s);

@@ -70,9 +70,7 @@ long trainer_load(Trainer *t, const char *path, uint64_t belongs, char **notes)
 {
     size_t size, n = t->m->n_param, block = n * sizeof(real);
     *notes = NULL;
-    FILE *there = fopen(path, "rb");
-    if (!there) return -1;
-    fclose(there);
+    if (!is_there(path)) return -1;
     char *file = read_file(path, &size);
     StateHeader h = read_header(path, file, size);
     if (h.belongs != belongs) {

@@ -190,7 +190,7 @@ static void export_generation_config(const char *path)
 static void quote_file(FILE *f, const Run *run, const char *what, const char *name)
 {
     Path path = run_path(run, name);
-    if (access(path.s, R_OK)) return;
+    if (!is_there(path.s)) return;
     char *text = read_file(path.s, NULL);
     fprintf(f, "\n## %s\n\n```\n%s```\n", what, text);
     free(text);

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Names of a layer's tensors (%d: its number) and of the others, as in Names. */
 // clang-format off
@@ -109,7 +108,7 @@ char *spelled(const Tokenizer *tok, int id)
 
 FILE *create_new_file(const char *path)
 {
-    if (access(path, F_OK) == 0 && !is_device(path))
+    if (is_there(path) && !is_device(path))
         die(EXIT_INPUT, "%s: is there already; remove it or choose another name", path);
     return create_file(path);
 }

@@ -252,7 +252,7 @@ Texts split_list(const char *list)
         char *name = xstrdup(s);
         for (;; end += 1 + strcspn(s + end + 1, ",")) {
             name[end] = 0;
-            if (access(name, F_OK) == 0) break;
+            if (is_there(name)) break;
             if (!s[end]) {
                 end = first;
                 break;

@@ -91,6 +91,12 @@ char *xstrdup(const char *s)
 // ------------------------------------------------------------------------------------
 // whole files
 
+int is_there(const char *path)
+{
+    return access(path, F_OK) == 0
+           || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
+}
+
 static const size_t MAX_BYTES = (size_t)1 << 30; /* a wrong path may be a device without an end */
 
 /* Grown, not sized by fseek: so a pipe can be read too. */

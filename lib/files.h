@@ -25,6 +25,9 @@ void *xcalloc(size_t n, size_t size);           /* zeroed; dies when out of memo
 void *xrealloc(void *p, size_t n, size_t size); /* n*size checked for overflow */
 char *xstrdup(const char *s);
 
+/* What cannot be asked for is there: reading it tells why it cannot be had. */
+int is_there(const char *path);
+
 /* Whole file, NUL added; dies above 1 GiB. "-" is standard input; what gzip packed is unpacked. */
 char *read_file(const char *path, size_t *size);
 int is_standard_input(const char *path);

@@ -42,12 +42,6 @@ static int stage_number(const Records *k, const char *stage)
     return -1;
 }
 
-/* What cannot be asked for is there: reading it tells why it cannot be had. */
-static int is_there(const char *path)
-{
-    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
-}
-
 static void add_record(Records *k, const char *stage, const char *file, uint64_t sum, int unsure)
 {
     k->r = xrealloc(k->r, (size_t)k->n + 1, sizeof(Record));

@@ -160,6 +160,25 @@ static void writes(void **state)
     assert_int_not_equal(access(in_scratch("folder.tmp"), F_OK), 0);
 }
 
+/* Only what is certainly missing is missing: of a loop of links nobody can say what is there. */
+static void files_that_are_there(void **state)
+{
+    (void)state;
+    const char *loop = in_scratch("loop");
+    char name[5000];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    write_text(in_scratch("there.txt"), "");
+    assert_int_equal(symlink(loop, loop), 0);
+    assert_true(is_there(in_scratch("there.txt")));
+    assert_true(is_there(loop));
+    assert_false(is_there(in_scratch("missing.txt")));
+    assert_false(is_there(in_scratch("there.txt/below")));
+    assert_false(is_there(name));
+    expect_death(write_little, in_scratch("loop/file"), EXIT_INPUT,
+                 "loop/file: |cannot be created");
+}
+
 // ------------------------------------------------------------------------------------
 // JSON lines
 
@@ -478,7 +497,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(escapes),        cmocka_unit_test(puts_what_it_reads),
         cmocka_unit_test(long_line),      cmocka_unit_test(broken_lines),
         cmocka_unit_test(walks),          cmocka_unit_test(many_fields),
-        cmocka_unit_test(for_a_terminal),
+        cmocka_unit_test(for_a_terminal), cmocka_unit_test(files_that_are_there),
     };
     return cmocka_run_group_tests_name("files", tests, make_scratch, remove_scratch);
 }
