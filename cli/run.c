@@ -221,12 +221,14 @@ static int first_with_principles(Plan plan)
     return plan.first <= revise ? revise : feedback;
 }
 
-/* Of a constitution of a person's own. The program's is known to be in the town's words, of which a
- * small corpus holds a part. */
+/* A small corpus has not all words of the program's own constitution; one of a thousand documents
+ * has, of 12 seeds out of 12. What is missing there is a word that a person has put in. */
 static void say_unread_principles(Run *run)
 {
-    const char *file = strrchr(run->constitution_files, '/');
-    if (strcmp(file ? file : "", "/constitution.txt") == 0) return;
+    enum { HOLDS_ALL_WORDS = 1000 };
+    const char *slash = strrchr(run->constitution_files, '/');
+    int is_named_alike = strcmp(slash ? slash : "", "/constitution.txt") == 0;
+    if (is_named_alike && run->data.corpus < HOLDS_ALL_WORDS) return;
     Words words = words_of_run(run, NULL);
     say_unknown_principles(&words, &run->constitution);
     words_free(&words);

@@ -48,6 +48,15 @@ for i in 1 2 3 4 5 6 7 8; do printf '{"text": "\\n\\nHuman: zebra stripes?\\n\\n
 printf '[critique noise-1]\ncritique: Is the zebra a friend?\nrevision: Has it stripes?\n[critique known]\ncritique: A zebra has legs.\nrevision: many legs\n[comparison other]\nchoose: the zebra has\n' >"$T/law.txt"
 ./cai run --preset smoke --quiet 1 --from tokenizer --constitution "$T/law.txt" --out "$T/own" >/dev/null 2>"$T/stderr" || bad "a run of a person's own corpus" "$(errors)"
 is "a constitution is told once, by its worst principle" "$(errors)" "cai: 6 of the 8 words of principle noise-1 are unknown to the model; 2 principles have such words"
+mkdir "$T/law" && sed '0,/^critique: /s//critique: Zebra. /' data/constitution.txt >"$T/law/constitution.txt"
+tells() {                                            # what a run of N documents and this constitution says of words
+    ./cai run --preset smoke --corpus "$1" --context 2048 --layers 1 --redteam 8 --to revise --quiet 1 \
+        --constitution "$2" --out "$T/tells" 2>&1 >/dev/null | sed 's/the [0-9]* words of principle [^ ]*/the words of a principle/'
+    rm -rf "$T/tells"
+}
+is "an edited constitution of the same name" "$(tells 1000 "$T/law/constitution.txt")" "cai: 1 of the words of a principle is unknown to the model"
+is "the program's own: nothing"              "$(tells 1000 data/constitution.txt)" ""
+is "nor of a corpus too small for it"        "$(tells 60 data/constitution.txt)" ""
 says "a person's own corpus has its own words" 'cai: "kite" is not a word of its corpus; the model has never read it' ./cai generate --out "$T/own" --max-new 2 --prompt "kite zebra"
 
 # ------------------------------------------------------------------------------------
