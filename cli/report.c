@@ -20,6 +20,7 @@ static const char STYLE[] =
     "30rem),1fr));gap:0 2rem}.runs>div{min-width:0}figure{margin:0}div.p{overflow-x:auto}"
     "svg{width:100%;min-width:36rem;height:auto;display:block}.v{font-weight:bold}"
     "small{opacity:.8;white-space:nowrap}pre{white-space:pre-wrap;overflow-wrap:anywhere}"
+    "div.t pre{white-space:pre;overflow-wrap:normal}"
     "dd,td,p,li{overflow-wrap:anywhere}h3{font-size:1rem;margin:1rem 0 .3rem}"
     "ul.r{font-size:.9rem;padding-left:1.2rem}td.l{text-align:left;white-space:normal}"
     "@media print{svg{min-width:0}details:not([open])>*{display:none}figure{break-inside:avoid}}"
@@ -185,6 +186,22 @@ static void put_constitution(FILE *f, Run *run)
     free(text);
 }
 
+/* Of cai figures --more snapshots: RLHF on the same prompts, and with people who compare harm. */
+static void put_baselines(FILE *f, Run *run)
+{
+    Path path = run_path(run, "figures/baselines.txt");
+    if (!is_there(path.s)) {
+        put_line_of(f, "p", "Not measured: cai figures %s --more snapshots",
+                    printable(run->folder));
+        return;
+    }
+    char *text = read_text(path.s);
+    fputs("<div class=\"t\"><pre>", f);
+    put_html(f, text);
+    fputs("</pre></div>", f);
+    free(text);
+}
+
 static void put_right(FILE *f, Run *run) { put_judgements(f, run, "right"); }
 static void put_wrong(FILE *f, Run *run) { put_judgements(f, run, "wrong"); }
 
@@ -214,6 +231,7 @@ void command_report(const Args *arg)
     FILE *f = begin_html(path.s, title.s, STYLE);
     put_part(f, run, n, "What happened", put_sentences);
     put_part(f, run, n, "The models", put_models);
+    put_part(f, run, n, "The paper's baselines", put_baselines);
     put_figures(f, run, n, arg->settings.program);
     put_part(f, run, n, "Ten requests through all models", put_requests);
     put_part(f, run, n, "One training request: draft, critiques, revisions, judgement", put_chain);
