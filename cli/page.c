@@ -232,7 +232,8 @@ static const char STYLE[] =
     "td,th{padding:.1rem .6rem;text-align:right}td:first-child,th:first-child{text-align:left;"
     "white-space:pre}tr.telling{outline:2px solid #c70}th{border-bottom:1px solid #8888}"
     "td[title]{text-decoration:underline dotted}summary{cursor:pointer}p.ask{font-style:italic}"
-    "@media print{body{margin:0;font-size:11px}h2,table,dl{break-inside:avoid}}";
+    "@media print{body{margin:0;font-size:11px}h2,h3{break-after:avoid}table,dl{break-inside:avoid}"
+    "div.t{overflow:visible}table{font-size:9px}td,th{padding:.1rem .25rem}}";
 
 /* A half-trained model writes bytes that are no UTF-8; a page has none. */
 void put_html(FILE *f, const char *text)

@@ -217,12 +217,18 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 if [ -z "$browser" ]; then skip "no chromium (one report's page looked at for what overflows or overlaps)"
 elif ! grep -q '<svg' "$T/one.html"; then skip "no gnuplot (pictures looked at in a browser)"
 else
-    looked() {                                      # PAGE WIDTH
+    looked() {                                      # PAGE WIDTH [print]
         cp "$1" "$T/look.html"
+        [ -z "${3:-}" ] || sed -i 's/@media print{/@media all{/' "$T/look.html"
+        echo "<script>const printed = ${3:+1 +} 0;</script>" >>"$T/look.html"
         cat >>"$T/look.html" <<'JS'
 <script>
 const out = [], w = document.documentElement;
 if (w.scrollWidth > w.clientWidth) out.push("the page is " + (w.scrollWidth - w.clientWidth) + " wider than the window");
+if (printed) {                                      // what scrolls on a screen is cut on paper; a title is not the last line of a page
+    document.querySelectorAll("div, pre").forEach(e => { if (e.scrollWidth > e.clientWidth + 1) out.push("cut: " + e.textContent.trim().slice(0, 20)); });
+    document.querySelectorAll("h2, h3").forEach(e => { if (getComputedStyle(e).breakAfter !== "avoid") out.push("may be last on its page: " + e.textContent); });
+}
 document.querySelectorAll("svg").forEach((svg, k) => {
     const all = [...svg.querySelectorAll("text")].filter(t => t.textContent.trim()), box = all.map(t => t.getBoundingClientRect()), s = svg.getBoundingClientRect();
     box.forEach((b, i) => {
@@ -244,6 +250,7 @@ JS
     is "in a browser, wide" "$(looked "$T/one.html" 1400)" "seen: "
     is "in a browser, narrow" "$(looked "$T/one.html" 500)" "seen: "
     is "two runs, wide" "$(looked "$T/two.html" 1600)" "seen: "
+    is "printed on A4" "$(looked "$T/base.html" 717 print)" "seen: "
     sed 's/<h2>What happened/<h2 style="width:3000px">What happened/' "$T/one.html" >"$T/wide.html"
     sed 's/<h2>What happened/<h2>What happened \&#xE123;/' "$T/one.html" >"$T/odd.html"
     is "a letter without a glyph is seen" "$(looked "$T/odd.html" 1400)" "seen: no glyph: U+e123"
