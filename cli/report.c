@@ -23,9 +23,8 @@ static const char STYLE[] =
     "div.t pre{white-space:pre;overflow-wrap:normal}"
     "dd,td,p,li{overflow-wrap:anywhere}h3{font-size:1rem;margin:1rem 0 .3rem}"
     "ul.r{font-size:.9rem;padding-left:1.2rem}td.l{text-align:left;white-space:normal}"
-    "@media "
-    "print{.runs{display:block}svg{min-width:0}details:not([open])>*{display:none}figure{break-"
-    "inside:avoid}}"
+    "@media print{.runs{display:block}div.t pre{font-size:9px}svg{min-width:0}ul.r{font-size:11px}"
+    "details:not([open])>*{display:none}figure{break-inside:avoid}}"
     "@media(max-width:40rem){dl{grid-template-columns:1fr}dt{margin-top:.4rem}}";
 
 void put_line_of(FILE *f, const char *tag, const char *format, ...)

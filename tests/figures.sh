@@ -219,7 +219,7 @@ elif ! grep -q '<svg' "$T/one.html"; then skip "no gnuplot (pictures looked at i
 else
     looked() {                                      # PAGE WIDTH [print]
         cp "$1" "$T/look.html"
-        [ -z "${3:-}" ] || sed -i 's/@media print{/@media all{/' "$T/look.html"
+        [ -z "${3:-}" ] || sed -i 's/@media print{/@media all{/g' "$T/look.html"
         echo "<script>const printed = ${3:+1 +} 0;</script>" >>"$T/look.html"
         cat >>"$T/look.html" <<'JS'
 <script>
