@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 /* A point that is no number is no point. */
+/* What rounding left of a zero is a zero: it is not above one. */
+static double rounded(double x) { return fabs(x) < 1e-9 ? 0 : x; }
+
 void rows_add(Rows *r, const char *figure, const char *series, double x, Figure f, long seed)
 {
     if (!isfinite(x) || !isfinite(f.value)) return;
     r->row = xrealloc(r->row, (size_t)r->n + 1, sizeof *r->row);
-    r->row[r->n++] =
-        (FigureRow){ xstrdup(figure), xstrdup(series), x, f.value, f.at.lo, f.at.hi, f.n, seed };
+    r->row[r->n++] = (FigureRow){ xstrdup(figure),  xstrdup(series),  x,   rounded(f.value),
+                                  rounded(f.at.lo), rounded(f.at.hi), f.n, seed };
 }
 
 static void free_row(FigureRow *row)

@@ -51,6 +51,9 @@ is "intervals that overlap: NOT SHOWN" "$(verdict "$T/b")" "NOT SHOWN"
 is "seeds disagree: DEPENDS" "$(verdict "$T/a" "$T/b")" DEPENDS
 is "the numbers stand beside the rule" "$(./cai figures "$T/b" --to "$T/v" 2>/dev/null | sed -n '/^7 /,/^8 /p' | sed -n 2p)" \
     "    no   seed 2: with critique, first 20 [15, 36] below without, first 40 [35, 45]"
+points "$T/b" 2 0 1e-12
+is "what rounding left of a zero is not above it" "$(verdict "$T/b")" "NOT SHOWN"
+points "$T/b" 2 36 35
 is "the page says it too" "$(grep -c '^| \[7\](#figure-7) |.*| NOT SHOWN |' "$T/v.md")" 1
 sed -i '3s/20/twenty/2' "$T/b/figures/sizes.tsv"
 ./cai figures "$T/b" --to "$T/v" >/dev/null 2>"$T/error"
