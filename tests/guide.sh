@@ -128,6 +128,20 @@ while IFS= read -r line; do
     grep -qxF -- "$line" cai.c && ok "06: $line" || bad "06 quotes a line that cai.c has not" "$line"
 done <"$T/quoted"
 
+# the lab sheet: 45 minutes, none of its exercises shorter than the table of exercises says; the plan: 90, no gap
+sed -n '/^## Lab sheet/,/^Who/s/^[0-9]\. (\([0-9]*\)) \(.*\)/\1 \2/p' docs/lecturer.md >"$T/lab"
+is "the lab sheet takes 45 minutes" "$(awk '{ n += $1 } END { print n }' "$T/lab")" 45
+is "no exercise of the lab sheet has less time than it needs" "$(awk '
+    FILENAME ~ /README/ { if (split($0, c, " *[|] *") > 4 && c[4] ~ /^[0-9]+$/) need[c[2]] = c[4]; next }
+    { n = 0; s = ""; for (e in need) if (index(" " $0 " ", " " e " ") || index($0, " " e ".") || index($0, " " e ":")) { n += need[e]; s = s " " e }
+      if (n > $1) print s " need " n " minutes, have " $1; found += n }
+    END { if (!found) print "no exercise found" }' exercises/README.md "$T/lab")" ""
+is "the plan has 90 minutes and no gap" "$(sed -n 's/^| \([0-9]*\)-\([0-9]*\) | .*/\1 \2/p' docs/lecturer.md | awk '$1 != at { print "gap at " $1 } { at = $2 } END { print at }')" 90
+# each experiment and every other command shown has its seconds
+is "commands of the lecturer's page have their seconds" "$(sed -n '/^```console/,/^```/p' docs/lecturer.md | sed -n 's/^\$ .*\(--from [a-z]*\).*/\1/p; s/^\$ \.\/cai \(trace\|plot\) .*/cai \1/p
+    s/^\$ \(exercises\/branch\|build\/verify\) .*/\1/p' | sort -u | while read -r c; do
+    sed -n '/^### Seconds/,/^Pictures/p' docs/lecturer.md | grep -q -- "^|.*\`$c\`.* |" || echo "$c"; done)" ""
+
 # ---- claims of 09 and 07 on trained models: README.md's table, three seeds each
 column() { sed -n "s/^| $1 | //p" README.md | awk -F' [|] ' -v c="$2" '{ print $c }' | tr -d '|' | tr '/' ' '; }
 if [ -n "$(column RL-CAI 1)" ]; then
