@@ -134,7 +134,8 @@ function folded(s,   n, part, i, line, at, r) {
 function blank(e,   s, n, part, i, inside, body, kind, at, line) {
     s = "/* " e ": " get(e, "title") "\n * Level " get(e, "level") " of 3, " get(e, "minutes") " minutes. Function of " \
         get(e, "file") ": " get(e, "function") "\n"
-    if (get(e, "symptom") != "") s = s " * What was seen:\n" folded(get(e, "symptom"))
+    if (get(e, "symptom") != "")
+        s = s " * What was seen:\n" folded(get(e, "symptom")) " *     Curves of a run without the bug and of one with it: exercises/plots/" e ".txt\n"
     if (get(e, "predict") != "") s = s " * Predict first:\n" folded(get(e, "predict"))
     if (get(e, "break") != "") s = s " * Then break it:\n" folded(get(e, "break"))
     s = s " * Grade it: make grade ONLY=" e "\n */\n"

@@ -26,6 +26,10 @@ $G table >"$T/table"
 sed -n '/^| exercise/,/^$/p' exercises/README.md | sed '/^$/d' >"$T/shown"
 cmp -s "$T/table" "$T/shown" && ok "exercises/README.md shows the table" || bad "exercises/README.md shows the table" "put in what exercises/grade table prints"
 
+for e in $(awk -F'\t' '$1 == "exercise" { e = $2 } $1 == "symptom" { print e }' $TABLE); do
+    is "$e: curves of a run without the bug and of one with it" "$(sed -n 's/^[a-z]*\/[a-z_/]*, \([a-z]*\): .*/\1/p' exercises/plots/$e.txt | sort -u | xargs)" "bug good"
+done
+
 # ---- blanks and solutions
 $G write "$T/blank" >/dev/null
 $G --answers "$T/blank" >"$T/out"
@@ -34,6 +38,7 @@ is "silent bugs: what was handed out is not named" "$(grep -c ': the mistake tha
 is "blanks: the questions are in them" "$(grep -l 'Predict first:' "$T"/blank/*.c | grep -c .) $(grep -l 'Then break it:' "$T"/blank/*.c | grep -c .)" "$n $n"
 echo mine >"$T/blank/gae.c"
 $G write "$T/blank" >/dev/null
+is "silent bugs: the curves are named" "$(grep -l "exercises/plots/" "$T"/blank/*.c | grep -c .)" 5
 is "an answer is not overwritten" "$(cat "$T/blank/gae.c")" mine
 $G solve "$T/own"
 $G --answers "$T/own" >"$T/out"

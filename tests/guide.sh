@@ -7,7 +7,7 @@
 export OPENBLAS_NUM_THREADS=1 B=${B:-build}
 PAGES="docs/guide/0*.md" DOCS="docs/guide/*.md docs/lecturer.md exercises/README.md"
 
-./cai run --preset smoke --quiet 1 --out "$T/out" >/dev/null 2>&1 || bad "a smoke run"
+./cai run --preset smoke --seed 7 --quiet 1 --out "$T/out" >/dev/null 2>&1 || bad "a smoke run"
 
 # matches SHOWN PRINTED: shown lines in the order of the printed ones; "..." skips lines, numbers are compared by size
 matches() {
@@ -77,6 +77,13 @@ differs revisions.jsonl out-theft; equal helpful.bin out-theft
 differs feedback.jsonl out-random; differs rl_cai.bin out-free; equal pm.bin out-free
 is "swapped: chosen is what was rejected" "$(head -n 1 "$T/out/feedback.jsonl" | sed 's/.*"rejected": "\([^"]*\)".*/\1/')" \
     "$(head -n 1 "$T/out-swapped/feedback.jsonl" | sed 's/.*"chosen": "\([^"]*\)".*/\1/')"
+# a branch that changes nothing ends as the run; one flag changes that flag alone, and the same command goes on
+exercises/branch "$T/out" rl "$T/same" && ./cai run --quiet 1 --out "$T/same" --from rl >/dev/null 2>&1
+is "a branch has the run's flags and ends with its bytes" "$? $(cmp "$T/out/flags.txt" "$T/same/flags.txt" 2>&1)$(cmp "$T/out/rl_cai.bin" "$T/same/rl_cai.bin" 2>&1)" "0 "
+exercises/branch "$T/out" rl "$T/one" && ./cai run --quiet 1 --out "$T/one" --from rl --lambda-kl 0 >/dev/null 2>&1
+is "one flag of a branch is changed" "$? $(diff "$T/out/flags.txt" "$T/one/flags.txt" | grep '^[<>]' | xargs)" "0 < lambda-kl 0.07 > lambda-kl 0"
+./cai run --quiet 1 --out "$T/one" --from rl --lambda-kl 0 >/dev/null 2>&1
+is "the same command goes on in a branch" "$?" 0
 for arguments in "" "$T/out pm" "$T/nothing pm $T/x" "$T/out data $T/x" "$T/out eval $T/x" "$T/out pm $T/out-free"; do
     exercises/branch $arguments >"$T/printed" 2>&1
     is "branch ${arguments//$T\//}: one line, status 2" "$? $(grep -c . "$T/printed")" "2 1"
