@@ -172,6 +172,12 @@ function near(a, b,   d, big) {
 }
 # short: seven digits, if they tell a from b
 function short(a, b,   s) { s = sprintf("%.7g", a); return number(a) && (!number(b) || s != sprintf("%.7g", b)) ? s : a }
+# two long texts, from a little before the first character at which they part
+function parting(got, wanted,   at) {
+    for (at = 1; substr(got, at, 1) == substr(wanted, at, 1); at++);
+    at = at > 20 ? at - 20 : 1
+    return "got .." substr(got, at, 50) ", wanted .." substr(wanted, at, 50) ", at character " at " of the quoted text"
+}
 # where FILE, line i, has its name: nothing, or " (2 of 5)", the second of five of that name
 function which(file, i,   k, n, at, name, w) {
     split(result[file, i], w, " "); name = w[1]
@@ -189,6 +195,7 @@ function same(right, got,   i, k, n, a, b) {
         if (n != k) return "line " i ": " k " values, wanted " n
         for (k = 1; k <= n; k++) {
             if (near(a[k], b[k])) continue
+            if (length(a[k]) > 60 && k > 1) return a[1] which(right, i) ": " parting(b[k], a[k])
             return a[1] which(right, i) ": got " (k > 1 ? short(b[k], a[k]) : result[got, i]) ", wanted " short(a[k], b[k])
         }
     }
