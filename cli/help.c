@@ -92,7 +92,7 @@ const OwnFlag OWN_FLAGS[] = {
     { "--temperature", "T", "chat generate sample rate", "of sampling; 0: the likeliest token" },
     { "--count", "K", "generate town probe", "how many texts" },
     { "--steps", "", "trace", "stop before each section until Enter is typed" },
-    { "--html", "FILE", "trace report", "where to write the page (RUN/report.html)" },
+    { "--html", "FILE", "trace report", "write a page there (report: RUN/report.html)" },
     { "--gguf", "FILE", "export", "one file for llama.cpp and its kin" },
     { "--hf", "FOLDER", "export", "safetensors, tokenizer, settings and a card; a PM too" },
     { "--trl", "FOLDER", "export", "the run's data: SFT, preferences, KTO, prompts" },

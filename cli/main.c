@@ -228,19 +228,21 @@ static void say_beginning(const Run *run)
             n_workers == 1 ? "" : "s", run->seed);
 }
 
-/* A run states all its flags, so those that it does not name are the defaults. A stage, and a run
- * that began with another's models, go by the folder's, and what they name must be the same. */
+/* A run states all its flags, so those that it does not name are the defaults. A stage, a run
+ * that began with another's models, and one that branched off another go by the folder's, and what
+ * they name must be the same; the first command of a branch may name others. */
 static void take_flags(Run *run, const Args *arg)
 {
-    int by_folder = stage_index(arg->command) >= 0 || arg->pretrained;
     options_apply(run, &arg->settings);
     if (arg->base) take_sizes(run, arg);
     Run folder = *run;
-    if (!options_load(&folder)) return;
+    int branch = options_load_branch(&folder), has = options_load(&folder);
+    int by_folder = branch || (has && (stage_index(arg->command) >= 0 || arg->pretrained));
     if (by_folder && !arg->settings.preset) {
         *run = folder;
         options_apply(run, &arg->settings);
     }
+    if (!has) return;
     Text differ = options_differences(&folder, run, "");
     if (differ.n)
         die(EXIT_USAGE, "%s: this folder's run has %s; choose another --out or remove the folder",

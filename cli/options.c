@@ -403,20 +403,9 @@ static uint64_t sum_of_flags(const Run *run)
     return sum;
 }
 
-/* All of them must be there: what is missing would silently be a default. A file that is gone is
- * no loss to a command that names the very same flags. */
-int options_load(Run *run)
+/* All of them must be there: what is missing would silently be a default. */
+static void read_flags(Run *run, Path path)
 {
-    Path path = run_path(run, "flags.txt");
-    const Record *r = record_of(&run->records, "run", "flags.txt");
-    if (!is_there(path.s)) {
-        if (!r || r->unsure || r->sum == sum_of_flags(run)) return 0;
-        die(EXIT_INPUT,
-            "%s: is gone, and this command has other flags than the run; put it back, or choose "
-            "another --out",
-            path.s);
-    }
-    records_read(&run->records, "flags.txt");
     char *text = read_text(path.s), *next = text, *s, seen[N_FLAGS] = { 0 };
     for (int line = 1; (s = next) && *s; line++) {
         if (!(next = strchr(s, '\n')))
@@ -442,6 +431,31 @@ int options_load(Run *run)
                 "the folder and run again, or choose another --out",
                 path.s, FLAGS[i].name);
     free(text);
+}
+
+/* A file that is gone is no loss to a command that names the very same flags. */
+int options_load(Run *run)
+{
+    Path path = run_path(run, "flags.txt");
+    const Record *r = record_of(&run->records, "run", "flags.txt");
+    if (!is_there(path.s)) {
+        if (!r || r->unsure || r->sum == sum_of_flags(run)) return 0;
+        die(EXIT_INPUT,
+            "%s: is gone, and this command has other flags than the run; put it back, or choose "
+            "another --out",
+            path.s);
+    }
+    records_read(&run->records, "flags.txt");
+    read_flags(run, path);
+    return 1;
+}
+
+/* The flags of the run that this folder branched off; exercises/branch puts them there. */
+int options_load_branch(Run *run)
+{
+    Path path = run_path(run, "branch.txt");
+    if (!is_there(path.s)) return 0;
+    read_flags(run, path);
     return 1;
 }
 

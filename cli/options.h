@@ -28,8 +28,9 @@ double flag_number(const char *flag, const char *value, double lo, double hi, in
 void options_default(Run *run);
 void options_apply(Run *run, const Settings *s); /* the preset, then the flags */
 int options_load(Run *run);                      /* from the run's folder; 0: it has none */
-void options_check(const Run *run);              /* what no single flag's range can tell */
-void options_check_context(const Run *run);      /* that an answer leaves room for a prompt */
+int options_load_branch(Run *run);
+void options_check(const Run *run);         /* what no single flag's range can tell */
+void options_check_context(const Run *run); /* that an answer leaves room for a prompt */
 void options_warn(
     const Run *run);         /* what is obeyed, and leads elsewhere than to the paper's optimum */
 void options_save(Run *run); /* in the folder, if they are not there yet */

@@ -134,7 +134,8 @@ function folded(s,   n, part, i, line, at, r) {
 function blank(e,   s, n, part, i, inside, body, kind, at, line) {
     s = "/* " e ": " get(e, "title") "\n * Level " get(e, "level") " of 3, " get(e, "minutes") " minutes. Function of " \
         get(e, "file") ": " get(e, "function") "\n"
-    if (get(e, "symptom") != "") s = s " * What was seen:\n" folded(get(e, "symptom"))
+    if (get(e, "symptom") != "")
+        s = s " * What was seen:\n" folded(get(e, "symptom")) " *     Curves of a run without the bug and of one with it: exercises/plots/" e ".txt\n"
     if (get(e, "predict") != "") s = s " * Predict first:\n" folded(get(e, "predict"))
     if (get(e, "break") != "") s = s " * Then break it:\n" folded(get(e, "break"))
     s = s " * Grade it: make grade ONLY=" e "\n */\n"
@@ -164,32 +165,62 @@ function load(file,   line) {
     while ((getline line <file) > 0) result[file, ++size[file]] = line
     close(file)
 }
-# numbers to a relative 1e-9, everything else exactly; else says where they part
-function same(right, got,   i, k, n, a, b, d, big) {
+function near(a, b,   d, big) {
+    if (a == b) return 1
+    d = a - b; d = d < 0 ? -d : d; big = a < 0 ? -a : a
+    return number(a) && number(b) && d <= 1e-9 * big + 1e-13
+}
+# short: seven digits, if they tell a from b
+function short(a, b,   s) { s = sprintf("%.7g", a); return number(a) && (!number(b) || s != sprintf("%.7g", b)) ? s : a }
+# two long texts, from a little before the first character at which they part
+function parting(got, wanted,   at) {
+    for (at = 1; substr(got, at, 1) == substr(wanted, at, 1); at++);
+    at = at > 20 ? at - 20 : 1
+    return "got .." substr(got, at, 50) ", wanted .." substr(wanted, at, 50) ", at character " at " of the quoted text"
+}
+# where FILE, line i, has its name: nothing, or " (2 of 5)", the second of five of that name
+function which(file, i,   k, n, at, name, w) {
+    split(result[file, i], w, " "); name = w[1]
+    for (k = 1; k <= size[file]; k++) { split(result[file, k], w, " "); if (w[1] == name) { n++; if (k == i) at = n } }
+    return n > 1 ? " (" at " of " n ")" : ""
+}
+# numbers to a relative 1e-9, everything else exactly; else says where they part, at line `parted`
+function same(right, got,   i, k, n, a, b) {
     load(right); load(got)
     for (i = 1; i <= size[right]; i++) {
+        parted = i
         if (i > size[got]) return "lines are missing"
         if (result[right, i] == result[got, i]) continue
         n = split(result[right, i], a, " "); k = split(result[got, i], b, " ")
         if (n != k) return "line " i ": " k " values, wanted " n
         for (k = 1; k <= n; k++) {
-            if (a[k] == b[k]) continue
-            d = a[k] - b[k]; d = d < 0 ? -d : d; big = a[k] < 0 ? -a[k] : a[k]
-            if (number(a[k]) && number(b[k]) && d <= 1e-9 * big + 1e-13) continue
-            return a[1] ": got " (k > 1 ? b[k] : result[got, i]) ", wanted " a[k]
+            if (near(a[k], b[k])) continue
+            if (length(a[k]) > 60 && k > 1) return a[1] which(right, i) ": " parting(b[k], a[k])
+            return a[1] which(right, i) ": got " (k > 1 ? short(b[k], a[k]) : result[got, i]) ", wanted " short(a[k], b[k])
         }
     }
     return size[got] > size[right] ? "lines too many" : ""
 }
-# nothing, or why these results are red: a number, or the first known mistake that gives the same
-function verdict(e, got, out,   why, j, m, known) {
+# the last value of a line
+function last_of(file, i,   w, n) { n = split(result[file, i], w, " "); return n ? w[n] : "" }
+# nothing, or why these results are red: the first known mistake that gives the same; or a number, and the first known
+# mistake that is wrong there in the same way (an answer may have two mistakes)
+function verdict(e, got, out,   why, j, m, known, at) {
     why = same(out "/" e, got)
     if (why == "") return ""
+    at = parted
     for (j = 1; j <= count[e]; j++) {
         m = mistake[e, j]; known = out "/" e "." m
         load(known)
         if (!size[known] || same(known, got) != "") continue
         return get(e, "bug") == m ? "the mistake that was handed out is still there" : "[" m "] " of_mistake(e, m, "hint")
+    }
+    if (why !~ /: got /) return why
+    for (j = 1; j <= count[e]; j++) {
+        m = mistake[e, j]; known = out "/" e "." m
+        if (get(e, "bug") == m || at > size[known] || near(last_of(out "/" e, at), last_of(known, at)) || \
+            !near(last_of(known, at), last_of(got, at))) continue
+        return why "; perhaps [" m "] " of_mistake(e, m, "hint")
     }
     return why
 }

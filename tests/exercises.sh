@@ -26,6 +26,10 @@ $G table >"$T/table"
 sed -n '/^| exercise/,/^$/p' exercises/README.md | sed '/^$/d' >"$T/shown"
 cmp -s "$T/table" "$T/shown" && ok "exercises/README.md shows the table" || bad "exercises/README.md shows the table" "put in what exercises/grade table prints"
 
+for e in $(awk -F'\t' '$1 == "exercise" { e = $2 } $1 == "symptom" { print e }' $TABLE); do
+    is "$e: curves of a run without the bug and of one with it" "$(sed -n 's/^[a-z]*\/[a-z_/]*, \([a-z]*\): .*/\1/p' exercises/plots/$e.txt | sort -u | xargs)" "bug good"
+done
+
 # ---- blanks and solutions
 $G write "$T/blank" >/dev/null
 $G --answers "$T/blank" >"$T/out"
@@ -34,6 +38,7 @@ is "silent bugs: what was handed out is not named" "$(grep -c ': the mistake tha
 is "blanks: the questions are in them" "$(grep -l 'Predict first:' "$T"/blank/*.c | grep -c .) $(grep -l 'Then break it:' "$T"/blank/*.c | grep -c .)" "$n $n"
 echo mine >"$T/blank/gae.c"
 $G write "$T/blank" >/dev/null
+is "silent bugs: the curves are named" "$(grep -l "exercises/plots/" "$T"/blank/*.c | grep -c .)" 5
 is "an answer is not overwritten" "$(cat "$T/blank/gae.c")" mine
 $G solve "$T/own"
 $G --answers "$T/own" >"$T/out"
@@ -70,16 +75,23 @@ answer 'printf("W 1"); return 1 / (1 + pow(10, (R_j - R_i) / 400)); }'
 sed -i.old '1i #include <stdio.h>' "$T/odd/elo-win.c"
 is "another way of writing it passes, and may print" "$(said)" "ok - elo-win"
 answer 'return 0.5; }'
-case $(said) in "not ok - elo-win: W: got 0.5, wanted 0.64"*) ok "an unknown mistake shows a number" ;; *) bad "an unknown mistake" "$(said)" ;; esac
+case $(said) in "not ok - elo-win: W (1 of 4): got 0.5, wanted 0.640065") ok "an unknown mistake shows a number" ;; *) bad "an unknown mistake" "$(said)" ;; esac
+answer 'return R_i > 2000 ? 0.5 : 1 / (1 + exp((R_j - R_i) / 400)); }'   # two mistakes: e for 10, and one of its own
+case $(said) in "not ok - elo-win: W (1 of 4): got 0.5621765, wanted 0.640065; perhaps [base-e] "?*) ok "one of two mistakes is named" ;; *) bad "one of two mistakes is named" "$(said)" ;; esac
+answer 'return 1 / (1 + pow(10, (R_j - R_i) / 400.000001)); }'
+case $(said) in "not ok - elo-win: W (2 of 4): got 0.24025307"*", wanted 0.24025307"*) ok "a small difference shows its digits" ;; *) bad "a small difference shows its digits" "$(said)" ;; esac
 answer 'return NAN; }'
-case $(said) in "not ok - elo-win: W: got "*nan*) ok "NaN is red" ;; *) bad "NaN is red" "$(said)" ;; esac
+case $(said) in "not ok - elo-win: W (1 of 4): got "*nan*) ok "NaN is red" ;; *) bad "NaN is red" "$(said)" ;; esac
+$G solve "$T/long" && sed -i.old 's/.n.n\(The answer\) is:/\\n\1 is:/' "$T/long/judge-prompt.c"
+$G --answers "$T/long" judge-prompt >"$T/out"
+is "a long text is shown where it parts" "$(($(head -1 "$T/out" | wc -c) < 220)) $(head -1 "$T/out" | grep -c 'wanted .*n.nThe_answer_is:')" "1 1"
 $G nothing >"$T/out" 2>&1
 is "an unknown exercise" "$? $(grep -c . "$T/out")" "2 1"
 if have python3 "the form of --json"; then
     is "--json is what Gradescope reads" "$($G --json --answers "$T/odd" elo-win | python3 -c '
 import json, sys
 t = json.load(sys.stdin)["tests"][0]
-print(t["name"], t["score"], t["max_score"], t["output"][:2])')" "elo-win 0 1 W:"
+print(t["name"], t["score"], t["max_score"], t["output"][:2])')" "elo-win 0 1 W "
 fi
 
 closes

@@ -7,7 +7,7 @@
 export OPENBLAS_NUM_THREADS=1 B=${B:-build}
 PAGES="docs/guide/0*.md" DOCS="docs/guide/*.md docs/lecturer.md exercises/README.md"
 
-./cai run --preset smoke --quiet 1 --out "$T/out" >/dev/null 2>&1 || bad "a smoke run"
+./cai run --preset smoke --seed 7 --quiet 1 --out "$T/out" >/dev/null 2>&1 || bad "a smoke run"
 
 # matches SHOWN PRINTED: shown lines in the order of the printed ones; "..." skips lines, numbers are compared by size
 matches() {
@@ -77,6 +77,13 @@ differs revisions.jsonl out-theft; equal helpful.bin out-theft
 differs feedback.jsonl out-random; differs rl_cai.bin out-free; equal pm.bin out-free
 is "swapped: chosen is what was rejected" "$(head -n 1 "$T/out/feedback.jsonl" | sed 's/.*"rejected": "\([^"]*\)".*/\1/')" \
     "$(head -n 1 "$T/out-swapped/feedback.jsonl" | sed 's/.*"chosen": "\([^"]*\)".*/\1/')"
+# a branch that changes nothing ends as the run; one flag changes that flag alone, and the same command goes on
+exercises/branch "$T/out" rl "$T/same" && ./cai run --quiet 1 --out "$T/same" --from rl >/dev/null 2>&1
+is "a branch has the run's flags and ends with its bytes" "$? $(cmp "$T/out/flags.txt" "$T/same/flags.txt" 2>&1)$(cmp "$T/out/rl_cai.bin" "$T/same/rl_cai.bin" 2>&1)" "0 "
+exercises/branch "$T/out" rl "$T/one" && ./cai run --quiet 1 --out "$T/one" --from rl --lambda-kl 0 >/dev/null 2>&1
+is "one flag of a branch is changed" "$? $(diff "$T/out/flags.txt" "$T/one/flags.txt" | grep '^[<>]' | xargs)" "0 < lambda-kl 0.07 > lambda-kl 0"
+./cai run --quiet 1 --out "$T/one" --from rl --lambda-kl 0 >/dev/null 2>&1
+is "the same command goes on in a branch" "$?" 0
 for arguments in "" "$T/out pm" "$T/nothing pm $T/x" "$T/out data $T/x" "$T/out eval $T/x" "$T/out pm $T/out-free"; do
     exercises/branch $arguments >"$T/printed" 2>&1
     is "branch ${arguments//$T\//}: one line, status 2" "$? $(grep -c . "$T/printed")" "2 1"
@@ -127,6 +134,20 @@ is "06 quotes lines" "$(($(grep -c . "$T/quoted") >= 9))" 1
 while IFS= read -r line; do
     grep -qxF -- "$line" cai.c && ok "06: $line" || bad "06 quotes a line that cai.c has not" "$line"
 done <"$T/quoted"
+
+# the lab sheet: 45 minutes, none of its exercises shorter than the table of exercises says; the plan: 90, no gap
+sed -n '/^## Lab sheet/,/^Who/s/^[0-9]\. (\([0-9]*\)) \(.*\)/\1 \2/p' docs/lecturer.md >"$T/lab"
+is "the lab sheet takes 45 minutes" "$(awk '{ n += $1 } END { print n }' "$T/lab")" 45
+is "no exercise of the lab sheet has less time than it needs" "$(awk '
+    FILENAME ~ /README/ { if (split($0, c, " *[|] *") > 4 && c[4] ~ /^[0-9]+$/) need[c[2]] = c[4]; next }
+    { n = 0; s = ""; for (e in need) if (index(" " $0 " ", " " e " ") || index($0, " " e ".") || index($0, " " e ":")) { n += need[e]; s = s " " e }
+      if (n > $1) print s " need " n " minutes, have " $1; found += n }
+    END { if (!found) print "no exercise found" }' exercises/README.md "$T/lab")" ""
+is "the plan has 90 minutes and no gap" "$(sed -n 's/^| \([0-9]*\)-\([0-9]*\) | .*/\1 \2/p' docs/lecturer.md | awk '$1 != at { print "gap at " $1 } { at = $2 } END { print at }')" 90
+# each experiment and every other command shown has its seconds
+is "commands of the lecturer's page have their seconds" "$(sed -n '/^```console/,/^```/p' docs/lecturer.md | sed -n 's/^\$ .*\(--from [a-z]*\).*/\1/p; s/^\$ \.\/cai \(trace\|plot\) .*/cai \1/p
+    s/^\$ \(exercises\/branch\|build\/verify\) .*/\1/p' | sort -u | while read -r c; do
+    sed -n '/^### Seconds/,/^Pictures/p' docs/lecturer.md | grep -q -- "^|.*\`$c\`.* |" || echo "$c"; done)" ""
 
 # ---- claims of 09 and 07 on trained models: README.md's table, three seeds each
 column() { sed -n "s/^| $1 | //p" README.md | awk -F' [|] ' -v c="$2" '{ print $c }' | tr -d '|' | tr '/' ' '; }
