@@ -278,7 +278,7 @@ $(WEB_TOOLS)/.done: Makefile
 		--save-exact @bjorn3/browser_wasi_shim@0.4.2 puppeteer-core@24.8.2 axe-core@4.14.1 >/dev/null
 	@touch $@
 
-web: | web-deps              ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
+web: cai | web-deps            ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
 	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done
 	@node web/build.mjs $(or $(RUN),out) $(WASM) $(WEB_TOOLS)/@bjorn3/browser_wasi_shim $(B)/web
 

@@ -142,6 +142,32 @@ const before = Number((await p.evaluate(() => training.step)).split(" ")[1]);
 await p.click("#pause");
 yes(`paused at SL's step ${before}`, /Paused at sl/.test(await text(p, "#train-status")));
 await new Promise((r) => setTimeout(r, 1000));
+
+// ---- Live: the saved state as a model, in llama2.c's order; its answers are the native program's, and so is their rating
+await p.waitForFunction(() => !training.measuring);
+const live = await p.evaluate(async () => {
+  const [name, state] = [...files].find(([n]) => /^mine\/sl.*\.state$/.test(n));
+  await measure("sl", state);
+  let s = "";
+  for (const b of state) s += String.fromCharCode(b);
+  return { name, state: btoa(s), point: training.plan.live.sl.pop(), before: training.plan.live.sl.length,
+    drawn: [...document.querySelectorAll("#curves figcaption")].map((e) => e.textContent) };
+});
+const state = Buffer.from(live.state, "base64"), shipped = fs.readFileSync(run + "/helpful.bin");
+const [dim, hidden, layers, heads, kv, vocab, context] = new Int32Array(shipped.buffer.slice(shipped.byteOffset, shipped.byteOffset + 28));
+const weights = vocab * dim + layers * (2 * dim + 2 * dim * dim + 2 * dim * (dim / heads) * kv + 3 * dim * hidden) + dim;
+fs.writeFileSync(scratch + "/live.bin", Buffer.concat([shipped.subarray(0, 28), state.subarray(56, 56 + 4 * weights),
+  Buffer.alloc(4 * context * dim / heads)]));
+const held_out = (name) => fs.readFileSync(`${run}/data/${name}.jsonl`, "latin1").split("\n").slice(0, 48).join("\n") + "\n";
+fs.writeFileSync(scratch + "/live.jsonl", held_out("eval_redteam") + held_out("eval_helpful"), "latin1");
+fs.writeFileSync(scratch + "/answers.jsonl", cai("sample", scratch + "/live.bin", "--out", run, "--in", scratch + "/live.jsonl").stdout, "latin1");
+cai("eval", scratch + "/answers.jsonl", "--out", run, "--tsv", scratch + "/live.tsv");
+const rated = (figure) => 100 * Number(fs.readFileSync(scratch + "/live.tsv", "latin1").split("\n")
+  .find((l) => l.split("\t")[1] === figure).split("\t")[3]);
+yes(`live: SL's step ${live.point[0]}, harmful ${live.point[1]} and helpful ${live.point[2]} %: the native program's figures`,
+  Math.abs(live.point[1] - rated("harmful")) < 1e-9 && Math.abs(live.point[2] - rated("helpful")) < 1e-9
+  && live.point[1] + live.point[2] > 0 && live.point[0] === Number(state.readBigUInt64LE(40)), `${rated("harmful")}, ${rated("helpful")}`);
+yes("it was measured and drawn while it trained", live.before >= 1 && live.drawn.some((t) => /^sl: answers to 48/.test(t)), live.drawn.join("; "));
 await p.reload();
 await p.waitForFunction(() => document.body.dataset.ready);
 await p.click("#tab-train");
@@ -182,6 +208,23 @@ const hide = (hidden) => p.evaluate((h) => {
   return !!training.worker;
 }, hidden);
 yes("a hidden tab pauses, a shown one goes on", !(await hide(true)) && await hide(false));
+
+// ---- See: what preference models say of the drafts, revision by revision
+await p.click("#tab-see");
+const drawn = await p.evaluate(() => [...[...document.querySelectorAll("#figures figure")].find((f) =>
+  /preference models score/.test(f.querySelector("figcaption").textContent)).querySelectorAll("tr")].map((r) =>
+  [...r.children].map((c) => c.textContent)));
+const scored = ["pm", "helpful_pm"].flatMap((pm) => {
+  const sum = {};
+  for (const line of cai("score", pm, "--in", run + "/revisions.jsonl", "--out", run).stdout.split("\n").filter(Boolean)) {
+    const { step, score } = JSON.parse(line), k = sum[step] ||= { n: 0, score: 0 };
+    k.n++, k.score += score;
+  }
+  return Object.entries(sum).map(([step, k]) => [Number(step), k.score / k.n]);
+});
+yes("See: PM scores by revisions are the means of the native program's", drawn.length === scored.length && drawn.length === 10
+  && drawn.every(([, x, y], i) => Number(x) === scored[i][0] && Math.abs(Number(y) - scored[i][1]) < 6e-3 * (1 + Math.abs(scored[i][1]))),
+  JSON.stringify([drawn, scored]));
 
 // ---- Everybody: contrast, labels, keyboard, small screens, dark
 for (const scheme of ["light", "dark"]) {

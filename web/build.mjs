@@ -3,7 +3,9 @@
 // RUN: a finished run's folder. WASM: where cai.wasm and verify.wasm lie. SHIM: the folder of
 // @bjorn3/browser_wasi_shim. TO gets index.html with its files, and cai.html, all of them in one.
 // SPDX-License-Identifier: MIT
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import zlib from "node:zlib";
 
@@ -64,6 +66,13 @@ for (const folder of ["data", "metrics"])
   for (const f of fs.readdirSync(path.join(run, folder)).sort())
     if (!/^reserved/.test(f) && f !== "eval.tsv")
       files.set(`run/${folder}/${f}`, fs.readFileSync(path.join(run, folder, f)));
+for (const pm of ["pm", "helpful_pm"]) {                    // figure 5, as cai score has it
+  const table = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "cai-web-")), "score.tsv");
+  execFileSync(path.join(top, "cai"), ["score", pm, "--in", path.join(run, "revisions.jsonl"),
+    "--out", run, "--tsv", table], { maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] });
+  files.set(`run/score_${pm}.tsv`, fs.readFileSync(table));
+  fs.rmSync(path.dirname(table), { recursive: true });
+}
 for (const f of DATA) files.set(f, fs.readFileSync(path.join(top, f)));
 files.set("cai.wasm", fs.readFileSync(path.join(wasm, "cai.wasm")));
 files.set("verify.wasm", fs.readFileSync(path.join(wasm, "verify.wasm")));

@@ -415,7 +415,7 @@ const store = {
 
 const STAGES = ["data", "tokenizer", "pretrain", "helpful", "revise", "sl", "feedback", "pm", "rl"];
 const KEPT = ["data", "tokenizer", "pretrain", "helpful"];  // of the shipped run
-const training = { worker: null, plan: null, curves: {}, paused: "", done: {} };
+const training = { worker: null, plan: null, curves: {}, paused: "", done: {}, measuring: false };
 
 // The shipped run's stages before revise, as the beginning of one's own.
 function shipped_beginning() {
@@ -480,10 +480,48 @@ function read_metrics(name, bytes) {
     (training.curves[RL_NAMES[m[2]]] ||= new Map()).set(Number(m[1]), Number(m[3]));
 }
 
+// The model in a state: after a header of 56 bytes its weights lie as in the model's file, which
+// ends in the tables of the rotation. The header's six count is that of the steps done.
+function model_of_state(state, like) {
+  const [dim, , , heads, , , context] = new Int32Array(like.slice(0, 28).buffer);
+  const model = like.slice(), end = model.length - 4 * context * dim / heads;
+  model.set(state.subarray(56, 56 + end - 28), 28);
+  return model;
+}
+const steps_of_state = (state) => Number(new DataView(state.buffer, state.byteOffset).getBigUint64(40, true));
+
+// While SL and RL train, the worker that asks answers held-out requests with the state that was
+// saved last, and rates them: one state at a time, whichever is newest when it is free.
+const LIVE = 48;                                           // requests of mischief, and of what is fine
+async function measure(stage, state) {
+  const { plan } = training;
+  if (training.measuring || !plan) return;
+  training.measuring = true;
+  const first = (name) => text_of(files.get(`run/data/${name}.jsonl`)).split("\n").slice(0, LIVE).join("\n") + "\n";
+  asker.put([["live.bin", model_of_state(state, files.get("run/helpful.bin"))],
+    ["live.jsonl", bytes_of(first("eval_redteam") + first("eval_helpful"))]]);
+  const said = await asker.run({ args: ["sample", "./live", "--out", "run", "--in", "live.jsonl"] });
+  asker.put([["answers.jsonl", bytes_of(said.out)]]);
+  const rated = await asker.run({ args: ["eval", "answers.jsonl", "--out", "run", "--tsv", "live.tsv"],
+    want: ["live.tsv"] });
+  training.measuring = false;
+  if (said.status || rated.status || training.plan !== plan) return;
+  const share = {};
+  for (const [, figure, , value] of rows(text_of(rated.files[0][1]))) share[figure] = 100 * value;
+  ((plan.live ||= {})[stage] ||= []).push([steps_of_state(state), share.harmful, share.helpful]);
+  store.put("plan", plan);
+  show_curves();
+}
+
 function show_curves() {
+  const live = Object.entries((training.plan || {}).live || {}).map(([stage, points]) =>
+    chart(`${stage}: answers to ${LIVE} held-out requests of each kind, percent`, [
+      { name: "harmful, of mischief", points: points.map(([x, harmful]) => [x, harmful]) },
+      { name: "helpful, of what is fine", points: points.map(([x, , helpful]) => [x, helpful]) },
+    ], "step", "", { y: [0, 100] }));
   const charts = Object.entries(training.curves).filter(([, c]) => c.size > 1)
     .map(([name, c]) => chart(name, [{ name, points: [...c] }], "step", ""));
-  $("curves").replaceChildren(...charts);
+  $("curves").replaceChildren(...live, ...charts);
 }
 
 function keep(name, bytes) {
@@ -493,6 +531,8 @@ function keep(name, bytes) {
   else store.remove(name);
   if (/\.(bin|head|txt)$/.test(name)) asker.put([[name, bytes]]);
   read_metrics(name, bytes);
+  const live = bytes && /^mine\/(sl|rl)[^/]*\.state$/.exec(name);
+  if (live) measure(live[1], bytes);
   if (/(sl|rl)_cai\.bin$/.test(name)) show_models(), show_downloads();
 }
 
@@ -751,6 +791,10 @@ function begin_see() {
       { name: "harmful", points: drafts("harmful") },
       { name: "refused well", points: drafts("refused_well") },
       { name: "broken", points: drafts("broken") }], "revisions", "", { y: [0, 100] }),
+    chart("The same drafts as preference models score them (figure 5)", ["pm", "helpful_pm"]
+      .map((pm) => ({ name: pm === "pm" ? "hybrid PM: help and harm" : "PM of helpfulness alone",
+        points: rows(text_of(files.get(`run/score_${pm}.tsv`)))
+          .map(([step, , , score]) => [Number(step), Number(score)]) })), "revisions", "score"),
     chart("The judge on its own pairs: how often the first is better, by its probability",
       [{ name: "judge", dots: true, points: about.calibration.map((b) => [b.p, b.right]),
         labels: about.calibration.map((b) => `n = ${b.n}`) }],
