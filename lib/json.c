@@ -31,10 +31,10 @@ struct JsonLines {
     int n, max_n; /* fields of the present record */
     Field *field; /* (n) strings lie in data, unescaped in place */
     int n_part, max_part;
-    JsonPart *part;       /* (n_part) of all nested values of the record */
-    char array;           /* what the elements begin with where the file is one array; or 0 */
-    int n_read;           /* elements read of it */
-    const char *text;     /* the present element where it is a text and no object */
+    JsonPart *part;   /* (n_part) of all nested values of the record */
+    char array;       /* what the elements begin with where the file is one array; or 0 */
+    int n_read;       /* elements read of it */
+    const char *text; /* the present element where it is a text and no object */
     enum { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COMMA_OR_END } wanted; /* by next_string */
 };
 
