@@ -407,6 +407,10 @@ static const Field *need_field(const JsonLines *j, const char *key)
     enum { SHOWN = 3 };
     const Field *f = find_field(j, key);
     if (f) return f;
+    for (int i = 0; i < j->n; i++)
+        if (strcmp(j->field[i].key, key) == 0)
+            die(EXIT_INPUT, "%s:%d: field \"%s\" is %s; give it a value of the form's", j->path,
+                j->line, key, j->field[i].kind == JSON_NONE ? "null" : "a list or an object");
     Text names = { 0 };
     for (int i = 0; i < j->n && i < SHOWN; i++)
         text_add(&names, "%s\"%.20s\"", i ? ", " : " beside ", j->field[i].key);
