@@ -401,7 +401,7 @@ static const Field *find_field(const JsonLines *j, const char *key)
     return f && f->kind != JSON_NESTED ? f : NULL;
 }
 
-/* The names that the line has instead are told, as far as a line of a terminal goes. */
+/* The names that the line has instead are told: three, or 40 characters of them. */
 static const Field *need_field(const JsonLines *j, const char *key)
 {
     enum { SHOWN = 3 };
@@ -412,9 +412,12 @@ static const Field *need_field(const JsonLines *j, const char *key)
             die(EXIT_INPUT, "%s:%d: field \"%s\" is %s; give it a value of the form's", j->path,
                 j->line, key, j->field[i].kind == JSON_NONE ? "null" : "a list or an object");
     Text names = { 0 };
-    for (int i = 0; i < j->n && i < SHOWN; i++)
-        text_add(&names, "%s\"%.20s\"", i ? ", " : " beside ", j->field[i].key);
-    if (j->n > SHOWN) text_add(&names, " ..");
+    int i = 0;
+    for (int room = 40; i < j->n && i < SHOWN && room > 0; i++) {
+        text_add(&names, "%s\"%.*s\"", i ? ", " : " beside ", room, j->field[i].key);
+        room -= (int)strlen(j->field[i].key);
+    }
+    if (j->n > i) text_add(&names, " ..");
     die(EXIT_INPUT, "%s:%d: no field \"%s\"%s; add it to the line", j->path, j->line, key,
         names.n ? names.s : "");
 }
