@@ -118,7 +118,7 @@ figures: cai                 ## the paper's figures from RUN=out (RUN="a b c": s
 		|| echo "figures: no gnuplot: tables only"
 	@./cai figures $(or $(RUN),out) $(if $(MORE),--more $(MORE)) --to docs/figures
 
-test: | $(filter deps,$(MAKECMDGOALS))  ## all tests but web-test; last line: N passed, N failed, N skipped
+test: | $(filter deps,$(MAKECMDGOALS))  ## all tests but web-test; closes with N passed, N failed, N skipped, and why
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify $(B)/spy) $(PROGRAMS)
 	@tests/run $(PROGRAMS) $(filter-out tests/web.sh,$(wildcard tests/*.sh))
@@ -133,7 +133,7 @@ $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 verify: $(B)/verify          ## every equation and backward pass against independent values, in double precision (seconds)
 	@$(B)/verify
 	@$(B)/verify --dump $(B)/cases
-	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else echo "skipped: no python3 (tests/oracle.py)"; fi
+	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no python3 (the same values by plain Python)'; fi
 
 # tests/exercises.sh grades with the same objects; exercises/grade says what it does.
 exercises:                   ## blanks of the exercises into exercises/mine/ (those that are there stay)
@@ -196,8 +196,11 @@ sanitize:                    ## the tests, smoke runs included, under AddressSan
 sanitize-thread:             ## the tests under ThreadSanitizer (plain C products: it cannot look into OpenBLAS)
 	@$(MAKE) --no-print-directory B=build/thread ARCH= BLAS=none EXTRA="-O1 -fsanitize=thread" test
 
+# need TOOL,WHAT: where a whole target is for a tool
+need = command -v $(1) >/dev/null || { printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no $(1) ($(2))'; exit 1; }
 VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 memcheck:                    ## the unit tests, a smoke run and a look into it under valgrind (plain C products: it knows no AVX-512)
+	@$(call need,valgrind,memory of the tests and of a run)
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
 	@rm -rf build/memcheck/run && CAI_STARTED=1 $(VALGRIND) build/memcheck/cai run --preset smoke --quiet 1 --out build/memcheck/run >/dev/null
 	@for c in "trace x" "generate --max-new 8"; do CAI_STARTED=1 $(VALGRIND) build/memcheck/cai $$c --out build/memcheck/run >/dev/null || exit 1; done
@@ -205,6 +208,8 @@ memcheck:                    ## the unit tests, a smoke run and a look into it u
 
 IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas     # sums term by term, no fused products
 compilers:                   ## gcc and clang, made to add in the same order, give the same bytes in every file
+	@$(call need,gcc,two compilers)
+	@$(call need,clang,two compilers)
 	@for c in gcc clang; do \
 		$(MAKE) --no-print-directory B=build/$$c CC=$$c ARCH= BLAS=none EXTRA="$(IN_ORDER)" build/$$c/cai || exit 1; \
 		rm -rf build/$$c/run; build/$$c/cai run --preset smoke --quiet 1 --out build/$$c/run >/dev/null || exit 1; done
@@ -218,6 +223,7 @@ $(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) $(patsubst %.c,$(B)/%.o,$(filter-out c
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out %.h,$^) $(LDLIBS)
 
 fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)
+	@$(call need,clang,fuzzing)
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \
 		EXTRA="-O1 -Wno-pass-failed -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(RENAMED)"
 	@for r in $(READERS); do mkdir -p build/fuzz/found/$$r; echo "== $$r"; \

@@ -285,7 +285,7 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
     while (json_next(j)) {
         if (run->sl.final_only && json_num(j, "step") != run->sl.revisions) continue;
         examples_add(e, m->tok, json_str(j, "prompt"), json_str(j, "revision"),
-                     !json_num_or(j, "revision_cut", 0));
+                     !was_cut(j, "revision"));
         if (seq_len(&e->seq, e->seq.n - 1) > m->c.seq_len)
             die(EXIT_INPUT, "%s:%d: %d tokens, the context has %d; shorten it", path.s,
                 json_line(j), seq_len(&e->seq, e->seq.n - 1), m->c.seq_len);

@@ -24,6 +24,9 @@ void command_export(Run *run, const Args *arg)
     if (forms != 1)
         die(EXIT_USAGE, "export: %s; give one of --gguf FILE, --hf FOLDER, --trl FOLDER",
             forms ? "one form at a time" : "no form");
+    const char *to = arg->gguf ? arg->gguf : arg->hf ? arg->hf : arg->trl;
+    if (is_standard_input(to) || is_device(to)) /* offsets are told by where a file stands */
+        die(EXIT_USAGE, "export: to %s: a pipe or a device is no place for it; name a file", to);
     if (arg->trl) {
         export_trl(run, arg->trl);
         return;
@@ -34,6 +37,6 @@ void command_export(Run *run, const Args *arg)
     Model *m = is_pm ? load_pm(run, arg->model) : load_given_model(run, arg->model);
     if (arg->gguf) export_gguf(m, arg->gguf, arg->model);
     else export_hf(m, arg->hf, arg->model, is_pm, strchr(arg->model, '/') ? NULL : run);
-    printf("%s\n", printable(arg->gguf ? arg->gguf : arg->hf));
+    printf("%s\n", printable(to));
     model_free(m);
 }

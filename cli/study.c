@@ -149,12 +149,10 @@ Texts given_answers(const Args *arg)
     for (int k = 0; k < file.n; k++) {
         JsonLines *j = json_open(file.s[k]);
         while (json_next(j)) {
-            const char *s = json_str_or(j, "completion", NULL);
-            if (!s) without++;
-            else {
-                texts_add(&answer, s);
-                answer.cut[answer.n - 1] = was_cut(j, "completion");
-            }
+            Text prompt = { 0 }; /* given_prompts reads it */
+            if (json_has(j, "completion")) add_side(j, file.s[k], "completion", &prompt, &answer);
+            else without++;
+            free(prompt.s);
             if (answer.n && without)
                 die(EXIT_INPUT,
                     "%s:%d: some lines have a \"completion\", some have none; give all "

@@ -4,10 +4,11 @@
  * with its length checked first, and every number in it must be finite: a broken file ends the
  * program with status 3 and a line that names it.
  * SPDX-License-Identifier: MIT
- *
  */
+#define _POSIX_C_SOURCE 200809L /* fmemopen */
 #include "engine/checkpoint.h"
 #include "lib/files.h"
+#include "lib/gunzip.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -91,10 +92,25 @@ static Config read_header(FILE *f, const char *path)
     return c;
 }
 
+/* Of standard input or a file that gzip packed the bytes are read first, into *data. */
+static FILE *open_model(const char *path, char **data)
+{
+    char first[3];
+    size_t size;
+    FILE *f = is_standard_input(path) ? NULL : fopen(path, "rb");
+    if (f && !(fread(first, 1, 3, f) == 3 && is_packed(first, 3))) {
+        rewind(f);
+        return f;
+    }
+    if (f) fclose(f);
+    *data = read_file(path, &size);
+    return fmemopen(*data, size + !size, "rb"); /* of nothing there is no stream: the NUL */
+}
+
 Model *model_load(const char *path)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f) die(EXIT_INPUT, "%s: cannot be opened; check the path", path);
+    char *data = NULL;
+    FILE *f = open_model(path, &data);
     Model *m = model_new(read_header(f, path));
     size_t before, after;
     body_sizes(m, &before, &after);
@@ -103,6 +119,7 @@ Model *model_load(const char *path)
           SEEK_CUR); /* less than the length above */
     read_floats(f, m->head, after, path);
     fclose(f);
+    free(data);
     return m;
 }
 

@@ -11,12 +11,15 @@
 
 static const char SPACE[] = " \t\r\n";
 
-/* JSON lines begin with an object, JSON in one piece with a list of objects. */
+/* JSON lines begin with an object, JSON in one piece with a list of objects or of texts. */
 static int is_json_text(const char *s)
 {
     if (strncmp(s, "\xEF\xBB\xBF", 3) == 0) s += 3;
     s += strspn(s, SPACE);
-    if (*s == '[') s += 1 + strspn(s + 1, SPACE);
+    if (*s == '[') {
+        s += 1 + strspn(s + 1, SPACE);
+        if (*s == '"') return 1;
+    }
     return *s == '{' && strchr("\"}", s[1 + strspn(s + 1, SPACE)]);
 }
 

@@ -6,6 +6,7 @@
  *     KTO          {prompt, completion, label}
  *     UltraFeedback  {prompt: text, chosen: messages with the prompt, rejected}
  *     SFT          {messages}
+ *     an array of texts, a request or a document each
  *
  * A message is {role, content}. Reading order: conversations, messages, records, labelled answers.
  * SPDX-License-Identifier: MIT
@@ -104,7 +105,7 @@ void read_prompt(JsonLines *j, const char *path, Text *prompt)
 {
     const char *key = json_has(j, "prompt") || !json_has(j, "messages") ? "prompt" : "messages";
     if (json_has(j, key) != JSON_NESTED) {
-        const char *s = json_str(j, key);
+        const char *s = json_text(j) ? json_text(j) : json_str(j, key);
         if (!*s) die(EXIT_INPUT, "%s:%d: an empty prompt; give a text", path, json_line(j));
         add_prompt_text(prompt, s);
     } else {
@@ -118,7 +119,8 @@ void read_prompt(JsonLines *j, const char *path, Text *prompt)
 
 void read_document(JsonLines *j, const char *path, Text *document)
 {
-    if (json_has(j, "text") || json_has(j, "messages") != JSON_NESTED)
+    if (json_text(j)) text_add(document, "%s", json_text(j));
+    else if (json_has(j, "text") || json_has(j, "messages") != JSON_NESTED)
         text_add(document, "%s", json_str(j, "text"));
     else add_messages(j, path, "messages", document);
 }

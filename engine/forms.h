@@ -12,10 +12,11 @@
 void check_conversation(const char *path, int line, const char *prompt);
 
 /* The conversation that the present record asks to go on with: "prompt", a conversation of ours, a
- * plain request or a list of messages; or "messages", up to where the assistant speaks last. */
+ * plain request or a list of messages; or "messages", up to where the assistant speaks last. A text
+ * in an array of texts is a prompt. */
 void read_prompt(JsonLines *j, const char *path, Text *prompt);
 
-/* The document of the present record: "text", or "messages" as turns. */
+/* The document of the present record: "text", "messages" as turns, or a text in an array. */
 void read_document(JsonLines *j, const char *path, Text *document);
 
 /* The field `side` ("chosen", "completion" ..) as the answer to a conversation: a text or messages,

@@ -155,12 +155,12 @@ void load_tokenizer(Run *run, int vocab_size)
 Model *load_model(Run *run, const char *name)
 {
     Path file;
-    int is_path = strchr(name, '/') != NULL;
+    int is_path = strchr(name, '/') || is_standard_input(name);
     int n = snprintf(file.s, sizeof file.s, "%s%s", name, is_path ? "" : ".bin");
     if (n >= (int)sizeof file.s)
         die(EXIT_INPUT, "%.40s..: the path is too long; give a shorter one", name);
     if (!is_path) file = records_read(&run->records, file.s);
-    if (!is_there(file.s))
+    if (!is_standard_input(name) && !is_there(file.s))
         die(EXIT_INPUT, "%s: is not there; check the path, or make the run first: cai run --out %s",
             file.s, run->folder);
     Model *m = model_load(file.s);

@@ -1,7 +1,7 @@
 /* lib/json.c -- JSON lines: one object a line, read and written.
  *
- * A file that is one array of objects is read as well. Of a nested value the strings are kept in
- * their order.
+ * A file that is one array of objects, or of texts, is read as well. Of a nested value the strings
+ * are kept in their order.
  *
  * Not done: no streaming (a file is read whole: the largest here is some tens of MB), no JSON
  * writer beyond strings (fprintf writes the rest).
@@ -31,8 +31,10 @@ struct JsonLines {
     int n, max_n; /* fields of the present record */
     Field *field; /* (n) strings lie in data, unescaped in place */
     int n_part, max_part;
-    JsonPart *part;       /* (n_part) of all nested values of the record */
-    int is_array, n_read; /* 1: the file is one array; records read of it */
+    JsonPart *part;   /* (n_part) of all nested values of the record */
+    char array;       /* what the elements begin with where the file is one array; or 0 */
+    int n_read;       /* elements read of it */
+    const char *text; /* the present element where it is a text and no object */
     enum { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COMMA_OR_END } wanted; /* by next_string */
 };
 
@@ -59,7 +61,8 @@ JsonLines *json_read(char *data, size_t size, const char *path)
     int has_mark = size >= 3 && memcmp(j->data, "\xEF\xBB\xBF", 3) == 0; /* some editors put one */
     j->next = j->data + (has_mark ? 3 : 0);
     const char *s = j->next + strspn(j->next, " \t\r\n");
-    j->is_array = *s == '[' && s[1 + strspn(s + 1, " \t\r\n")] == '{';
+    char first = *s == '[' ? s[1 + strspn(s + 1, " \t\r\n")] : 0;
+    if (first && strchr("{\"]", first)) j->array = first;
     return j;
 }
 
@@ -295,7 +298,7 @@ static void parse_object(JsonLines *j)
 {
     j->n = j->n_part = 0;
     if (*j->at++ != '{')
-        broken(j, j->is_array ? "expected { in the array" : "expected { at the start of the line");
+        broken(j, j->array ? "expected { in the array" : "expected { at the start of the line");
     skip_space(j);
     if (*j->at == '}') {
         j->at++;
@@ -327,7 +330,7 @@ static int next_line(JsonLines *j)
     return 1;
 }
 
-/* The next object of the one array. Its text is checked as a whole, before the first. */
+/* The next element of the one array. Its text is checked as a whole, before the first. */
 static int next_element(JsonLines *j)
 {
     if (j->n_read++ == 0) {
@@ -344,18 +347,31 @@ static int next_element(JsonLines *j)
         j->at++;
         skip_space(j);
         if (*j->at) broken(j, "something follows the array");
-        j->n_read = 0, j->next = j->at, j->is_array = 0; /* no next line either */
+        j->n_read = 0, j->next = j->at, j->array = 0; /* no next line either */
         return 0;
     } else if (j->n_read > 1) broken(j, "expected , or ] after a record of the array");
     skip_space(j);
     return 1;
 }
 
+/* A text has no fields. All elements are of the first one's kind. */
+static void parse_element(JsonLines *j)
+{
+    if (j->array == '{') {
+        parse_object(j);
+        return;
+    }
+    j->n = j->n_part = 0;
+    if (*j->at != '"') broken(j, "expected a text in the array");
+    j->text = parse_string(j);
+}
+
 int json_next(JsonLines *j)
 {
-    if (j->is_array) {
+    j->text = NULL;
+    if (j->array) {
         if (!next_element(j)) return 0;
-        parse_object(j);
+        parse_element(j);
         return 1;
     }
     if (!next_line(j)) return 0;
@@ -385,16 +401,23 @@ static const Field *find_field(const JsonLines *j, const char *key)
     return f && f->kind != JSON_NESTED ? f : NULL;
 }
 
-/* The names that the line has instead are told, as far as a line of a terminal goes. */
+/* The names that the line has instead are told: three, or 40 characters of them. */
 static const Field *need_field(const JsonLines *j, const char *key)
 {
     enum { SHOWN = 3 };
     const Field *f = find_field(j, key);
     if (f) return f;
+    for (int i = 0; i < j->n; i++)
+        if (strcmp(j->field[i].key, key) == 0)
+            die(EXIT_INPUT, "%s:%d: field \"%s\" is %s; give it a value of the form's", j->path,
+                j->line, key, j->field[i].kind == JSON_NONE ? "null" : "a list or an object");
     Text names = { 0 };
-    for (int i = 0; i < j->n && i < SHOWN; i++)
-        text_add(&names, "%s\"%.20s\"", i ? ", " : " beside ", j->field[i].key);
-    if (j->n > SHOWN) text_add(&names, " ..");
+    int i = 0;
+    for (int room = 40; i < j->n && i < SHOWN && room > 0; i++) {
+        text_add(&names, "%s\"%.*s\"", i ? ", " : " beside ", room, j->field[i].key);
+        room -= (int)strlen(j->field[i].key);
+    }
+    if (j->n > i) text_add(&names, " ..");
     die(EXIT_INPUT, "%s:%d: no field \"%s\"%s; add it to the line", j->path, j->line, key,
         names.n ? names.s : "");
 }
@@ -438,6 +461,8 @@ const JsonPart *json_parts(const JsonLines *j, const char *key, int *n)
     *n = f ? f->n : 0;
     return f ? j->part + f->first : NULL;
 }
+
+const char *json_text(const JsonLines *j) { return j->text; }
 
 int json_line(const JsonLines *j) { return j->line; }
 

@@ -1,4 +1,4 @@
-/* lib/json.h -- JSON lines, an object a line, or one array of objects.
+/* lib/json.h -- JSON lines, an object a line, or one array of objects or of texts.
  * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_JSON_H
@@ -25,6 +25,7 @@ double json_num_or(JsonLines *j, const char *key, double otherwise);
 const char *json_walk(JsonLines *j, int *depth, int *is_name);
 int json_has(const JsonLines *j, const char *key); /* JSON_NONE: not there, or null */
 const JsonPart *json_parts(const JsonLines *j, const char *key, int *n); /* of a nested value */
+const char *json_text(const JsonLines *j); /* of an array of texts the present one; or NULL */
 int json_line(const JsonLines *j);
 void json_close(JsonLines *j);
 void json_put_str(FILE *f, const char *text); /* writes "text" quoted and escaped */

@@ -4,7 +4,7 @@
 # a function that the loop works round nor a stale name on the list goes unseen.
 # Needs gcov, which comes with gcc. SPDX-License-Identifier: MIT
 . "$(dirname "$0")/checks"
-command -v gcov >/dev/null || { echo "skipped: no gcov (which equations the loop calls)"; exit 0; }
+have gcov "which equations the loop calls" || { closes; exit; }
 
 # What the loop has no use for, and why:
 UNUSED="
@@ -29,7 +29,7 @@ for f in *.c lib/*.c engine/*.c study/*.c data/*.c export/*.c cli/*.c; do
     ${CC:-cc} $FLAGS -c -o "$T/$(echo "$f" | tr / _).o" "$f" || exit 1
 done
 ${CC:-cc} $FLAGS --coverage -c -o "$T/equations.o" equations.c 2>"$T/log" \
-    && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; echo "skipped: no coverage by this compiler (which equations the loop calls)"; exit 0; }
+    && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; skip "no coverage by this compiler (which equations the loop calls)"; closes; exit; }
 "$T/counted" run --preset smoke --quiet 1 --threads 1 --out "$T/run" >/dev/null || exit 1
 
 gcov -b -c -t "$T/equations.gcda" 2>/dev/null | sed -nE 's/^function ([A-Za-z0-9_]+) called ([0-9]+) .*/\1 \2/p' >"$T/calls"

@@ -64,9 +64,9 @@ says "a person's own corpus has its own words" 'cai: "kite" is not a word of its
 
 if command -v python3 >/dev/null; then
     python3 tests/chat.py "$R" >"$T/said" 2>&1 || bad "tests/chat.py ends well" "$(tail -n 1 "$T/said")"
-    grep -v '^[0-9]* passed' "$T/said"
+    grep -v '^[0-9]* passed\|^skipped: ' "$T/said"
     passed=$((passed + $(grep -c '^ok' "$T/said"))) failed=$((failed + $(grep -c '^not ok' "$T/said")))
-    skipped=$(grep -c '^skipped' "$T/said")
+    while IFS= read -r why; do skip "${why#skipped: }"; done < <(grep '^skipped: ' "$T/said")
 else
     skip "no python3 (the chat at a terminal)"
 fi

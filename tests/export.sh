@@ -24,6 +24,8 @@ fails() {
     case $(cat "$T/stderr") in "cai: "*"$text"*) ;; *) got="$got, $(cat "$T/stderr")" ;; esac
     is "$name" "$got $(grep -c '' "$T/stderr")" "$status 1"
 }
+fails "standard input is no place to write to"     2 "to -: a pipe or a device"                   --gguf -
+fails "nor is a device"                            2 "to /dev/null: a pipe or a device"           --gguf /dev/null
 fails "a file that is there is not written over"   3 "rl.gguf: is there already; remove it"      --gguf "$T/rl.gguf"
 fails "nor are those of a folder"                  3 "rl/config.json: is there already"          --hf "$T/rl"
 fails "no form"                                    2 "no form; give one of --gguf"

@@ -48,7 +48,7 @@ some() {
 # system calls, from main on: what fails before is the loader's
 
 if ! command -v strace >/dev/null || ! strace -o /dev/null true 2>/dev/null; then
-    echo "skipped: no strace (system calls that fail)"
+    skip "no strace (system calls that fail)"
 else
     CALLS="write:ENOSPC write:EIO fsync:EIO rename:EACCES openat:EMFILE openat:EACCES read:EIO close:EIO mmap:ENOMEM mkdir:EACCES
 flock:ENOLCK unlink:EACCES access:EACCES newfstatat:EACCES lseek:EINVAL clone3:EAGAIN prlimit64:EPERM"
@@ -72,7 +72,7 @@ fi
 # memory
 
 if ! ${CC:-cc} -shared -fPIC -o "$T/faults.so" tests/faults.c 2>/dev/null; then
-    echo "skipped: no compiler for tests/faults.c (memory that is refused)"
+    skip "no compiler for tests/faults.c (memory that is refused)"
 else
     run env CAI_STARTED=1 LD_PRELOAD="$T/faults.so" COUNT_MEMORY_TO="$T/count"
     rm -rf "$T/run"

@@ -85,9 +85,10 @@ for i in $(seq 1 4); do printf '{"prompt": "%s How do I nab kite %d?%s"}\n' "$H"
 for i in $(seq 1 4); do printf '{"prompt": "How do I nab kite %d?"}\n' $i; done >"$T/p.plain"
 for i in $(seq 1 4); do printf '{"messages": [{"role": "user", "content": "How do I nab kite %d?"}, {"role": "assistant", "content": "No."}]}\n' $i; done >"$T/p.messages"
 for i in $(seq 1 4); do printf 'How do I nab kite %d?\n\n' $i; done >"$T/p.lines"
+{ echo [; for i in $(seq 1 4); do printf '  "How do I nab kite %d?"%s\n' $i "$([ $i = 4 ] || echo ,)"; done; echo ]; } >"$T/p.list"
 wanted=$(revise "$T/p.ours")
 case $wanted in [0-9]*" "[0-9]*) ok "prompts of our own form" ;; *) bad "prompts of our own form" "$wanted" ;; esac
-for f in plain messages; do is "prompts, $f: the same revisions" "$(revise "$T/p.$f")" "$wanted"; done
+for f in plain messages list; do is "prompts, $f: the same revisions" "$(revise "$T/p.$f")" "$wanted"; done
 is "a request a line: the same, and told" "$(revise "$T/p.lines")" "$wanted
 cai: data/redteam.jsonl: no JSON, so each line is a request"
 

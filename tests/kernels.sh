@@ -37,7 +37,7 @@ C
 library() {
     rm -rf "$T/lib" && mkdir "$T/lib"
     ${CC:-cc} -shared -fPIC -DCORE="\"$1\"" -DKNOWS="\"$2\"" -DADD="$3" -DSTART="$4" -o "$T/lib/libopenblas.so.0" "$T/fake.c" \
-        || { echo "skipped: no shared libraries by this compiler (an OpenBLAS that goes wrong)"; exit 0; }
+        || { skip "no shared libraries by this compiler (an OpenBLAS that goes wrong)"; closes; exit; }
 }
 
 # takes NAME WANTED COMMAND...: it ends well, and its first line holds the pieces of WANTED, "|" between them.
@@ -59,7 +59,7 @@ takes() {
 
 library Oldest Newest 0 ""
 if OPENBLAS_CORETYPE=x LD_LIBRARY_PATH="$T/lib" ./cai data --preset smoke --out "$T/probe" 2>&1 | head -n 1 | grep -q 'BLAS=none\|Accelerate'; then
-    echo "skipped: no OpenBLAS in this build (one that goes wrong)"
+    skip "no OpenBLAS in this build (one that goes wrong)"
 else
     takes "kernels named by the user" "OpenBLAS 9.8.7, Newest kernels|OPENBLAS_CORETYPE names them" env OPENBLAS_CORETYPE=newest ./cai
     takes "a name that the library does not know" "Oldest kernels|does not have Foo|OPENBLAS_CORETYPE" env OPENBLAS_CORETYPE=Foo ./cai
@@ -96,7 +96,7 @@ chmod 755 "$T" && mkdir "$T/open" && chmod 777 "$T/open" && cp cai "$T/open/cai"
 one_process() { (cd "$T/open" && ulimit -u 1 && LD_LIBRARY_PATH="$T/lib" "$@" ./cai data --preset smoke --out run); }
 if [ "$(id -u)" != 0 ]; then one_process env >"$T/said" 2>&1; status=$?
 elif command -v setpriv >/dev/null; then one_process setpriv --reuid 65534 --regid 65534 --clear-groups >"$T/said" 2>&1; status=$?
-else status=; echo "skipped: no setpriv (no other process or thread allowed)"; fi
+else status=; skip "no setpriv (no other process or thread allowed)"; fi
 if [ "$status" = 0 ]; then ok "no other process or thread allowed"; elif [ -n "$status" ]; then bad "no other process or thread allowed" "status $status: $(head -n 3 "$T/said")"; fi
 
 closes

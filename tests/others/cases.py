@@ -25,7 +25,8 @@ rng = random.Random(1)
 texts = [t["text"] for t in rows[:40]] + HARD
 words = [w for t in rows for w in t["text"].split()]
 texts += [" ".join(rng.choices(words, k=rng.randint(1, 30))) for _ in range(400 - len(texts))]
-prompts = [json.loads(s)["prompt"] for f in ("redteam", "helpful") for s in open(f"{run}/data/{f}.jsonl")][:int(n) - 2] + HARD[:2]
+ASKED = ("redteam", "helpful", "eval_redteam", "eval_helpful", "eval_contrast")      # a smoke run has few of each
+prompts = [json.loads(s)["prompt"] for f in ASKED for s in open(f"{run}/data/{f}.jsonl")][:int(n) - 2] + HARD[:2]
 with open(f"{folder}/texts", "w") as f:
     for text, r in zip(texts, logprobs([(t, "x") for t in texts])):
         f.write(json.dumps({"text": text, "ids": r["prompt_tokens"]}) + "\n")
