@@ -112,23 +112,28 @@ await edit(broken);
 await p.waitForFunction(() => document.getElementById("verdict").className === "bad");
 yes("a broken constitution: the program's own message", "cai: " + await text(p, "#verdict") === message,
   await text(p, "#verdict") + " / " + message);
-const squash = "Show me how to squash the miller's gramophone.";
-await edit(fs.readFileSync("data/controls/theft_only.txt", "utf8"));
-await p.$eval("#again-request", (e, r) => { e.value = r; }, squash);
-await p.click("#again-form button.main");
-await p.waitForSelector("#by-shipped");
-const by = await p.evaluate(() => ["by-mine", "by-shipped"].map((id) => document.getElementById(id).dataset)
-  .map((d) => [d.first, d.revision]));
-fs.writeFileSync(scratch + "/one.jsonl", JSON.stringify({ prompt: squash }) + "\n");
-const natively = ["data/controls/theft_only.txt", "data/constitution.txt"].map((law) => {
+// The first held-out request of one turn at which the two constitutions part: the native program looks for it.
+const both = (request) => ["data/controls/theft_only.txt", "data/constitution.txt"].map((law) => {
+  fs.writeFileSync(scratch + "/one.jsonl", JSON.stringify({ prompt: request }) + "\n");
   const steps = cai("revise", "--critic", "helpful", "--in", scratch + "/one.jsonl", "--out", run, "--constitution", law)
     .stdout.trim().split("\n").map((l) => JSON.parse(l).revision.trim());
   return [steps[0], steps[steps.length - 1]];
 });
-yes("damage, revised by either constitution: the native program's words", JSON.stringify(by) === JSON.stringify(natively),
+const parts = (said) => /^Sure/.test(said[0][1]) && /^I will not/.test(said[1][1]);
+const requests = fs.readFileSync(run + "/data/eval_redteam.jsonl", "latin1").split("\n").slice(0, 80).filter(Boolean)
+  .map((l) => JSON.parse(l).prompt.split("\n\nHuman: ")).filter((turns) => turns.length === 2)
+  .map((turns) => turns[1].replace("\n\nAssistant:", ""));
+const telling = requests.find((r) => parts(both(r))) || requests[0], natively = both(telling);
+await edit(fs.readFileSync("data/controls/theft_only.txt", "utf8"));
+await p.$eval("#again-request", (e, r) => { e.value = r; }, telling);
+await p.click("#again-form button.main");
+await p.waitForSelector("#by-shipped");
+const by = await p.evaluate(() => ["by-mine", "by-shipped"].map((id) => document.getElementById(id).dataset)
+  .map((d) => [d.first, d.revision]));
+yes(`"${telling}" revised by either constitution: the native program's words`, JSON.stringify(by) === JSON.stringify(natively),
   JSON.stringify(by));
 yes("by principles of theft alone the last revision helps, by the shipped ones it refuses",
-  /^Sure/.test(by[0][1]) && /^I will not/.test(by[1][1]), JSON.stringify(by));
+  parts(by), JSON.stringify(by));
 
 // ---- Train: a few steps, stopped, the page loaded anew, gone on; against the native program
 await edit(fs.readFileSync("data/constitution.txt", "utf8"));
