@@ -6,7 +6,8 @@
  * can be called from any program (tests/own_loop.c does). The stage reads the run's files, calls
  * the act, and writes the run's files; a person may replace any of them by his own. Nothing in
  * the loop looks an answer up: the critic, the reviser and the judge are the model. No oracle is
- * linked to this file. SPDX-License-Identifier: MIT
+ * linked to this file.
+ * SPDX-License-Identifier: MIT
  */
 #include "cai.h"
 
@@ -56,32 +57,45 @@ static void add_conversation(Text *t, const char *prompt, const char *human, con
     }
 }
 
-/* Plain comparison; the scored continuations are " (A)" and " (B)":
- * \n\nConsider the following conversation between a human and an assistant:\n\n{conversation}
- * \n\n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nThe answer is: */
+/* Plain comparison; the scored continuations are " (A)" and " (B)". The layout, a line of it on a
+ * line here, its newlines written out:
+ *
+ *     \n\n
+ *     Consider the following conversation between a human and an assistant:\n\n
+ *     {conversation}\n\n\n
+ *     {principle} Options:\n
+ *      (A) [[[{a}]]]\n
+ *      (B) [[[{b}]]]\n\n
+ *     The answer is: */
 void layout_choice(Text *t, const char *prompt, const char *principle, const char *a, const char *b)
 {
     text_add(t, "\n\nConsider the following conversation between a human and an assistant:\n\n");
     add_conversation(t, prompt, "Human", "Assistant");
-    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a,
-             b);
+    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\n", principle, a, b);
+    text_add(t, "The answer is:");
 }
 
-/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the
- * letter. \n\nHuman: Consider the following conversation between a human (H) and an assistant
- * (A):\n\n{turns} \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's
- * think step by step: */
+/* Comparison by chain of thought. The chain is sampled after this, then THOUGHT_END asks for the
+ * letter. In the conversation the speakers are called H and A:
+ *
+ *     \n\n
+ *     Human: Consider the following conversation between a human (H) and an assistant (A):\n\n
+ *     {conversation}\n\n
+ *     {principle} Options:\n
+ *      (A) [[[{a}]]]\n
+ *      (B) [[[{b}]]]\n\n
+ *     Assistant: Let's think step by step: */
 void layout_thought(Text *t, const char *prompt, const char *principle, const char *a,
                     const char *b)
 {
     text_add(t, "\n\nHuman: Consider the following conversation between a human (H) and an "
                 "assistant (A):\n\n");
     add_conversation(t, prompt, "H", "A");
-    text_add(
-        t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
-        principle, a, b);
+    text_add(t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\n", principle, a, b);
+    text_add(t, "Assistant: Let's think step by step:");
 }
 
+/* \n\nHuman:\nSo the answer is: */
 const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
 
 // ------------------------------------------------------------------------------------
@@ -262,8 +276,8 @@ AdamW finetuning(void)
 /* One epoch of E13 on the examples' answers, in random order. */
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report)
 {
-    int n = e->seq.n, total = (n + batch - 1) / batch,
-        *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
+    int n = e->seq.n, total = (n + batch - 1) / batch;
+    int *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
     Trainer *t = trainer_new(m, finetuning());
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
@@ -383,8 +397,8 @@ void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char
     int n = prompt->n, K = plain ? 1 : chains;
     double *p_k = xcalloc((size_t)(2 * K * n), sizeof(double)), each[64];
     for (int k = 0; k < K; k++) {
-        Draws ab = { d.seed, d.stage, d.first + 2L * k * n },
-              ba = { d.seed, d.stage, ab.first + n };
+        Draws ab = { d.seed, d.stage, d.first + 2L * k * n };
+        Draws ba = { d.seed, d.stage, ab.first + n };
         judge(m, c, prompt, principle, a, b, plain, ab, p_k + 2 * k * n, k ? NULL : chain);
         judge(m, c, prompt, principle, b, a, plain, ba, p_k + (2 * k + 1) * n, NULL);
     }
@@ -656,14 +670,14 @@ Ppo ppo_settings(const Run *run, double lambda_kl)
     const PpoSettings *s = &run->ppo;
     Ppo how = { .lambda_kl = lambda_kl,
                 .eps_clip = s->eps_clip,
-                .eps_value = 0.2,
+                .eps_value = 0.2, /* as eps_clip; the papers state no value loss (D6) */
                 .c_v = s->c_v,
-                .gamma = 1,
+                .gamma = 1, /* HH app. B.1 */
                 .lambda_gae = s->lambda_gae,
                 .epochs = s->epochs,
                 .minibatches = s->minibatches,
                 .max_new = run->max_new,
-                .missing_stop_penalty = 1,
+                .missing_stop_penalty = 1, /* D20, toy choice */
                 .kl_form = kl_form_index(s->kl_form) };
     answer_stops(run->tok, how.stop);
     return how;
@@ -704,8 +718,7 @@ void stage_helpful(Run *run)
     run_comparisons(run, &c, "data/human_prefs.jsonl", pm);
     train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report,
              "helpful_pm");
-    /* D18 */
-    Texts prompts = run_prompts(run, "data/helpful.jsonl", base);
+    Texts prompts = run_prompts(run, "data/helpful.jsonl", base); /* no red-team prompts: D18 */
     Model *pi = rl_of(run, base, pm, &prompts, &run->helpful, S_HELPFUL, "helpful");
     save_pm(run, pm, "helpful_pm");
     model_save(pi, run_path(run, "helpful.bin").s);
@@ -763,8 +776,8 @@ void stage_pretrain(Run *run)
                                          .max_norm = 1,
                                          .weight_decay = set->weight_decay,
                                          .muon = set->muon });
-    int steps, *first = cut_steps(&e.seq, set->batch, &steps),
-               *order = xcalloc((size_t)e.seq.n, sizeof(int));
+    int steps, *first = cut_steps(&e.seq, set->batch, &steps);
+    int *order = xcalloc((size_t)e.seq.n, sizeof(int));
     for (int i = 0; i < e.seq.n; i++) order[i] = i;
     for (int k = (int)resume(&run->report, "pretrain", t); k < steps; k++) {
         double lr = set->lr * lr_schedule(LR_COSINE, k, set->warm, steps);
