@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# tests/calls.sh -- the equations are not for show: counts every function of equations.c in one whole smoke run,
-# training and evaluation. Those named in UNUSED must be called never, all others at least once, so neither
-# a function that the loop works round nor a stale name on the list goes unseen.
-# Needs gcov, which comes with gcc. SPDX-License-Identifier: MIT
+# tests/calls.sh -- the equations are not for show: counts every function of equations.c in one
+# whole smoke run, training and evaluation. Those named in UNUSED must be called never, all others
+# at least once, so neither a function that the loop works round nor a stale name on the list goes
+# unseen. Needs gcov, which comes with gcc.
+# SPDX-License-Identifier: MIT
 . "$(dirname "$0")/checks"
 command -v gcov >/dev/null || { echo "skipped: no gcov (which equations the loop calls)"; exit 0; }
 
@@ -29,10 +30,15 @@ for f in *.c lib/*.c engine/*.c study/*.c data/*.c export/*.c cli/*.c; do
     ${CC:-cc} $FLAGS -c -o "$T/$(echo "$f" | tr / _).o" "$f" || exit 1
 done
 ${CC:-cc} $FLAGS --coverage -c -o "$T/equations.o" equations.c 2>"$T/log" \
-    && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; echo "skipped: no coverage by this compiler (which equations the loop calls)"; exit 0; }
+    && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || {
+        cat "$T/log"
+        echo "skipped: no coverage by this compiler (which equations the loop calls)"
+        exit 0
+    }
 "$T/counted" run --preset smoke --quiet 1 --threads 1 --out "$T/run" >/dev/null || exit 1
 
-gcov -b -c -t "$T/equations.gcda" 2>/dev/null | sed -nE 's/^function ([A-Za-z0-9_]+) called ([0-9]+) .*/\1 \2/p' >"$T/calls"
+gcov -b -c -t "$T/equations.gcda" 2>/dev/null \
+    | sed -nE 's/^function ([A-Za-z0-9_]+) called ([0-9]+) .*/\1 \2/p' >"$T/calls"
 [ "$(wc -l <"$T/calls")" -gt 30 ] || { echo "gcov said nothing of equations.c"; exit 1; }
 echo "$UNUSED" | awk 'NF { print $1 }' | sort >"$T/unused"
 while read -r name count; do

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# tests/metrics.sh -- what other programs make of a run's files: metrics under one header with steps in the column
-# "step" and numbers of items in "n", TRL's names; JSON lines that a strict reader takes, whatever a half-trained model
-# wrote. SPDX-License-Identifier: MIT
+# tests/metrics.sh -- what other programs make of a run's files: metrics under one header with steps
+# in the column "step" and numbers of items in "n", TRL's names; JSON lines that a strict reader
+# takes, whatever a half-trained model wrote.
+# SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-command -v python3 >/dev/null || { echo "skipped: no python3 (metrics and JSON as other programs read them)"; exit 0; }
+command -v python3 >/dev/null || {
+    echo "skipped: no python3 (metrics and JSON as other programs read them)"
+    exit 0
+}
 ./cai run --preset smoke --quiet --rl-iters 4 --out "$T/run" >/dev/null || exit 1
 python3 - "$T/run" <<'PY'
 import csv, glob, json, math, sys

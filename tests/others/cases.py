@@ -10,13 +10,15 @@ import subprocess
 import sys
 
 cai, run, model, n, folder = sys.argv[1:]
-HARD = ["é wörld ▲ 12", "a  b   c", " leading", "trailing ", "tab\there", "\n", "\n\n\n", "kite", "😀 Ω", "<0x41> <s", "Human:Assistant:",
+HARD = ["é wörld ▲ 12", "a  b   c", " leading", "trailing ", "tab\there", "\n",
+        "\n\n\n", "kite", "😀 Ω", "<0x41> <s", "Human:Assistant:",
         "aaaaaaaaaaaaaaaaaaaa", "12345 67.89", "quote \" back \\ slash", "The the THE"]
 
 
 def logprobs(pairs):
     lines = "".join(json.dumps({"prompt": p, "completion": c}) + "\n" for p, c in pairs)
-    out = subprocess.run([cai, "logprob", "--out", run, "--model", model], input=lines, capture_output=True, text=True, check=True)
+    out = subprocess.run([cai, "logprob", "--out", run, "--model", model],
+                         input=lines, capture_output=True, text=True, check=True)
     return [json.loads(s) for s in out.stdout.splitlines()]
 
 
@@ -25,13 +27,17 @@ rng = random.Random(1)
 texts = [t["text"] for t in rows[:40]] + HARD
 words = [w for t in rows for w in t["text"].split()]
 texts += [" ".join(rng.choices(words, k=rng.randint(1, 30))) for _ in range(400 - len(texts))]
-prompts = [json.loads(s)["prompt"] for f in ("redteam", "helpful") for s in open(f"{run}/data/{f}.jsonl")][:int(n) - 2] + HARD[:2]
+prompts = [json.loads(s)["prompt"] for f in ("redteam", "helpful")
+           for s in open(f"{run}/data/{f}.jsonl")][:int(n) - 2] + HARD[:2]
 with open(f"{folder}/texts", "w") as f:
     for text, r in zip(texts, logprobs([(t, "x") for t in texts])):
         f.write(json.dumps({"text": text, "ids": r["prompt_tokens"]}) + "\n")
 with open(f"{folder}/cases", "w") as f:
-    for p, r in zip(prompts, logprobs([(p, " I will not help you with the kite.") for p in prompts])):
-        greedy = subprocess.run([cai, "generate", model, "--out", run, "--prompt", p, "--temperature", "0", "--max-new", "16"],
+    for p, r in zip(prompts,
+                    logprobs([(p, " I will not help you with the kite.") for p in prompts])):
+        greedy = subprocess.run([cai, "generate", model, "--out", run, "--prompt",
+                                 p, "--temperature", "0", "--max-new", "16"],
                                 capture_output=True, text=True, check=True).stdout[:-1]
-        f.write(json.dumps({"prompt": p, "ids": r["prompt_tokens"], "greedy": greedy, "completion_ids": r["tokens"],
+        f.write(json.dumps({"prompt": p, "ids": r["prompt_tokens"], "greedy": greedy,
+                            "completion_ids": r["tokens"],
                             "logprobs": r["logprobs"]}) + "\n")
