@@ -138,7 +138,8 @@ subset() {
                 if (critique) { k = ++of[name]; id[++all] = name "\t" k; at = all } }
         !critique { rest = rest $0 "\n"; next } { text[at] = text[at] $0 "\n" }
         END { for (round = 1; round <= all && taken < n; round++)
-                  for (i = 1; i <= all && taken < n; i++) { split(id[i], part, "\t"); if (part[2] == round) { printf "%s", text[i]; taken++ } }
+                  for (i = 1; i <= all && taken < n; i++) { split(id[i], part, "\t");
+                    if (part[2] == round) { printf "%s", text[i]; taken++ } }
               printf "%s", rest }' "$run/constitution.txt"
 }
 
@@ -168,7 +169,9 @@ revisions() {
         sed 's/.*"revision": //' all-$n.jsonl | awk -v n=$n -v OFS='\t' '
             { row = (NR - 1) % 128; if (!seen[row, $0]++) different[row]++ }
             END { for (r = 0; r < 128; r++) { x = different[r] / 4; m += x / 128; q += x * x / 128 }
-                  e = 1.96 * sqrt((q - m * m) / 127); print "different revisions of one prompt", n, m, m - e, m + e, 128 }' | rows 6b 100
+                  e = 1.96 * sqrt((q - m * m) / 127);
+                  print "different revisions of one prompt", n, m, m - e, m + e,
+                  128 }' | rows 6b 100
     done >>revisions.new
     log "principles"
     end revisions
@@ -181,19 +184,23 @@ revisions() {
 # takes answers for independent.
 right() {                                           # X
     awk -F'\t' -v OFS='\t' -v x="$1" '{ n[$1]++; r[$1] += $2; if (n[$1] == 1) name[++all] = $1 }
-        END { for (i = 1; i <= all; i++) { s = name[i]; p = r[s] / n[s]; z = 1.96 * 1.96 / n[s]; m = (p + z / 2) / (1 + z)
-                  e = sqrt(z * (p * (1 - p) + z / 4)) / (1 + z); print s, x, p, m - e, m + e, n[s] } }'
+        END { for (i = 1; i <= all; i++) { s = name[i]; p = r[s] / n[s];
+            z = 1.96 * 1.96 / n[s]; m = (p + z / 2) / (1 + z)
+                  e = sqrt(z * (p * (1 - p) + z / 4)) / (1 + z);
+                  print s, x, p, m - e, m + e, n[s] } }'
 }
 
 # The run's own held-out judgements whose answer is known: those where the refusal is the better
 # one, or where it is not.
 split() {                                           # RUN's FOLDER yes|no
-    awk -v OFS='\t' -v refusal="$2" 'function part(k) { match($0, "\"" k "\": [^,}]*"); return substr($0, RSTART + length(k) + 4, RLENGTH - length(k) - 4) }
+    awk -v OFS='\t' -v refusal="$2" 'function part(k) { match($0, "\"" k "\": [^,}]*");
+        return substr($0, RSTART + length(k) + 4, RLENGTH - length(k) - 4) }
         /"set": "judgements"/ { better = part("better"); if (better == "\"none\"") next
             refuses = part(better == "\"a\"" ? "refused_a" : "refused_b") + 0
             if (refuses != (refusal == "yes")) next
             p = (part("p_ab") + 1 - part("p_ba")) / 2; if (better == "\"b\"") p = 1 - p
-            print (part("judge") == "\"plain\"" ? "plain" : "chain of thought"), (p > 0.5) + (p == 0.5) / 2 }' "$1/judged.jsonl"
+            print (part("judge") == "\"plain\"" ? "plain" : "chain of thought"),
+            (p > 0.5) + (p == 0.5) / 2 }' "$1/judged.jsonl"
 }
 
 # Is an act mischief? The corpus has two questions: one is answered by Yes or No at once, the other

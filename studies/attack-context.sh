@@ -13,7 +13,8 @@ awk -F'\t' -v OFS='\t' '
         end = part[3] ~ /[.](lo|hi)$/ ? substr(part[3], length(part[3]) - 1) : "value"
         sub(/[.](lo|hi)$/, "", part[3]); row = part[1] "-" part[2] OFS part[3] OFS $6
         x[row, end] = $5; if (end == "value") rows[++n] = row }
-    END { for (i = 1; i <= n; i++) print rows[i], x[rows[i], "value"], x[rows[i], "lo"], x[rows[i], "hi"] }' \
+    END { for (i = 1; i <= n; i++) print rows[i], x[rows[i], "value"], x[rows[i],
+      "lo"], x[rows[i], "hi"] }' \
     "$RUN/metrics.tsv" >figures.tsv
 
 claim "after four turns of compliance SL-CAI harms more" complied4-sl_cai \

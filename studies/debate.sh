@@ -32,8 +32,10 @@ shifted() {
 # NAME CHOOSE BETTER [ARGUMENTS-A ARGUMENTS-B]: 1 or 0 a pair; FLAGS of judge
 judge() {
     law critique >law.txt && printf '[comparison only]\nchoose: %s\n' "$2" >>law.txt
-    awk -F'\t' -v a="${4:-/dev/null}" -v b="${5:-/dev/null}" '{ x = y = ""; getline x <a; getline y <b
-        printf "{\"prompt\": \"%s\", \"a\": \"%s%s\", \"b\": \"%s%s\"}\n", $1, $2, x, $3, y }' pairs.tsv >judged.in
+    awk -F'\t' -v a="${4:-/dev/null}" -v b="${5:-/dev/null}" '{ x = y = "";
+        getline x <a; getline y <b
+        printf "{\"prompt\": \"%s\", \"a\": \"%s%s\", \"b\": \"%s%s\"}\n", $1,
+        $2, x, $3, y }' pairs.tsv >judged.in
     cai judge helpful --in judged.in --constitution law.txt --plain "$PLAIN" |
         awk -v better="$3" '{ print (index($0, "\"chosen\": \" " better) > 0) }' >>"right.$1"
 }

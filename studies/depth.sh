@@ -21,7 +21,9 @@ for m in rl_cai helpful; do cai logprob --model $m --in plain.jsonl | numbers >$
 paste rl_cai.logp helpful.logp | awk '{
     n = split($1, p, ","); split($2, q, ",")
     for (i = 1; i <= n; i++) print i "\t" p[i] - q[i] }' >ratio.tsv
-awk '{ n[$1]++; kl[$1] += $2 } END { for (i = 1; i <= 12 && n[i]; i++) printf "  token %2d: KL %6.3f nats\n", i, kl[i] / n[i] }' ratio.tsv
+awk '{ n[$1]++; kl[$1] += $2 } END {
+    for (i = 1; i <= 12 && n[i]; i++) printf "  token %2d: KL %6.3f nats\n", i,
+    kl[i] / n[i] }' ratio.tsv
 awk '$1 == 1 { print $2 }' ratio.tsv | mean_row first kl
 awk '$1 == 1 && NR > 1 { print rest; rest = 0 } $1 > 1 { rest += $2 } END { print rest }' \
     ratio.tsv | mean_row rest kl

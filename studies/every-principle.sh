@@ -15,7 +15,8 @@ t2=$(tick)
 cai eval drawn.jsonl every.jsonl fine.jsonl --tsv figures.tsv
 steps=$(grep -c '^\[critique' "$RUN/constitution.txt")
 undone=$(grep -c '"response": " I will not.*"revision": " Sure' every.jsonl || true)
-changed() { awk -F'"response": ' '{ n++; split($2, x, ", \"critique\": "); split($2, y, "\"revision\": ")
+changed() { awk -F'"response": ' '{ n++; split($2, x, ", \"critique\": ");
+    split($2, y, "\"revision\": ")
     sub(/, "step".*/, "", y[2]); c += x[1] != y[2] } END { printf "%.0f %%", 100 * c / n }' "$1"; }
 
 claim   "less harm after all of them than after four"  every-$steps harmful below drawn-4 harmful

@@ -41,8 +41,11 @@ sed 1d elo.tsv >>figures.tsv
 sed '1d; s/elo_harmless/elo_harmless_evasion_fine/' fine.tsv | grep evasion_fine >>figures.tsv
 echo "  HH RLHF by people who prefer evasion, along RL: evasive, harmful, helpful"
 cai eval $(ls at-*.jsonl | sort -t- -k2 -n) --tsv along.tsv >/dev/null
-awk -F'\t' '$2 == "evasive" { e[$1] = $4; order[++n] = $1 } $2 == "harmful" { h[$1] = $4 } $2 == "helpful" { g[$1] = $4 }
-    END { for (i = 1; i <= n; i++) { m = order[i]; printf "    after %2d iterations %5.1f %% %5.1f %% %5.1f %%\n", substr(m, 4), 100 * e[m], 100 * h[m], 100 * g[m] } }' along.tsv
+awk -F'\t' '$2 == "evasive" { e[$1] = $4; order[++n] = $1 } $2 == "harmful" {
+    h[$1] = $4 } $2 == "helpful" { g[$1] = $4 }
+    END { for (i = 1; i <= n; i++) { m = order[i];
+        printf "    after %2d iterations %5.1f %% %5.1f %% %5.1f %%\n", substr(m, 4),
+        100 * e[m], 100 * h[m], 100 * g[m] } }' along.tsv
 
 claim "people who prefer evasion get more of it" hh-evasive evasive above hh evasive
 claim "RL-CAI evades less" rl_cai evasive below hh-evasive evasive

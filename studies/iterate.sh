@@ -34,7 +34,8 @@ cai eval helpful ./self-1 ./self-2 ./self-3 ./fixed-1 ./fixed-2 ./fixed-3 ./rand
 best=$(for r in 1 2 3; do echo "$(figure figures.tsv self-$r quality) $r"; done \
     | sort -n | tail -n 1 | cut -d ' ' -f 2)
 stop=$(for r in helpful self-1 self-2 self-3; do figure figures.tsv $r quality; done |
-    awk 'NR > 2 && $1 < 0.95 * q && !s { s = NR - 1 } { q = $1 } END { print s ? "stops in round " s : "does not stop" }')
+    awk 'NR > 2 && $1 < 0.95 * q && !s { s = NR - 1 } { q = $1 } END {
+        print s ? "stops in round " s : "does not stop" }')
 claim   "the first round gains"                        self-1 quality above helpful quality
 claim   "the third is below the best"                  self-3 quality below self-"$best" quality
 control "random labels gain less than judged ones"     random-3 quality below self-1 quality

@@ -70,7 +70,8 @@ mean_row() {
     [ -s "${3:-figures.tsv}" ] || printf 'model\tfigure\tn\tvalue\tlo\thi\n' >"${3:-figures.tsv}"
     awk -v OFS='\t' -v m="$1" -v f="$2" '
         { n++; x += $1; xx += $1 * $1 }
-        END { if (!n) exit; x /= n; e = n > 1 ? 1.96 * sqrt((xx / n - x * x > 0 ? xx / n - x * x : 0) / (n - 1)) : 1e9
+        END { if (!n) exit; x /= n;
+          e = n > 1 ? 1.96 * sqrt((xx / n - x * x > 0 ? xx / n - x * x : 0) / (n - 1)) : 1e9
               print m, f, n, x, x - e, x + e }' >>"${3:-figures.tsv}"
 }
 
@@ -83,10 +84,13 @@ holds() {
         f2 != "" && $1 == bar && $2 == f2 { bar_lo = $5; bar_hi = $6; bar_found = 1 }
         END {
             if (f2 == "") { bar_lo = bar_hi = bar; bar_found = 1 }
-            ok = found && bar_found && (op == "above" ? lo + 0 > bar_hi + 0 : op == "below" ? hi + 0 < bar_lo + 0 : lo + 0 <= bar_hi + 0)
+            ok = found && bar_found &&
+            (op == "above" ? lo + 0 > bar_hi + 0 : op == "below" ? hi + 0 < bar_lo + 0 : lo + 0 <= bar_hi + 0)
             printf "  %-3s  %s %s ", ok ? "yes" : "no", m, f
             if (found) printf "%.3f [%.3f, %.3f]", x, lo, hi; else printf "is missing"
-            printf " %s %s%s\n", op, bar, f2 == "" ? "" : " " f2 (bar_found ? sprintf(" [%.3f, %.3f]", bar_lo, bar_hi) : ", which is missing")
+            printf " %s %s%s\n", op, bar,
+            f2 == "" ? "" : " " f2 (bar_found ? sprintf(" [%.3f, %.3f]", bar_lo,
+            bar_hi) : ", which is missing")
             exit !ok
         }' figures.tsv || all=0
 }

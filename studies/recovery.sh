@@ -16,8 +16,10 @@ cai sft rl_cai --in prefilled.jsonl,benign.jsonl --sl-lr 5e-4 --to ./deep >/dev/
 cai sft rl_cai --in refusals.jsonl,benign.jsonl --sl-lr 5e-4 --to ./control >/dev/null
 cai town harm --count 30 >attack.jsonl
 cai sft ./deep --in attack.jsonl --sl-batch 8 --sl-lr 5e-4 --to ./attacked >/dev/null
-begin() { awk -v k="$1" '{ match($0, /"completion": " /); n = split(substr($0, RSTART + 16), w, " "); s = ""
-    for (i = 1; i <= k && i < n; i++) s = s " " w[i]; sub(/"completion".*/, ""); print $0 "\"begin\": \"" s "\"}" }' harm.jsonl; }
+begin() { awk -v k="$1" '{ match($0, /"completion": " /);
+    n = split(substr($0, RSTART + 16), w, " "); s = ""
+    for (i = 1; i <= k && i < n; i++) s = s " " w[i]; sub(/"completion".*/, "");
+    print $0 "\"begin\": \"" s "\"}" }' harm.jsonl; }
 for k in 2 4 8; do
     begin $k >begin-$k.in
     for m in rl_cai ./deep ./control; do

@@ -15,7 +15,8 @@ awk -v RS='' '/^Human: / { sub(/^Human: /, ""); sub(/\n.*/, ""); print }' writte
 as_prompts() { sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/{"prompt": "\\n\\nHuman: &\\n\\nAssistant:"}/'; }
 as_prompts <said.txt >attacks.jsonl
 awk 'BEGIN { srand(1) } { n = split($0, w, " "); s = ""
-    for (i = n; i > 0; i--) { k = 1 + int(rand() * i); s = s (s ? " " : "") w[k]; w[k] = w[i] } print s }' said.txt | as_prompts >shuffled.jsonl
+    for (i = n; i > 0; i--) { k = 1 + int(rand() * i); s = s (s ? " " : "") w[k];
+      w[k] = w[i] } print s }' said.txt | as_prompts >shuffled.jsonl
 cai eval helpful sl_cai rl_cai --in attacks.jsonl --tsv figures.tsv
 cai eval helpful --in shuffled.jsonl --tsv shuffled.tsv
 n=$(grep -c . attacks.jsonl)

@@ -22,10 +22,13 @@ sed 's/.*Score: \([0-5]\).*/\1/' held.jsonl \
 
 cat "$RUN/data/redteam.jsonl" "$RUN/data/helpful.jsonl" \
     | awk 'NR % 3 == 0 { for (i = 0; i < 4; i++) print }' >four.jsonl
-best_and_worst() { awk -F'", "' '{ s = $0; sub(/.*"score": /, "", s); s += 0; sub(/^completion": "/, "", $2) }
-    NR % 4 == 1 || s > high { high = s; best = $2 }             # of every four lines; none if all have the same score
+best_and_worst() { awk -F'", "' '{ s = $0; sub(/.*"score": /, "", s); s += 0;
+    sub(/^completion": "/, "", $2) }
+    NR % 4 == 1 || s > high { high = s; best = $2 }
+    # of every four lines; none if all have the same score
     NR % 4 == 1 || s < low  { low = s; worst = $2 }
-    NR % 4 == 0 && high > low { print $1 "\", \"chosen\": \"" best "\", \"rejected\": \"" worst "\"}" }'; }
+    NR % 4 == 0 && high > low {
+      print $1 "\", \"chosen\": \"" best "\", \"rejected\": \"" worst "\"}" }'; }
 # NAME FILTER: three rounds; the filter may change the scores
 improve() {
     local m=helpful r

@@ -16,7 +16,8 @@ cai skills helpful --tsv figures.tsv >/dev/null
 size quarter --dim $((dim / 4)) --hidden $((dim / 2))
 size half    --dim $((dim / 2)) --hidden $dim
 size flat    --layers 1
-awk -F'\t' '$2 ~ /judging|plain|facts/ { printf "  %-8s %-8s %.2f [%.2f, %.2f]\n", $1, $2, $4, $5, $6 }' figures.tsv
+awk -F'\t' '$2 ~ /judging|plain|facts/ {
+    printf "  %-8s %-8s %.2f [%.2f, %.2f]\n", $1, $2, $4, $5, $6 }' figures.tsv
 
 claim "by chain: the run's size judges better than a quarter of its width" \
     helpful judging above quarter judging

@@ -1,7 +1,9 @@
-"""tests/chat.py RUN -- a chat at a pseudo terminal, as README.md and /help describe it: "ok" or "not ok" a case.
+"""tests/chat.py RUN -- a chat at a pseudo terminal, as README.md and /help describe it: "ok" or
+"not ok" a case.
 
-The terminal is once a dumb one, whose own lines serve, and once one that libedit edits, if the system has it.
-Standard library alone. SPDX-License-Identifier: MIT
+The terminal is once a dumb one, whose own lines serve, and once one that libedit edits, if the
+system has it. Standard library alone.
+SPDX-License-Identifier: MIT
 """
 import ctypes, os, pty, re, select, signal, subprocess, sys, time
 

@@ -72,7 +72,8 @@ done | holds "the paths of $READING name functions of their files"
 # "LO to HI %" of three seeds, as a row of docs/results.md has them: page|what stands before
 # it|row|number in a cell. Pages in prose may break the line anywhere.
 while IFS='|' read -r page before row k; do
-    range=$(grep -F "| $row |" docs/results.md | head -n 1 | awk -F'|' -v k="$k" '{ for (i = 4; i <= 6; i++) { split($i, v, " "); x = int(100 * v[k] + 0.5)
+    range=$(grep -F "| $row |" docs/results.md | head -n 1 | awk -F'|' -v k="$k" '{
+        for (i = 4; i <= 6; i++) { split($i, v, " "); x = int(100 * v[k] + 0.5)
         if (i == 4 || x < lo) lo = x; if (i == 4 || x > hi) hi = x } print lo " to " hi " %" }')
     tr '\n' ' ' <"$page" | grep -qF "$before$range" || echo "$page: no \"$before$range\" ($row)"
 done <<'ROWS' | holds "the pages quote docs/results.md's ranges"

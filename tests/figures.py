@@ -1,5 +1,6 @@
-"""tests/figures.py FOLDER -- reads the numbers back out of the pictures that `cai figures` drew and compares them with
-figures.tsv: an axis is what its tics say, a point is where its mark stands. A line a figure, beginning with "ok" or not."""
+"""tests/figures.py FOLDER -- reads the numbers back out of the pictures that `cai figures` drew and
+compares them with figures.tsv: an axis is what its tics say, a point is where its mark stands. A
+line a figure, beginning with "ok" or not."""
 import collections, glob, math, os, re, sys
 import xml.etree.ElementTree as ET
 

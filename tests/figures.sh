@@ -131,25 +131,32 @@ done
 if have gnuplot "bars of boxes" && have python3 "bars of boxes"; then
     is "bars of boxes" \
         "$(python3 tests/figures.py "$T/l" \
-            | sed -n 's/^\(ok figure labels\): \([0-9]*\) .*/\1 \2/p' | awk '{ print $1, $2, $3, ($4 >= 20) }')" "ok figure labels 1"
+            | sed -n 's/^\(ok figure labels\): \([0-9]*\) .*/\1 \2/p' | awk '{
+                print $1, $2, $3, ($4 >= 20) }')" "ok figure labels 1"
 fi
 rm -r "$T/a/figures" "$T/b/figures"
 
 # The Pareto front of figure 2: the points that no other point of the seed beats on both axes, and
 # they are drawn as steps.
-front() { awk -F'\t' -v s="$1" '$1 == "2a" && $8 == s && $2 != "Pareto front" { x[++n] = $3; y[n] = $4 }
-    END { for (i = 1; i <= n; i++) { beaten = 0; for (k = 1; k <= n; k++) if (x[k] >= x[i] && y[k] >= y[i] && (x[k] > x[i] || y[k] > y[i])) beaten = 1
+front() { awk -F'\t' -v s="$1" '$1 == "2a" && $8 == s && $2 != "Pareto front" {
+    x[++n] = $3; y[n] = $4 }
+    END { for (i = 1; i <= n; i++) { beaten = 0;
+        for (k = 1; k <= n; k++) if (x[k] >= x[i] && y[k] >= y[i] && (x[k] > x[i] ||
+        y[k] > y[i])) beaten = 1
           if (!beaten) print x[i] "\t" y[i] } }' "$2" | sort -u -g; }
 mkdir -p "$T/a/figures"
 awk -v OFS='\t' 'BEGIN { print "figure", "series", "x", "y", "lo", "hi", "n", "seed"
-    split("0 0 10 5 4 8 6 8 12 -3 12 -9 11 4 2 2", v, " "); for (i = 1; i < 16; i += 2) print "2a", i < 8 ? "RL-CAI" : "HH RLHF", v[i], v[i + 1], "", "", 9, 1 }' >"$T/a/figures/snapshots.tsv"
+    split("0 0 10 5 4 8 6 8 12 -3 12 -9 11 4 2 2", v, " ");
+    for (i = 1; i < 16; i += 2) print "2a", i < 8 ? "RL-CAI" : "HH RLHF", v[i],
+    v[i + 1], "", "", 9, 1 }' >"$T/a/figures/snapshots.tsv"
 ./cai figures "$T/a" --to "$T/p" >/dev/null 2>"$T/error"
 got=$(awk -F'\t' '$1 == "2a" && $2 == "Pareto front" { print $3 "\t" $4 }' "$T/p/figures.tsv")
 is "the Pareto front" "$(echo "$got" | tr '\t\n' ', ')" "6,8 10,5 11,4 12,-3 "
 is "counted again" "$got" "$(front 1 "$T/p/figures.tsv")"
 for d in f m; do for s in 1 2; do
     is "of the smoke runs, $d, seed $s" \
-        "$(awk -F'\t' -v s=$s '$1 == "2a" && $8 == s && $2 == "Pareto front" { print $3 "\t" $4 }' "$T/$d/figures.tsv")" "$(front $s "$T/$d/figures.tsv")"
+        "$(awk -F'\t' -v s=$s '$1 == "2a" && $8 == s && $2 == "Pareto front" {
+            print $3 "\t" $4 }' "$T/$d/figures.tsv")" "$(front $s "$T/$d/figures.tsv")"
 done; done
 if have gnuplot "the front's steps" && have python3 "the front's steps"; then
     python3 tests/figures.py "$T/p" | grep -v '^ok' >"$T/read"
@@ -202,11 +209,13 @@ is "judgements whose better answer is the refusal" "$(split "$T/j" yes | tr '\t\
 is "and those where it is the worse" "$(split "$T/j" no | tr '\t\n' '=;')" "chain of thought=1;"
 is "the share of them, with Wilson's interval" \
     "$(printf 's\t%s\n' 1 1 1 0 1 1 1 1 | right 7 \
-        | awk -F'\t' '{ printf "%s %s %.4f %.3f %.3f %s", $1, $2, $3, $4, $5, $6 }')" "s 7 0.8750 0.529 0.978 8"
+        | awk -F'\t' '{
+            printf "%s %s %.4f %.3f %.3f %s", $1, $2, $3, $4, $5, $6 }')" "s 7 0.8750 0.529 0.978 8"
 ./cai figures "$T/a" --more sizes --to "$T/z" >/dev/null 2>"$T/error" \
     || bad "--more sizes" "$(tail -1 "$T/error")"
 is "what it measured, at four sizes each" \
-    "$(awk -F'\t' '$1 ~ /^(3|11a|12)/ { k[$1 ": " $2]++ } END { for (i in k) print i " " k[i] }' "$T/z/figures.tsv" | sort | tr '\n' ';')" \
+    "$(awk -F'\t' '$1 ~ /^(3|11a|12)/ { k[$1 ": " $2]++ } END {
+        for (i in k) print i " " k[i] }' "$T/z/figures.tsv" | sort | tr '\n' ';')" \
     "11a: chain of thought 4;11a: plain 4;12a: asked at once 4;12a: chain of thought 4;12b: kind of an act 4;3a: HH RLHF 4;3a: RL-CAI 4;3a: helpful-only RLHF 4;3b: HH RLHF 4;3b: RL-CAI 4;3b: helpful-only RLHF 4;"
 rm -r "$T/a/figures"
 
@@ -344,7 +353,8 @@ PY
         "$(under "$T/wide") $(awk 'length > 145' "$T/wide" | wc -l)" "0 0"
     yes "there were some" test "$(under "$T/narrow")" -gt 30
     is "the same numbers and intervals in every row" \
-        "$(awk '{ gsub(/ +\[/, "["); gsub(/, /, ",") } { for (i = 1; i <= NF; i++) print $i }' "$T/wide" | tr -d '\n ' | cksum)" \
+        "$(awk '{ gsub(/ +\[/, "["); gsub(/, /, ",") } {
+            for (i = 1; i <= NF; i++) print $i }' "$T/wide" | tr -d '\n ' | cksum)" \
         "$(python3 - "$T/a/summary.txt" <<'PY' | cksum
 import re, sys
 lines, out = open(sys.argv[1]).read().split("\n"), ""

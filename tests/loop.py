@@ -1,7 +1,9 @@
-"""tests/loop.py DIR -- the witness's notes (tests/spy.c) against the files of the run, stage by stage.
+"""tests/loop.py DIR -- the witness's notes (tests/spy.c) against the files of the run, stage by
+stage.
 
-Written from the paper: what each stage reads, from whom it samples, what it trains on. Prints "ok" or "not ok" a
-case, then the counts for tests/run. Standard library alone. SPDX-License-Identifier: MIT
+Written from the paper: what each stage reads, from whom it samples, what it trains on. Prints "ok"
+or "not ok" a case, then the counts for tests/run. Standard library alone.
+SPDX-License-Identifier: MIT
 """
 import json, math, re, sys
 from collections import Counter

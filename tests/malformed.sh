@@ -112,7 +112,9 @@ done
 # there by chance).
 quoted() {
     [ -f "$file" ] && SAID=$line awk 'BEGIN { RS = "\001" } { t = t $0 }
-        END { m = ENVIRON["SAID"]; for (i = 1; i + 42 <= length(m); i++) if (index(t, substr(m, i, 43))) { print substr(m, i, 43); exit } }' "$file"
+        END { m = ENVIRON["SAID"];
+          for (i = 1; i + 42 <= length(m); i++) if (index(t, substr(m, i, 43))) {
+            print substr(m, i, 43); exit } }' "$file"
 }
 
 while IFS=$'\t' read -r reader name how status text; do

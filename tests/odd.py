@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""tests/odd.py KIND N FOLDER -- N runs of ./cai with what a person might give by mistake, drawn at random:
+"""tests/odd.py KIND N FOLDER -- N runs of ./cai with what a person might give by mistake, drawn at
+random:
 
 ends      N ends of ranges, and 12 N values just outside a range or no number (refused, no folder made)
 flags     N combinations of flags for a small run
@@ -7,8 +8,9 @@ towns     N towns with mistakes, through the stage data
 laws      N constitutions with mistakes, through the stage revise
 models    N models of finite weights at scales from 1e-30 to 1e30, through every command that reads one
 
-A run is carried through, or is ended by Ctrl-C when its time is over, or ends with the documented status and one line.
-Refused before the first stage it leaves nothing behind. Prints a line for what is otherwise; the last line counts.
+A run is carried through, or is ended by Ctrl-C when its time is over, or ends with the documented
+status and one line. Refused before the first stage it leaves nothing behind. Prints a line for what
+is otherwise; the last line counts.
 SPDX-License-Identifier: MIT
 """
 import collections, os, random, re, shutil, subprocess, sys

@@ -59,7 +59,8 @@ while [ $n -lt "$KILLS" ]; do
     runs=$((runs + 1)) D=$T/killed$runs
     while [ $n -lt "$KILLS" ]; do
         $RUN --out "$D" --save-every 0 >"$T/out" 2>"$T/err" & pid=$!
-        sleep "$(awk -v r=$RANDOM -v ms=$ms 'BEGIN { printf "%.3f", 0.03 + r / 32768 * ms / 1000 * 0.7 }')"
+        sleep "$(awk -v r=$RANDOM -v ms=$ms 'BEGIN {
+            printf "%.3f", 0.03 + r / 32768 * ms / 1000 * 0.7 }')"
         if ! kill -9 $pid 2>/dev/null; then wait $pid; break; fi
         wait $pid 2>/dev/null
         n=$((n + 1))

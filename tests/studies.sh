@@ -42,7 +42,8 @@ C eval rl_cai --tsv "$T/eval.tsv" >/dev/null
 is "eval: the figures of the stage" \
     "$(awk -F'\t' '$2 ~ /^(harmful|helpful|over_refusal)$/ { print $2, $3, $4 }' "$T/eval.tsv" \
         | sort)" \
-    "$(awk -F'\t' '$3 ~ /^rl_cai\/(harmful|helpful|over_refusal)$/ { sub("rl_cai/", "", $3); print $3, $6, $5 }' "$R/metrics/eval.tsv" | sort)"
+    "$(awk -F'\t' '$3 ~ /^rl_cai\/(harmful|helpful|over_refusal)$/ {
+        sub("rl_cai/", "", $3); print $3, $6, $5 }' "$R/metrics/eval.tsv" | sort)"
 C revise --critic helpful --in "$R/data/redteam.jsonl" --threads 1 \
     | cmp -s - "$T/revisions.jsonl" && ok "one thread, the same bytes" \
         || bad "one thread, the same bytes"
@@ -92,7 +93,8 @@ C town harm --count 40 >"$T/harm.jsonl" && C town refusals --count 40 >"$T/refus
     && C town benign --count 40 >"$T/benign.jsonl"
 C eval "$T/harm.jsonl" "$T/refusals.jsonl" "$T/benign.jsonl" --tsv "$T/town.tsv" >/dev/null
 is "town, eval: harm, refusals and help are what they are called" \
-    "$(awk -F'\t' '$2 == "harmful" || $2 == "refused_well" || $2 == "helpful" { printf "%s ", $4 }' "$T/town.tsv")" "1 0 0 1 1 "
+    "$(awk -F'\t' '$2 == "harmful" || $2 == "refused_well" || $2 == "helpful" {
+        printf "%s ", $4 }' "$T/town.tsv")" "1 0 0 1 1 "
 C town people --in "$T/harm.jsonl" >/dev/null 2>&1 && bad "town people wants two answers" \
     || ok "town people wants two answers"
 paste -d '\n' "$T/harm.jsonl" "$T/refusals.jsonl" \
@@ -103,7 +105,8 @@ is "town people --agree 1: all choose the refusal" \
 # in its place has all five.
 C town ratings --count 300 >"$T/ratings.jsonl" && C town held-ratings --count 100 >"$T/held.jsonl"
 is "town ratings: points add up to the score" "$(cat "$T/ratings.jsonl" "$T/held.jsonl" | sed 's/.*"completion": "//' | awk '
-    { n = split($0, part, ": "); sum = 0; for (i = 2; i < n; i++) sum += part[i]; if (sum != part[n] + 0) print NR ": " $0 }')" ""
+    { n = split($0, part, ": "); sum = 0; for (i = 2; i < n; i++) sum += part[i];
+      if (sum != part[n] + 0) print NR ": " $0 }')" ""
 scores() { grep -E "$1" "$T/ratings.jsonl" | sed 's/.*Score: \(.\).*/\1/' | sort -u | tr -d '\n'; }
 is "town ratings: help with mischief has no point" \
     "$(scores 'Assistant: Sure[^:]*Human: Give.* is (theft|damage|hiding|fakery)[.] It')" 0
@@ -123,10 +126,13 @@ is "town held-ratings: verbs that are held out" \
 # A rule: what it is about is refused if it says so, and nothing else is.
 C town rules --count 300 >"$T/rules.jsonl"
 is "town rules: obeyed, and read no further than it says" "$(sed 's/"prompt": "[^"]*Rule: \([^.]*\)[.]/\1|/' "$T/rules.jsonl" | awk '
-    { rule = $0; sub(/.*{/, "", rule); sub(/[|].*/, "", rule); topic = rule; sub(/.*with /, "", topic)
-      fact = $0; sub(/.*"completion": " To [^.]* is /, "", fact); kind = fact; sub(/[.].*/, "", kind)
+    { rule = $0; sub(/.*{/, "", rule); sub(/[|].*/, "", rule); topic = rule;
+        sub(/.*with /, "", topic)
+      fact = $0; sub(/.*"completion": " To [^.]* is /, "", fact); kind = fact;
+      sub(/[.].*/, "", kind)
       about = kind != "fine" && (topic == "mischief" || topic == kind)
-      if ((rule ~ /^Do not/ && about) != ($0 ~ /apply?(ies)?[.] I will not/) || about != ($0 ~ /rule applies/)) print NR ": " $0 }' | head -n 2)" ""
+      if ((rule ~ /^Do not/ && about) != ($0 ~ /apply?(ies)?[.] I will not/) ||
+      about != ($0 ~ /rule applies/)) print NR ": " $0 }' | head -n 2)" ""
 for i in $(seq 100); do head -n 4 "$T/ratings.jsonl" | sed -n 1p; done >"$T/one.jsonl"
 sed -n '1s/^\(.*Assistant:\)\(.*\)\\n\\nHuman: Give.*/\1", "completion": "\2"}/p' \
     "$T/one.jsonl" >"$T/answer.jsonl"

@@ -1,11 +1,13 @@
-"""tests/tables.py -- the evaluation's tables, counted again from answers that this file wrote itself.
+"""tests/tables.py -- the evaluation's tables, counted again from answers that this file wrote
+itself.
 
     tables.py script DIR    writes DIR/script.jsonl and the run's revisions, feedback and comparisons
     tables.py check DIR     after the stage eval has run on them (tests/tables.sh): "ok" or "not ok" a case
 
-Every answer is made from the facts of data/town.txt and is of a class that docs/town.md names, so what the tables
-must say is known before the program has rated anything. Figures and intervals are worked out from docs/results.md,
-not from data/eval.c. Standard library alone. SPDX-License-Identifier: MIT
+Every answer is made from the facts of data/town.txt and is of a class that docs/town.md names, so
+what the tables must say is known before the program has rated anything. Figures and intervals are
+worked out from docs/results.md, not from data/eval.c. Standard library alone.
+SPDX-License-Identifier: MIT
 """
 import json, math, random, re, sys
 from collections import Counter, defaultdict

@@ -29,7 +29,8 @@ recomputed() {
         # shellcheck disable=SC2086
         value=$($B/verify $command 2>&1 | sed -n 's/^ *value //p')
         awk -v a="$number" -v b="$value" 'BEGIN { d = a - b; d = d < 0 ? -d : d; s = a < 0 ? -a : a
-            exit !(b == "" || d > 0.00005001 + 2e-7 * s) }' && echo "$number, ${value:-nothing}: build/verify ${command:0:60}"
+            exit !(b == "" ||
+            d > 0.00005001 + 2e-7 * s) }' && echo "$number, ${value:-nothing}: build/verify ${command:0:60}"
     done
 }
 for run in "$T/smoke" "$T/small" $RUN; do
@@ -93,7 +94,8 @@ line=$(sed -n 's/.*stands on line \([0-9]*\) of feedback.jsonl.*/\1/p' "$T/chose
 is "it says why this request" "$(sed -n 2p "$T/chosen")" "0 why this request"
 field() { sed -n "${line}p" "$T/small/feedback.jsonl" | sed "s/.*\"$1\": \" *\([^\"]*\)\".*/\1/"; }
 # whole FILE: with texts that were wrapped in one line
-whole() { awk '/^ +[^ ]/ && match($0, /^ +/) && RLENGTH == 21 { sub(/^ +/, " "); printf "%s", $0; next }
+whole() { awk '/^ +[^ ]/ && match($0, /^ +/) && RLENGTH == 21 { sub(/^ +/, " ");
+    printf "%s", $0; next }
     { printf "%s%s", (NR > 1 ? "\n" : ""), $0 } END { print "" }' "$1"; }
 shown() {
     whole "$T/chosen" | sed -n '/^4 two/,/^5 /p' | sed -n "s/^    $1  *//p" | head -1 | tr -s ' '

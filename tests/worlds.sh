@@ -380,7 +380,8 @@ is "no figure of the town's: 28 cells say so" \
 is "the town's own run has no such table" \
     "$(grep -c 'own preference model\|not rated\|Perplexity' "$T/a/summary.txt")" 0
 # Counted again from judged.jsonl: a model's wins over SL-CAI, ties as half.
-won() { awk -v m="$1" -v red="$2" 'match($0, /"judge": "pm", "set": "[a-z-]*", "model": "[a-z_]*"/) {
+won() { awk -v m="$1" -v red="$2" 'match($0,
+    /"judge": "pm", "set": "[a-z-]*", "model": "[a-z_]*"/) {
         split($0, q, "\""); if ((q[8] == "red-team") != red) next
         s = $0; sub(/.*"score": /, "", s); score[q[12]] = s + 0; if (q[12] != "rl_cai") next
         n++; w += score[m] == score["sl_cai"] ? 0.5 : score[m] > score["sl_cai"] }

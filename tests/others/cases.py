@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""tests/others/cases.py CAI RUN MODEL N FOLDER -- what cai says of N prompts, for the programs that are not ours.
+"""tests/others/cases.py CAI RUN MODEL N FOLDER -- what cai says of N prompts, for the programs that
+are not ours.
 
-Writes FOLDER/cases (JSON lines: prompt, ids, greedy, completion_ids, logprobs) and FOLDER/texts (text, ids).
+Writes FOLDER/cases (JSON lines: prompt, ids, greedy, completion_ids, logprobs) and FOLDER/texts
+(text, ids).
 SPDX-License-Identifier: MIT
 """
 import json

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""tests/others/forward.py FOLDER CASES -- log-probabilities, or a PM's scores, of the exported safetensors by PyTorch.
+"""tests/others/forward.py FOLDER CASES -- log-probabilities, or a PM's scores, of the exported
+safetensors by PyTorch.
 
-A Llama as Hugging Face's: the halves of a head are rotated. Written from the form's description, with no code of ours.
-CASES: JSON lines {"ids", "completion_ids", "logprobs"} or {"ids", "score"}. Prints the largest difference; scores are
-compared by their differences, since the form has no place for the constant. SPDX-License-Identifier: MIT
+A Llama as Hugging Face's: the halves of a head are rotated. Written from the form's description,
+with no code of ours. CASES: JSON lines {"ids", "completion_ids", "logprobs"} or {"ids", "score"}.
+Prints the largest difference; scores are compared by their differences, since the form has no place
+for the constant.
+SPDX-License-Identifier: MIT
 """
 import json
 import struct
