@@ -59,7 +59,6 @@ static void add_conversation(Text *t, const char *prompt, const char *human, con
 
 /* Plain comparison; the scored continuations are " (A)" and " (B)". The layout, a line of it on a
  * line here, its newlines written out:
- *
  *     \n\n
  *     Consider the following conversation between a human and an assistant:\n\n
  *     {conversation}\n\n\n
@@ -77,7 +76,6 @@ void layout_choice(Text *t, const char *prompt, const char *principle, const cha
 
 /* Comparison by chain of thought. The chain is sampled after this, then THOUGHT_END asks for the
  * letter. In the conversation the speakers are called H and A:
- *
  *     \n\n
  *     Human: Consider the following conversation between a human (H) and an assistant (A):\n\n
  *     {conversation}\n\n
@@ -95,7 +93,6 @@ void layout_thought(Text *t, const char *prompt, const char *principle, const ch
     text_add(t, "Assistant: Let's think step by step:");
 }
 
-/* \n\nHuman:\nSo the answer is: */
 const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
 
 // ------------------------------------------------------------------------------------
@@ -234,6 +231,8 @@ int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *r
     return changed;
 }
 
+/* The helpful-only model answers every red-team prompt; then four times (--revisions): draw a
+ * principle, critique, revise. All steps go to revisions.jsonl. */
 void stage_revise(Run *run)
 {
     Model *helpful = load_model(run, "helpful");
@@ -282,7 +281,7 @@ void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, 
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
         double loss = sft_step(t, &e->seq, order + k * batch, size, e->mask,
-                               lr * lr_schedule(LR_CONSTANT, k, 5, total));
+                               lr * lr_schedule(LR_CONSTANT, k, 5, total)); /* D23 */
         progress(report, k + 1, total, "loss", loss);
         metric(report, k, "loss", loss);
         save_progress(report, "sl", t, k + 1);
@@ -309,6 +308,7 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
     metric(&run->report, 0, "revisions", e->seq.n);
 }
 
+/* Section 3.2. The revisions, and two answers of the helpful-only model to every helpful prompt. */
 void stage_sl(Run *run)
 {
     Model *m = load_model(run, "base"), *helpful = load_model(run, "helpful");
@@ -426,7 +426,7 @@ double label_of(const LabelSettings *s, double p_ab, double p_ba)
 Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed, int max_new,
                    Texts *a, Texts *b)
 {
-    enum { MAX_ROUNDS = 16 }; /* a model that has one answer to everything never gets there */
+    enum { MAX_ROUNDS = 16 }; /* toy choice; a model with one answer to everything has no pairs */
     Texts prompt = { .path = asked->path ? xstrdup(asked->path) : NULL };
     for (long k = 0; k < MAX_ROUNDS && prompt.n < pairs; k++) {
         Texts x = complete(sl, asked, (Draws){ seed, S_PAIRS, 2 * k * asked->n }, max_new, 1);
@@ -522,8 +522,8 @@ void write_feedback(const Run *run, FILE *out, const Texts *prompt, const Texts 
     }
 }
 
-/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the
- * paper. */
+/* Section 4.1. Two answers of SL-CAI to every red-team prompt. The helpful-only model judges by
+ * chain of thought, or (--plain) the pretrained one without, as in the paper. */
 void stage_feedback(Run *run)
 {
     Model *sl = load_model(run, "sl_cai");
@@ -567,7 +567,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
     for (int k = (int)resume(report, name, t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
         PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size,
-                             lr * lr_schedule(LR_LINEAR, k, 5, total));
+                             lr * lr_schedule(LR_LINEAR, k, 5, total)); /* D23 */
         progress(report, k + 1, total, "pm accuracy", st.accuracy);
         metric(report, k, "loss", st.loss);
         metric(report, k, "loss_floor", st.entropy_floor); /* H(p), the least with soft labels */
@@ -580,6 +580,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
     free(order);
 }
 
+/* Section 4.2, from the pretrained model. */
 void stage_pm(Run *run)
 {
     Model *pm = load_model(run, "base");
@@ -691,7 +692,8 @@ static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *p
                     run->ppo.value_lr, draws(run, stage, 0), &run->report, name);
 }
 
-/* PPO from SL-CAI against SL-CAI, on all prompts of the earlier stages, no new ones (D24). */
+/* Section 4.2. The policy begins as SL-CAI, and SL-CAI is also pi_0 of the KL penalty. Prompts are
+ * those of the earlier stages, red-team and helpfulness, and no new ones (D24). */
 void stage_rl(Run *run)
 {
     Model *sl = load_model(run, "sl_cai"), *pm = load_pm(run, "pm");
@@ -734,7 +736,7 @@ void stage_helpful(Run *run)
 
 void stage_tokenizer(Run *run)
 {
-    enum { ENOUGH = 2000000 }; /* bytes; the town's vocabulary is complete long before */
+    enum { ENOUGH = 2000000 }; /* bytes, toy choice; the town's words have all come long before */
     Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
     Text all = { 0 };
     for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
@@ -760,6 +762,8 @@ static int *cut_steps(const Seqs *s, int tokens, int *steps)
     return first;
 }
 
+/* One pass over the corpus, in its order. Moments, eps and clipping are those of GPT-3 (Brown et
+ * al. 2020, app. B); Muon takes the layers' matrices (D14). */
 void stage_pretrain(Run *run)
 {
     const PretrainSettings *set = &run->pretrain;

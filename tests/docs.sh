@@ -62,7 +62,7 @@ done <"$T/functions" | holds "every function of $READING stands in its file"
 # In the paths: every `name` is defined in one of the files of its row, and every file's name is
 # one.
 sed -n '/^## Five questions/,/^## /p' $READING | grep '^| [A-Z]' | while IFS= read -r row; do
-    files=$(echo "$row" | grep -oE '`[a-z]+\.[ch]`' | tr -d '`')
+    files=$(echo "$row" | grep -oE '`[a-z/]+\.[ch]`' | tr -d '`')
     for f in $(echo "$row" | grep -oE '`[a-z0-9_]+`' | tr -d '`'); do
         # shellcheck disable=SC2086
         grep -qE "^[A-Za-z].*\b$f\(.*[^;]$" $files || echo "$f is in none of" $files
