@@ -6,7 +6,8 @@
  * can be called from any program (tests/own_loop.c does). The stage reads the run's files, calls
  * the act, and writes the run's files; a person may replace any of them by his own. Nothing in
  * the loop looks an answer up: the critic, the reviser and the judge are the model. No oracle is
- * linked to this file. SPDX-License-Identifier: MIT
+ * linked to this file.
+ * SPDX-License-Identifier: MIT
  */
 #include "cai.h"
 
@@ -56,30 +57,40 @@ static void add_conversation(Text *t, const char *prompt, const char *human, con
     }
 }
 
-/* Plain comparison; the scored continuations are " (A)" and " (B)":
- * \n\nConsider the following conversation between a human and an assistant:\n\n{conversation}
- * \n\n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nThe answer is: */
+/* Plain comparison; the scored continuations are " (A)" and " (B)". The layout, a line of it on a
+ * line here, its newlines written out:
+ *     \n\n
+ *     Consider the following conversation between a human and an assistant:\n\n
+ *     {conversation}\n\n\n
+ *     {principle} Options:\n
+ *      (A) [[[{a}]]]\n
+ *      (B) [[[{b}]]]\n\n
+ *     The answer is: */
 void layout_choice(Text *t, const char *prompt, const char *principle, const char *a, const char *b)
 {
     text_add(t, "\n\nConsider the following conversation between a human and an assistant:\n\n");
     add_conversation(t, prompt, "Human", "Assistant");
-    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nThe answer is:", principle, a,
-             b);
+    text_add(t, "\n\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\n", principle, a, b);
+    text_add(t, "The answer is:");
 }
 
-/* Comparison by chain of thought: the chain is sampled after this, then THOUGHT_END asks for the
- * letter. \n\nHuman: Consider the following conversation between a human (H) and an assistant
- * (A):\n\n{turns} \n\n{principle} Options:\n (A) [[[{a}]]]\n (B) [[[{b}]]]\n\nAssistant: Let's
- * think step by step: */
+/* Comparison by chain of thought. The chain is sampled after this, then THOUGHT_END asks for the
+ * letter. In the conversation the speakers are called H and A:
+ *     \n\n
+ *     Human: Consider the following conversation between a human (H) and an assistant (A):\n\n
+ *     {conversation}\n\n
+ *     {principle} Options:\n
+ *      (A) [[[{a}]]]\n
+ *      (B) [[[{b}]]]\n\n
+ *     Assistant: Let's think step by step: */
 void layout_thought(Text *t, const char *prompt, const char *principle, const char *a,
                     const char *b)
 {
     text_add(t, "\n\nHuman: Consider the following conversation between a human (H) and an "
                 "assistant (A):\n\n");
     add_conversation(t, prompt, "H", "A");
-    text_add(
-        t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\nAssistant: Let's think step by step:",
-        principle, a, b);
+    text_add(t, "\n\n%s Options:\n (A) [[[%s]]]\n (B) [[[%s]]]\n\n", principle, a, b);
+    text_add(t, "Assistant: Let's think step by step:");
 }
 
 const char *const THOUGHT_END = "\n\nHuman:\nSo the answer is:";
@@ -220,6 +231,8 @@ int write_revisions(const Run *run, FILE *f, const Texts *prompt, const Texts *r
     return changed;
 }
 
+/* The helpful-only model answers every red-team prompt; then four times (--revisions): draw a
+ * principle, critique, revise. All steps go to revisions.jsonl. */
 void stage_revise(Run *run)
 {
     Model *helpful = load_model(run, "helpful");
@@ -262,13 +275,13 @@ AdamW finetuning(void)
 /* One epoch of E13 on the examples' answers, in random order. */
 void train_sl(Model *m, const Examples *e, int batch, double lr, uint64_t seed, Report *report)
 {
-    int n = e->seq.n, total = (n + batch - 1) / batch,
-        *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
+    int n = e->seq.n, total = (n + batch - 1) / batch;
+    int *order = shuffled(n, (Draws){ seed, S_ORDER, S_SL });
     Trainer *t = trainer_new(m, finetuning());
     for (int k = (int)resume(report, "sl", t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
         double loss = sft_step(t, &e->seq, order + k * batch, size, e->mask,
-                               lr * lr_schedule(LR_CONSTANT, k, 5, total));
+                               lr * lr_schedule(LR_CONSTANT, k, 5, total)); /* D23 */
         progress(report, k + 1, total, "loss", loss);
         metric(report, k, "loss", loss);
         save_progress(report, "sl", t, k + 1);
@@ -295,6 +308,7 @@ static void add_revisions(Run *run, Examples *e, const Model *m)
     metric(&run->report, 0, "revisions", e->seq.n);
 }
 
+/* Section 3.2. The revisions, and two answers of the helpful-only model to every helpful prompt. */
 void stage_sl(Run *run)
 {
     Model *m = load_model(run, "base"), *helpful = load_model(run, "helpful");
@@ -383,8 +397,8 @@ void judge_both(const Model *m, const Constitution *c, const Texts *prompt, char
     int n = prompt->n, K = plain ? 1 : chains;
     double *p_k = xcalloc((size_t)(2 * K * n), sizeof(double)), each[64];
     for (int k = 0; k < K; k++) {
-        Draws ab = { d.seed, d.stage, d.first + 2L * k * n },
-              ba = { d.seed, d.stage, ab.first + n };
+        Draws ab = { d.seed, d.stage, d.first + 2L * k * n };
+        Draws ba = { d.seed, d.stage, ab.first + n };
         judge(m, c, prompt, principle, a, b, plain, ab, p_k + 2 * k * n, k ? NULL : chain);
         judge(m, c, prompt, principle, b, a, plain, ba, p_k + (2 * k + 1) * n, NULL);
     }
@@ -412,7 +426,7 @@ double label_of(const LabelSettings *s, double p_ab, double p_ba)
 Texts sample_pairs(const Model *sl, const Texts *asked, int pairs, uint64_t seed, int max_new,
                    Texts *a, Texts *b)
 {
-    enum { MAX_ROUNDS = 16 }; /* a model that has one answer to everything never gets there */
+    enum { MAX_ROUNDS = 16 }; /* toy choice; a model with one answer to everything has no pairs */
     Texts prompt = { .path = asked->path ? xstrdup(asked->path) : NULL };
     for (long k = 0; k < MAX_ROUNDS && prompt.n < pairs; k++) {
         Texts x = complete(sl, asked, (Draws){ seed, S_PAIRS, 2 * k * asked->n }, max_new, 1);
@@ -508,8 +522,8 @@ void write_feedback(const Run *run, FILE *out, const Texts *prompt, const Texts 
     }
 }
 
-/* The helpful-only model judges by chain of thought, or the pretrained one plainly, as in the
- * paper. */
+/* Section 4.1. Two answers of SL-CAI to every red-team prompt. The helpful-only model judges by
+ * chain of thought, or (--plain) the pretrained one without, as in the paper. */
 void stage_feedback(Run *run)
 {
     Model *sl = load_model(run, "sl_cai");
@@ -553,7 +567,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
     for (int k = (int)resume(report, name, t); k < total; k++) {
         int size = k + 1 < total ? batch : n - k * batch;
         PmStats st = pm_step(t, &c->pair, c->p, order + k * batch, size,
-                             lr * lr_schedule(LR_LINEAR, k, 5, total));
+                             lr * lr_schedule(LR_LINEAR, k, 5, total)); /* D23 */
         progress(report, k + 1, total, "pm accuracy", st.accuracy);
         metric(report, k, "loss", st.loss);
         metric(report, k, "loss_floor", st.entropy_floor); /* H(p), the least with soft labels */
@@ -566,6 +580,7 @@ void train_pm(Model *pm, const Comparisons *c, int batch, double lr, Draws d, Re
     free(order);
 }
 
+/* Section 4.2, from the pretrained model. */
 void stage_pm(Run *run)
 {
     Model *pm = load_model(run, "base");
@@ -656,14 +671,14 @@ Ppo ppo_settings(const Run *run, double lambda_kl)
     const PpoSettings *s = &run->ppo;
     Ppo how = { .lambda_kl = lambda_kl,
                 .eps_clip = s->eps_clip,
-                .eps_value = 0.2,
+                .eps_value = 0.2, /* as eps_clip; the papers state no value loss (D6) */
                 .c_v = s->c_v,
-                .gamma = 1,
+                .gamma = 1, /* HH app. B.1 */
                 .lambda_gae = s->lambda_gae,
                 .epochs = s->epochs,
                 .minibatches = s->minibatches,
                 .max_new = run->max_new,
-                .missing_stop_penalty = 1,
+                .missing_stop_penalty = 1, /* D20, toy choice */
                 .kl_form = kl_form_index(s->kl_form) };
     answer_stops(run->tok, how.stop);
     return how;
@@ -677,7 +692,8 @@ static Model *rl_of(Run *run, const Model *pi_0, const Model *pm, const Texts *p
                     run->ppo.value_lr, draws(run, stage, 0), &run->report, name);
 }
 
-/* PPO from SL-CAI against SL-CAI, on all prompts of the earlier stages, no new ones (D24). */
+/* Section 4.2. The policy begins as SL-CAI, and SL-CAI is also pi_0 of the KL penalty. Prompts are
+ * those of the earlier stages, red-team and helpfulness, and no new ones (D24). */
 void stage_rl(Run *run)
 {
     Model *sl = load_model(run, "sl_cai"), *pm = load_pm(run, "pm");
@@ -704,8 +720,7 @@ void stage_helpful(Run *run)
     run_comparisons(run, &c, "data/human_prefs.jsonl", pm);
     train_pm(pm, &c, run->pm.batch, run->pm.lr, draws(run, S_HELPFUL, 0), &run->report,
              "helpful_pm");
-    /* D18 */
-    Texts prompts = run_prompts(run, "data/helpful.jsonl", base);
+    Texts prompts = run_prompts(run, "data/helpful.jsonl", base); /* no red-team prompts: D18 */
     Model *pi = rl_of(run, base, pm, &prompts, &run->helpful, S_HELPFUL, "helpful");
     save_pm(run, pm, "helpful_pm");
     model_save(pi, run_path(run, "helpful.bin").s);
@@ -721,7 +736,7 @@ void stage_helpful(Run *run)
 
 void stage_tokenizer(Run *run)
 {
-    enum { ENOUGH = 2000000 }; /* bytes; the town's vocabulary is complete long before */
+    enum { ENOUGH = 2000000 }; /* bytes, toy choice; the town's words have all come long before */
     Texts docs = load_field(records_read(&run->records, "data/corpus.jsonl").s, "text");
     Text all = { 0 };
     for (int i = 0; i < docs.n && all.n < ENOUGH; i++) text_add(&all, "%s", docs.s[i]);
@@ -747,6 +762,8 @@ static int *cut_steps(const Seqs *s, int tokens, int *steps)
     return first;
 }
 
+/* One pass over the corpus, in its order. Moments, eps and clipping are those of GPT-3 (Brown et
+ * al. 2020, app. B); Muon takes the layers' matrices (D14). */
 void stage_pretrain(Run *run)
 {
     const PretrainSettings *set = &run->pretrain;
@@ -763,8 +780,8 @@ void stage_pretrain(Run *run)
                                          .max_norm = 1,
                                          .weight_decay = set->weight_decay,
                                          .muon = set->muon });
-    int steps, *first = cut_steps(&e.seq, set->batch, &steps),
-               *order = xcalloc((size_t)e.seq.n, sizeof(int));
+    int steps, *first = cut_steps(&e.seq, set->batch, &steps);
+    int *order = xcalloc((size_t)e.seq.n, sizeof(int));
     for (int i = 0; i < e.seq.n; i++) order[i] = i;
     for (int k = (int)resume(&run->report, "pretrain", t); k < steps; k++) {
         double lr = set->lr * lr_schedule(LR_COSINE, k, set->warm, steps);

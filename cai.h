@@ -49,9 +49,9 @@
 void layout_human(Text *t, const char *request); /* one human turn, assistant's turn opened */
 void layout_critique(Text *t, const char *critique_request);
 void layout_revision(Text *t, const char *revision_request);
-void layout_choice(Text *t, const char *conversation, const char *principle, const char *a,
+void layout_choice(Text *t, const char *prompt, const char *principle, const char *a,
                    const char *b);
-void layout_thought(Text *t, const char *request, const char *principle, const char *a,
+void layout_thought(Text *t, const char *prompt, const char *principle, const char *a,
                     const char *b);
 extern const char *const THOUGHT_END; /* between chain and letter */
 

@@ -7,16 +7,17 @@
  *
  * There is no automatic differentiation. The backward pass takes the forward pass's steps in
  * reverse; above each of its steps stands the forward line that it differentiates. There are no
- * biases, no dropout and no half precision. A call runs on one thread; train.c gives each thread
- * its own sequences.
+ * biases, no dropout and no half precision. A call runs on one thread; engine/batch.c gives each
+ * thread its own sequences.
  *
  * Reading order: the parameter table; the layers, each forward and then backward; the activations;
  * the two heads; the network. Matrix products are in lib/gemm.c, sampling in engine/decode.c, files
  * in engine/checkpoint.c.
  *
- * Arrays are row-major. Shapes stand in brackets, with the letters of cai.h: N tokens of a packed
- * batch, T tokens of one sequence, C width, F hidden width, L layers, H query heads, K key/value
- * heads, D head size, V vocabulary. A "d" before a name is the derivative of the loss by it.
+ * Arrays are row-major. Shapes stand in brackets, with the letters of include/model.h: N tokens of
+ * a packed batch, T tokens of one sequence, C width, F hidden width, L layers, H query heads,
+ * K key/value heads, D head size, V vocabulary. A "d" before a name is the derivative of the loss
+ * by it.
  * SPDX-License-Identifier: MIT
  */
 #include "include/model.h"
@@ -620,8 +621,8 @@ static void heads_backward(const Model *m, Model *grad, Acts *a, real *dh, const
 void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
 {
     const Config *c = &m->c;
-    int C = c->dim, F = c->hidden_dim, H = c->n_heads, K = c->n_kv_heads, D = head_size(c),
-        KD = K * D;
+    int C = c->dim, F = c->hidden_dim, H = c->n_heads, K = c->n_kv_heads;
+    int D = head_size(c), KD = K * D;
     acts_begin(a, c, s, first, last);
     int N = a->N;
     size_t NC = (size_t)N * C, NF = (size_t)N * F;
@@ -681,8 +682,8 @@ void forward(const Model *m, Acts *a, const Seqs *s, int first, int last)
 void backward(const Model *m, Model *grad, Acts *a, const real *dlogp, const real *dscore)
 {
     const Config *c = &m->c;
-    int C = c->dim, F = c->hidden_dim, H = c->n_heads, K = c->n_kv_heads, D = head_size(c),
-        KD = K * D, N = a->N;
+    int C = c->dim, F = c->hidden_dim, H = c->n_heads, K = c->n_kv_heads;
+    int D = head_size(c), KD = K * D, N = a->N;
     size_t NC = (size_t)N * C, NKD = (size_t)N * KD, NF = (size_t)N * F;
 
     /* The gradients of one layer at a time. */

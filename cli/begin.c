@@ -5,7 +5,8 @@
  * flags, and a new constitution costs the stages from revise on. --base MODEL: tokenizer and
  * pretrained model are a person's own.
  *
- * Reading order: what goes together, another run, a checkpoint. SPDX-License-Identifier: MIT
+ * Reading order: what goes together, another run, a checkpoint.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/begin.h"

@@ -1,4 +1,5 @@
-/* cli/child.c -- another program, started and waited for. SPDX-License-Identifier: MIT
+/* cli/child.c -- another program, started and waited for.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* fork */
 #include "cli/child.h"

@@ -1,4 +1,5 @@
-/* cli/child.h -- another program, started and waited for. SPDX-License-Identifier: MIT
+/* cli/child.h -- another program, started and waited for.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_CLI_CHILD_H
 #define CAI_CLI_CHILD_H

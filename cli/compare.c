@@ -1,7 +1,8 @@
 /* cli/compare.c -- two finished runs side by side: the settings that differ, the figures of their
  * tables with the difference, and requests whose answers changed.
  *
- * Reading order: settings, figures, answers, the command. SPDX-License-Identifier: MIT
+ * Reading order: settings, figures, answers, the command.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/commands.h"
 #include "cli/finished.h"

@@ -1,5 +1,6 @@
 /* cli/figures.c -- figures RUN ...: the paper's figures drawn from finished runs, each with its
- * claim and a verdict that may be NOT SHOWN. SPDX-License-Identifier: MIT
+ * claim and a verdict that may be NOT SHOWN.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/figures.h"

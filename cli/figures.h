@@ -1,5 +1,6 @@
 /* cli/figures.h -- the paper's figures from a finished run: rows of numbers, claims about them, and
- * pictures. SPDX-License-Identifier: MIT
+ * pictures.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_CLI_FIGURES_H
 #define CAI_CLI_FIGURES_H

@@ -1,7 +1,8 @@
 /* cli/figures_claims.c -- what each figure claims, read from figures/claims.txt, and whether the
  * rows show it.
  *
- * Reading order: the file, a rule, the verdict. SPDX-License-Identifier: MIT
+ * Reading order: the file, a rule, the verdict.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/figures.h"
 #include "cli/places.h"

@@ -1,5 +1,6 @@
 /* cli/figures_judge.c -- the rows of figure 9, how far a label's probability can be believed, and
- * of the labels' histogram. SPDX-License-Identifier: MIT
+ * of the labels' histogram.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/figures.h"
 

@@ -1,5 +1,6 @@
 /* cli/figures_rows.c -- the figures' rows, and the tidy table that they are kept in: figure,
- * series, x, y, lo, hi, n, seed, with tabs between. SPDX-License-Identifier: MIT
+ * series, x, y, lo, hi, n, seed, with tabs between.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* access */
 #include "cli/figures.h"

@@ -1,6 +1,7 @@
 /* cli/figures_run.c -- the rows of the figures that a finished run holds.
  *
- * Reading order: the evaluation, the training. SPDX-License-Identifier: MIT
+ * Reading order: the evaluation, the training.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* stat */
 #include "cli/figures.h"

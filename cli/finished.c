@@ -1,4 +1,5 @@
-/* cli/finished.c -- what a finished run says of itself. SPDX-License-Identifier: MIT
+/* cli/finished.c -- what a finished run says of itself.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* access */
 #include "cli/finished.h"

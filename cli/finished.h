@@ -1,4 +1,5 @@
-/* cli/finished.h -- what a finished run says of itself. SPDX-License-Identifier: MIT
+/* cli/finished.h -- what a finished run says of itself.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_CLI_FINISHED_H
 #define CAI_CLI_FINISHED_H

@@ -459,7 +459,7 @@ static void check_longest_prompt(Run *run)
     for (int i = 0; i < prompt.n && !stops; i++)
         around =
             max_int(around, may_come_to(run, widest, prompt.s[i]) - tokens_of(run, prompt.s[i]));
-    run->room = stops ? 0 : max_int(1, context - around);
+    run->max_prompt = stops ? 0 : max_int(1, context - around);
     if (stops && needs >= context) check_longest(run, &prompt, longest, needs);
     if (stops && may > context && !run->quiet)
         fprintf(stderr,

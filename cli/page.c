@@ -1,6 +1,7 @@
 /* cli/page.c -- a page of samples, numbers and tables, for the terminal and as HTML.
  *
- * Reading order: how a page is made, at the terminal, as HTML. SPDX-License-Identifier: MIT
+ * Reading order: how a page is made, at the terminal, as HTML.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/page.h"
 #include "lib/files.h"

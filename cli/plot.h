@@ -1,4 +1,5 @@
-/* cli/plot.h -- a metric along a stage, as a curve at the terminal. SPDX-License-Identifier: MIT
+/* cli/plot.h -- a metric along a stage, as a curve at the terminal.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_CLI_PLOT_H
 #define CAI_CLI_PLOT_H

@@ -1,5 +1,6 @@
 /* cli/report.c -- report [RUN [RUN]]: one HTML file of a run, or of two beside each other; it needs
- * no network and no script. SPDX-License-Identifier: MIT
+ * no network and no script.
+ * SPDX-License-Identifier: MIT
  */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 #include "cli/report.h"

@@ -16,17 +16,19 @@
 // ------------------------------------------------------------------------------------
 // Ten sentences
 
-/* "3.9 % [1.1, 12.9]", one of eight copies that live. */
-static const char *share(const char *eval, const char *key)
+typedef struct {
+    char s[64];
+} Share;
+
+/* "3.9 % [1.1, 12.9]" */
+static Share share(const char *eval, const char *key)
 {
-    static char text[8][64];
-    static int next;
-    char *s = text[next++ % 8];
+    Share text = { "(not measured)" };
     Figure x = figure_of(eval, key);
-    if (isnan(x.value)) return "(not measured)";
-    snprintf(s, sizeof text[0], "%.1f %% [%.1f, %.1f]", 100 * x.value, 100 * x.at.lo,
-             100 * x.at.hi);
-    return s;
+    if (!isnan(x.value))
+        snprintf(text.s, sizeof text.s, "%.1f %% [%.1f, %.1f]", 100 * x.value, 100 * x.at.lo,
+                 100 * x.at.hi);
+    return text;
 }
 
 static Curve curve_in(const Run *run, const char *file, const char *metric)
@@ -75,33 +77,33 @@ void put_sentences(FILE *f, Run *run)
     put_training(f, run);
     put_line_of(f, "li",
                 "It answers %s of mischief with harm, and helps fully with %s of what is fine.",
-                share(e, "base/harmful"), share(e, "base/helpful"));
+                share(e, "base/harmful").s, share(e, "base/helpful").s);
     put_line_of(f, "li", "Helpful-only RLHF helps with %s of what is fine, and harms in %s.",
-                share(e, "helpful/helpful"), share(e, "helpful/harmful"));
+                share(e, "helpful/helpful").s, share(e, "helpful/harmful").s);
     put_line_of(f, "li",
                 "Of its drafts for the training prompts %s are harmful, after one revision %s, "
                 "after %d %s.",
-                share(e, "draft_0/harmful"), share(e, "draft_1/harmful"), run->sl.revisions,
-                share(e, last));
+                share(e, "draft_0/harmful").s, share(e, "draft_1/harmful").s, run->sl.revisions,
+                share(e, last).s);
     put_line_of(f, "li", "SL-CAI, finetuned on the revisions, harms in %s and refuses well in %s.",
-                share(e, "sl_cai/harmful"), share(e, "sl_cai/refused_well"));
+                share(e, "sl_cai/harmful").s, share(e, "sl_cai/refused_well").s);
     put_line_of(f, "li", "The judge is right in %s of known judgements by a chain, plainly in %s.",
-                share(e, "judge/heldout_chain"), share(e, "judge/heldout_plain"));
+                share(e, "judge/heldout_chain").s, share(e, "judge/heldout_plain").s);
     put_line_of(f, "li",
                 "The preference model, taught by these labels and by people's, agrees with people "
                 "in %s; its calibration error is %.3f.",
-                share(e, "pm/accuracy"), error.value);
+                share(e, "pm/accuracy").s, error.value);
     put_ppo(f, run);
     put_line_of(f, "li",
                 "RL-CAI harms in %s, refuses well in %s, helps fully with %s and refuses %s of "
                 "what is fine.",
-                share(e, "rl_cai/harmful"), share(e, "rl_cai/refused_well"),
-                share(e, "rl_cai/helpful"), share(e, "rl_cai/over_refusal"));
+                share(e, "rl_cai/harmful").s, share(e, "rl_cai/refused_well").s,
+                share(e, "rl_cai/helpful").s, share(e, "rl_cai/over_refusal").s);
     put_line_of(f, "li",
                 "Against SL-CAI it stands at %.0f [%.0f, %.0f] Elo in harmlessness and at %.0f "
                 "[%.0f, %.0f] in helpfulness; %s of its answers to what is fine are broken.",
                 less.value, less.at.lo, less.at.hi, more.value, more.at.lo, more.at.hi,
-                share(e, "rl_cai/fine_broken"));
+                share(e, "rl_cai/fine_broken").s);
     fputs("</ol>\n", f);
     free(e);
 }

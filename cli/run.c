@@ -115,10 +115,10 @@ static void watch_signals(Report *report)
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     sigaction(SIGHUP, NULL, &before);
-    if (before.sa_handler != SIG_IGN)
-        sigaction(SIGHUP, &a, NULL); /* a closed terminal; nohup stays as it is */
-    signal(SIGPIPE,
-           SIG_IGN); /* a reader of the results that has gone is told at the end, by finish() */
+    /* A closed terminal stops the run too, unless nohup has asked that it does not. */
+    if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &a, NULL);
+    /* That a reader of the results has gone is told at the end, by finish(). */
+    signal(SIGPIPE, SIG_IGN);
 }
 
 // ------------------------------------------------------------------------------------

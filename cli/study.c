@@ -1,6 +1,7 @@
 /* cli/study.c -- the table of the small commands, and what they share: files in, a model out.
  *
- * Reading order: the table, files in, a model out. SPDX-License-Identifier: MIT
+ * Reading order: the table, files in, a model out.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/study.h"

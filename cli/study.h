@@ -1,5 +1,6 @@
 /* cli/study.h -- small commands that compose: each reads and writes files that a student can open,
- * and changes nothing in a run's folder but the model that --to names. SPDX-License-Identifier: MIT
+ * and changes nothing in a run's folder but the model that --to names.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_CLI_STUDY_H
 #define CAI_CLI_STUDY_H

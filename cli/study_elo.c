@@ -1,5 +1,6 @@
 /* cli/study_elo.c -- elo FILE.jsonl ...: files of answers to the same prompts play each other, the
- * first at 0; score PM: what a preference model says to answers. SPDX-License-Identifier: MIT
+ * first at 0; score PM: what a preference model says to answers.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/study.h"
 #include "data/rows.h"

@@ -1,5 +1,6 @@
 /* cli/study_probe.c -- probe: can it be read off the state before the answer whether a request is
- * mischief? SPDX-License-Identifier: MIT
+ * mischief?
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/study.h"
 #include "data/corpus.h"

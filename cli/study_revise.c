@@ -1,5 +1,6 @@
 /* cli/study_revise.c -- revise: critique and revision with two models, without the critique, or
- * under every principle in turn. SPDX-License-Identifier: MIT
+ * under every principle in turn.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/study.h"
 

@@ -1,5 +1,6 @@
 /* cli/study_train.c -- sft, dpo, pm, rl: a model in, files in, a model out under a name of one's
- * own. SPDX-License-Identifier: MIT
+ * own.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/study.h"
 

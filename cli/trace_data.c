@@ -1,7 +1,8 @@
 /* cli/trace_data.c -- takes one request through every stage, by the acts of cai.c, and keeps what
  * was written, read and computed on the way.
  *
- * Reading order: one function a part of the loop, then the whole. SPDX-License-Identifier: MIT
+ * Reading order: one function a part of the loop, then the whole.
+ * SPDX-License-Identifier: MIT
  */
 #include "cli/trace.h"
 

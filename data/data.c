@@ -1,6 +1,7 @@
 /* data/data.c -- the stage that writes what the run starts from: the corpus, prompts, people's
  * comparisons and the evaluation sets. Stands in for the paper's corpora, prompts and
- * crowdworkers (D10). SPDX-License-Identifier: MIT
+ * crowdworkers (D10).
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 #include "data/corpus.h"

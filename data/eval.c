@@ -5,8 +5,8 @@
  * here is read by any other stage. Every figure can be counted again from answers.jsonl and
  * judged.jsonl; docs/results.md says how.
  *
- * Reading order: the answers, what became of them, drafts, the stage. SPDX-License-Identifier:
- * MIT
+ * Reading order: the answers, what became of them, drafts, the stage.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* access */
 #include "data/eval.h"

@@ -1,4 +1,5 @@
-/* data/eval.h -- what the files of the evaluation share. SPDX-License-Identifier: MIT
+/* data/eval.h -- what the files of the evaluation share.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_EVAL_H
 #define CAI_EVAL_H

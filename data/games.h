@@ -1,5 +1,6 @@
 /* data/games.h -- games between models, and their Elo (E3): two models' answers to one prompt are
- * a game. SPDX-License-Identifier: MIT
+ * a game.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_GAMES_H
 #define CAI_GAMES_H

@@ -1,5 +1,6 @@
 /* data/intervals.c -- 95 % intervals when items come in clusters: shares in closed form, anything
- * else by resampling clusters. SPDX-License-Identifier: MIT */
+ * else by resampling clusters.
+ * SPDX-License-Identifier: MIT */
 #include "data/intervals.h"
 #include "cai.h"
 

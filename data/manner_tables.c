@@ -1,5 +1,6 @@
 /* data/manner_tables.c -- how often answers have the manners that they call for, in a world that
- * has some. SPDX-License-Identifier: MIT
+ * has some.
+ * SPDX-License-Identifier: MIT
  */
 #include "data/manner_tables.h"
 #include "data/eval.h"

@@ -1,5 +1,6 @@
 /* data/manner_tables.h -- how often answers have the manners that they call for, in a world that
- * has some. SPDX-License-Identifier: MIT
+ * has some.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_MANNER_TABLES_H
 #define CAI_MANNER_TABLES_H

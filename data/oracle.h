@@ -1,5 +1,6 @@
 /* data/oracle.h -- the oracle stands in for the paper's crowdworkers: it rates answers by the
- * town's facts. Only the stages data and eval open it. SPDX-License-Identifier: MIT
+ * town's facts. Only the stages data and eval open it.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef ORACLE_H
 #define ORACLE_H

@@ -1,5 +1,6 @@
 /* data/perplexity.c -- how well the models still read the text that they were pretrained on, on its
- * held-out documents: what finetuning costs, without an oracle. SPDX-License-Identifier: MIT
+ * held-out documents: what finetuning costs, without an oracle.
+ * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* access */
 #include "data/eval.h"

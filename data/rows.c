@@ -1,5 +1,6 @@
 /* data/rows.c -- answers rated by the town's facts, a row each, as the stage eval rates its four
- * models. The oracle is open here. SPDX-License-Identifier: MIT
+ * models. The oracle is open here.
+ * SPDX-License-Identifier: MIT
  */
 #include "data/rows.h"
 #include "data/manner_tables.h"

@@ -1,5 +1,6 @@
 /* data/sentences.h -- what the town's texts are made of: draws, acts, requests, answers,
- * conversations. SPDX-License-Identifier: MIT
+ * conversations.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef SENTENCES_H
 #define SENTENCES_H

@@ -1,5 +1,6 @@
 /* data/stages.h -- the two stages that know the town: what the run starts from, and what it is
- * worth. SPDX-License-Identifier: MIT
+ * worth.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_STAGES_H
 #define CAI_STAGES_H

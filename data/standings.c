@@ -1,5 +1,6 @@
 /* data/standings.c -- files of answers rated by the oracle: their Elo against each other, and means
- * of what was counted of answers. SPDX-License-Identifier: MIT
+ * of what was counted of answers.
+ * SPDX-License-Identifier: MIT
  */
 #include "data/games.h"
 #include "data/rows.h"

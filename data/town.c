@@ -1,4 +1,5 @@
-/* data/town.c -- reads the town's file; what an act is. SPDX-License-Identifier: MIT
+/* data/town.c -- reads the town's file; what an act is.
+ * SPDX-License-Identifier: MIT
  */
 #include "data/town.h"
 #include <ctype.h>

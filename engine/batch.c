@@ -14,12 +14,12 @@
 Batch batch_new(const Seqs *s)
 {
     Batch b = { .s = s };
-    size_t room = s->n ? s->start[s->n] : 0;
-    b.seq = xcalloc(2 * room + 1, sizeof(int));
-    b.at = b.seq + room;
-    b.logp = xcalloc(5 * room + 1, sizeof(double));
-    b.entropy = b.logp + room, b.score = b.entropy + room;
-    b.dlogp = b.score + room, b.dscore = b.dlogp + room;
+    size_t N = s->n ? s->start[s->n] : 0;
+    b.seq = xcalloc(2 * N + 1, sizeof(int));
+    b.at = b.seq + N;
+    b.logp = xcalloc(5 * N + 1, sizeof(double));
+    b.entropy = b.logp + N, b.score = b.entropy + N;
+    b.dlogp = b.score + N, b.dscore = b.dlogp + N;
     return b;
 }
 

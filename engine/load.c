@@ -131,7 +131,7 @@ Texts run_prompts(Run *run, const char *name, const Model *m)
     if (!fit.skips && !fit.cuts) return load_prompts(path.s, m);
     Texts all = load_conversations(path.s), kept = { .path = xstrdup(path.s) };
     int most = m->c.seq_len - run->max_new;
-    if (run->room && strcmp(name, "data/redteam.jsonl") == 0) most = run->room;
+    if (run->max_prompt && strcmp(name, "data/redteam.jsonl") == 0) most = run->max_prompt;
     for (int i = 0; i < all.n; i++) {
         const char *s = all.s[i];
         while (fit.cuts && s && tokens_in(m, s, NULL) > most) s = without_oldest(s);

@@ -75,7 +75,7 @@ typedef struct Run {
     long seed;
     const char *folder, *town, *constitution_files, *tokenizer_file, *too_long;
     int threads, quiet, max_new;
-    int room; /* tokens that a red-team prompt may have at most, where longer ones are left out */
+    int max_prompt; /* tokens of a red-team prompt, where longer ones are left out; 0: no limit */
     double save_every;
     DataSettings data;
     ModelSettings model;

@@ -1,5 +1,6 @@
 /* include/trainer.h -- what a training step works on: a model, its optimiser's state, its
- * gradients. SPDX-License-Identifier: MIT
+ * gradients.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_TRAINER_H
 #define CAI_TRAINER_H

@@ -1,8 +1,8 @@
 /* lib/files.c -- errors, memory, files written whole or not at all.
  *
  * Everything that can go wrong outside the mathematics goes wrong here: a missing file, a full
- * disk. Each ends the program with one line that says what and where and what to
- * do, so no caller checks a return value.
+ * disk. Each ends the program with one line that says what, where, and what to do, so no caller
+ * checks a return value.
  * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L /* fileno, fsync */
@@ -211,6 +211,8 @@ FILE *create_file(const char *path)
     return f;
 }
 
+/* Noted here and not by the caller: a stage is recorded with every file that was written in it,
+ * whichever room wrote it. */
 static struct {
     char **path;
     int n;

@@ -32,8 +32,8 @@ int is_there(const char *path);
 char *read_file(const char *path, size_t *size);
 int is_standard_input(const char *path);
 char *read_text(const char *path); /* the same; dies at a line that is not UTF-8 */
-char *text_of(char *data, size_t size,
-              const char *path); /* that file's bytes as a text, in place */
+/* The bytes of a file as a text, in place. */
+char *text_of(char *data, size_t size, const char *path);
 
 /* A file is written under a temporary name and takes its real one in commit_file, so that a crash
  * or a full disk never leaves half a file: FILE *f = create_file(p); ...; commit_file(f, p). */

@@ -172,6 +172,7 @@ void rows(int m, int n, int k, const Row *row, int ld)
 void product(Shape shape, int ta, int tb, int m, int n, int k, const real *a, int lda,
              const real *b, int ldb, int add, real *c, int ldc)
 {
+    /* Scratch of the thread. No call reads what an earlier one left there. */
     static _Thread_local real panel[BLOCK_K * COLS] __attribute__((aligned(64)));
     int a_row = ta ? 1 : lda, a_col = ta ? lda : 1, b_row = tb ? 1 : ldb, b_col = tb ? ldb : 1;
     for (int j = 0; j < n; j += COLS)
@@ -201,6 +202,8 @@ void matmul_packed(real *y, const real *x, const real *panel, int n, int c_in, i
 // ------------------------------------------------------------------------------------
 // The products of a linear layer: the library's, if there is one
 
+/* One for the process, given by lib/kernels.c before the first product. Passed as an argument it
+ * would stand in every layer of the network, which does not care. */
 static LibraryProduct *library_product;
 
 void product_library(LibraryProduct *library) { library_product = library; }

@@ -8,7 +8,8 @@
  * All that happens where our own tiles are not as wide as the processor's vectors, or where the
  * user names kernels by OPENBLAS_CORETYPE.
  *
- * Reading order: the processor, the decision, the trial, the start. SPDX-License-Identifier: MIT
+ * Reading order: the processor, the decision, the trial, the start.
+ * SPDX-License-Identifier: MIT
  */
 #define _DEFAULT_SOURCE
 #include "lib/kernels.h"
@@ -47,16 +48,16 @@ Width vector_width(int avx, int avx2, int fma, int f, int bw, int dq, int vl)
     return avx ? AVX : NARROW;
 }
 
-/* cpuid's vendor, family and model; the compiler's own test of a vector set asks the system too. */
-static Processor this_processor(void)
+/* cpuid's vendor (written to vendor), family and model; the compiler's own test of a vector set
+ * asks the system too. */
+static Processor this_processor(char vendor[13])
 {
-    Processor p = { .vendor = "" };
+    Processor p = { .vendor = vendor };
+    vendor[0] = 0;
 #if defined(__x86_64__) || defined(__i386__)
-    static char vendor[13];
     unsigned a, b, c, d;
     if (!__get_cpuid(0, &a, &b, &c, &d)) return p;
-    memcpy(vendor, &b, 4), memcpy(vendor + 4, &d, 4), memcpy(vendor + 8, &c, 4);
-    p.vendor = vendor;
+    memcpy(vendor, &b, 4), memcpy(vendor + 4, &d, 4), memcpy(vendor + 8, &c, 4), vendor[12] = 0;
     if (__get_cpuid(1, &a, &b, &c, &d)) {
         p.family = (int)(a >> 8 & 15), p.model = (int)(a >> 4 & 15);
         if (p.family == 6 || p.family == 15) p.model += (int)(a >> 12 & 0xf0);
@@ -135,7 +136,7 @@ static int whole_number(int i, int salt) { return (i * 37 + salt) % 7 - 3; }
 static int multiplies(LibraryProduct *f, int ta, int tb, int add)
 {
     enum { M = 67, N = 93, K = 131 };
-    static real a[M * K], b[K * N], c[M * N];
+    real a[M * K], b[K * N], c[M * N];
     for (int i = 0; i < M * K; i++) a[i] = (real)whole_number(i, 1);
     for (int i = 0; i < K * N; i++) b[i] = (real)whole_number(i, 2);
     for (int i = 0; i < M * N; i++) c[i] = (real)whole_number(i, 3);
@@ -242,12 +243,16 @@ static const char *try_library(const char *core, Library *l)
 // ------------------------------------------------------------------------------------
 // The start
 
-static char used[128], reason[300];
+/* What was chosen, and why. It is the process's, as the library is: it is opened once, by whichever
+ * model comes first, and what computed a run is told long after. */
+static struct {
+    char used[128], reason[300];
+} chosen;
 
 static void use_own_tiles(const char *why)
 {
-    snprintf(used, sizeof used, "own tiles, %s", WIDTH_NAME[TILES]);
-    snprintf(reason, sizeof reason, "%s", why);
+    snprintf(chosen.used, sizeof chosen.used, "own tiles, %s", WIDTH_NAME[TILES]);
+    snprintf(chosen.reason, sizeof chosen.reason, "%s", why);
 }
 
 #if defined(CAI_OPENBLAS)
@@ -255,8 +260,8 @@ static void use_own_tiles(const char *why)
 static void start(void)
 {
     const char *user = getenv("OPENBLAS_CORETYPE");
-    char named[32] = "", why[200];
-    Processor p = this_processor();
+    char named[32] = "", why[200], vendor[13];
+    Processor p = this_processor(vendor);
     Library l = { 0 };
     if (user) snprintf(named, sizeof named, "%s", user);
     if (!named[0] && own_tiles_suit(&p, TILES)) {
@@ -283,11 +288,11 @@ static void start(void)
         return;
     }
     product_library(f);
-    snprintf(used, sizeof used, "OpenBLAS %s, %s kernels", l.version, l.core);
+    snprintf(chosen.used, sizeof chosen.used, "OpenBLAS %s, %s kernels", l.version, l.core);
     if (k.core[0] && strcasecmp(k.core, l.core))
-        snprintf(reason, sizeof reason, "it does not have %s%s", k.core,
+        snprintf(chosen.reason, sizeof chosen.reason, "it does not have %s%s", k.core,
                  named[0] ? ", which OPENBLAS_CORETYPE names" : "");
-    else snprintf(reason, sizeof reason, "%s", k.reason);
+    else snprintf(chosen.reason, sizeof chosen.reason, "%s", k.reason);
 }
 
 #elif defined(CAI_ACCELERATE)
@@ -310,8 +315,8 @@ static void start(void)
         return;
     }
     product_library(accelerate);
-    snprintf(used, sizeof used, "Accelerate");
-    snprintf(reason, sizeof reason, "part of the system");
+    snprintf(chosen.used, sizeof chosen.used, "Accelerate");
+    snprintf(chosen.reason, sizeof chosen.reason, "part of the system");
 }
 
 #else
@@ -322,7 +327,8 @@ static void start(void) { use_own_tiles("built with BLAS=none"); }
 
 static void start_checked(void)
 {
-    Processor p = this_processor();
+    char vendor[13];
+    Processor p = this_processor(vendor);
     if (p.vendor[0] && TILES > p.width)
         die(EXIT_INPUT,
             "this program was built for %s, which this processor or system lacks; "
@@ -340,11 +346,11 @@ void kernels_start(void)
 const char *kernels_used(void)
 {
     kernels_start();
-    return used;
+    return chosen.used;
 }
 
 const char *kernels_reason(void)
 {
     kernels_start();
-    return reason;
+    return chosen.reason;
 }

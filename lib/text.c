@@ -54,6 +54,7 @@ void texts_free(Texts *t)
     *t = (Texts){ 0 };
 }
 
+/* The copies are kept here, so that a message can quote texts without freeing them. */
 const char *printable(const char *text)
 {
     static char *copy[8];

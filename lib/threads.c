@@ -14,6 +14,7 @@
 // ------------------------------------------------------------------------------------
 // Loops whose jobs are open to every worker
 
+/* Set before the first loop. How many workers there are changes no result, only the time. */
 int n_workers = 1;
 
 enum { STACK = 8 << 20 }; /* bytes of a worker's stack; some systems give 128 KB by default */
@@ -25,6 +26,8 @@ typedef struct Loop {
     struct Loop *older;
 } Loop;
 
+/* The threads and the loops that are open to them. There is one pool: threads outlive the loop that
+ * started them, and a loop within a job finds those that have nothing to do. */
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a loop was opened, or the last job of one was done */
@@ -33,7 +36,7 @@ static struct {
     Loop *newest;           /* open loops, the innermost first */
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
-static _Thread_local int inside_job;
+static _Thread_local int inside_job; /* 1: this thread is running a job */
 
 /* An open loop that has a job to take, or NULL. */
 static Loop *open_loop(void)

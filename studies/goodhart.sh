@@ -4,14 +4,16 @@
 # Control  the same rate with the penalty
 # Seconds  75
 #
-# The claim says "quickly": at the run's own rate it is looked at too, and at one about three times as large.
+# The claim says "quickly": at the run's own rate it is looked at too, and at one about three times
+# as large.
 . "$(dirname "$0")/lib.sh"
 
 pi() { cai rl sl_cai --pm pm --in "$prompts" --to ./"$1" "${@:2}" >"$1.tsv"; }
 pi gentle --lambda-kl 0
 pi free   --lambda-kl 0 --ppo-lr 1e-3 --rl-iters 30 --snapshots 5
 pi bound  --ppo-lr 1e-3 --rl-iters 30
-cai eval sl_cai rl_cai ./gentle $(ls free-*.bin | sort -t- -k2 -n | sed 's|^|./|') ./free ./bound --tsv figures.tsv
+cai eval sl_cai rl_cai ./gentle $(ls free-*.bin | sort -t- -k2 -n | sed 's|^|./|') ./free ./bound \
+    --tsv figures.tsv
 
 last() { awk -F'\t' -v m="objective/$2" '$3 == m { v = $5 } END { printf "%.2f", v }' "$1.tsv"; }
 first() { awk -F'\t' -v m="objective/$2" '$3 == m { printf "%.2f", $5; exit }' "$1.tsv"; }
@@ -22,7 +24,9 @@ awk -F'\t' '$3 == "objective/sqrt_kl" { k[$2] = $5 } $3 == "objective/scores" { 
 claim   "the quality falls below where it began"   free quality below sl_cai quality
 claim   "helpfulness falls"                        free helpful below sl_cai helpful
 control "with the penalty it does not"             bound quality above free quality
-say "score $(first free scores) -> $(last free scores), helpful $(percent sl_cai helpful) -> $(percent free helpful) without," \
+say "score $(first free scores) -> $(last free scores), helpful" \
+    "$(percent sl_cai helpful) -> $(percent free helpful) without," \
     "$(percent bound helpful) with the penalty"
-say "at the run's own rate, no penalty: harmful $(percent gentle harmful), helpful $(percent gentle helpful): not quickly"
+say "at the run's own rate, no penalty: harmful $(percent gentle harmful)," \
+    "helpful $(percent gentle helpful): not quickly"
 verdict

@@ -1,5 +1,6 @@
 /* study/study.h -- acts beside the paper's, for the experiments in studies/: the same loop with a
- * part taken out, exchanged or added. cai.h has the paper's own. SPDX-License-Identifier: MIT
+ * part taken out, exchanged or added. cai.h has the paper's own.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_STUDY_H
 #define CAI_STUDY_H

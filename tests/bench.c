@@ -5,7 +5,8 @@
  * the code here reaches, whichever code the program itself uses: so no share exceeds 100 %.
  * Counting rule: 6 floating-point operations a parameter and token for training (forward 2,
  * backward 4), 2 for sampling; attention's products come on top and are not counted. These are
- * benchmarks, not tests: nothing fails here. SPDX-License-Identifier: MIT */
+ * benchmarks, not tests: nothing fails here.
+ * SPDX-License-Identifier: MIT */
 #define _DEFAULT_SOURCE
 #include "cai.h"
 #include "cli/startup.h"

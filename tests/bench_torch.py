@@ -53,7 +53,8 @@ def weights(L, C):
     hidden = (8 * C // 3 + 31) // 32 * 32
     new = lambda *s: (torch.randn(*s) / s[-1] ** 0.5).requires_grad_()
     one = lambda: torch.ones(C, requires_grad=True)
-    layers = [dict(n1=one(), qkv=new(3 * C, C), o=new(C, C), n2=one(), up=new(2 * hidden, C), down=new(C, hidden)) for _ in range(L)]
+    layers = [dict(n1=one(), qkv=new(3 * C, C), o=new(C, C), n2=one(),
+                   up=new(2 * hidden, C), down=new(C, hidden)) for _ in range(L)]
     return dict(emb=new(V, C), layers=layers, n=one())
 
 
@@ -76,7 +77,8 @@ def training(L, C):
     def one():
         x = w["emb"][token[:, :-1]]
         for p in w["layers"]:
-            q, k, v = F.linear(norm(x, p["n1"]), p["qkv"]).view(B, T, 3, H, D).permute(2, 0, 3, 1, 4)
+            q, k, v = F.linear(norm(x, p["n1"]), p["qkv"]).view(B, T, 3, H,
+                    D).permute(2, 0, 3, 1, 4)
             s = turn(q, cos, sin) @ turn(k, cos, sin).transpose(-1, -2) / D ** 0.5
             a = s.masked_fill(future, float("-inf")).softmax(-1) @ v
             x = x + F.linear(a.transpose(1, 2).reshape(B, T, C), p["o"])
@@ -101,7 +103,8 @@ def sampling(L, C, streams, n=128):
             for l, p in enumerate(w["layers"]):
                 q, k, v = F.linear(norm(x, p["n1"]), p["qkv"]).view(streams, 3, H, D).unbind(1)
                 K[l, :, :, t], U[l, :, :, t] = turn(k, cos[t], sin[t]), v
-                s = turn(q, cos[t], sin[t])[:, :, None] @ K[l, :, :, :t + 1].transpose(-1, -2) / D ** 0.5
+                s = turn(q, cos[t], sin[t])[:, :, None] @ K[l, :, :, :t + 1].transpose(-1,
+                        -2) / D ** 0.5
                 x = x + F.linear((s.softmax(-1) @ U[l, :, :, :t + 1]).reshape(streams, C), p["o"])
                 x = feed_forward(x, p)
             token = torch.multinomial(F.linear(norm(x, w["n"]), w["emb"]).softmax(-1), 1)[:, 0]
@@ -119,7 +122,8 @@ def median(work, rounds=5, seconds=1):
 
 
 def compare(kind, L, C, theirs):
-    pairs = [(theirs(), float(subprocess.check_output([sys.argv[1], kind, str(L), str(C)], env=OURS))) for _ in range(5)]
+    pairs = [(theirs(), float(subprocess.check_output([sys.argv[1], kind, str(L), str(C)],
+                                                      env=OURS))) for _ in range(5)]
     ratios = sorted(ours / torch_s for torch_s, ours in pairs)
     print(f"PyTorch {torch.__version__}, {L} of {C}, {kind}: {statistics.median(p[0] for p in pairs):.0f} tokens/s; "
           f"ours {ratios[2]:.2f} times that ({ratios[0]:.2f} to {ratios[-1]:.2f})", flush=True)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# tests/calls.sh -- the equations are not for show: counts every function of equations.c in one whole smoke run,
-# training and evaluation. Those named in UNUSED must be called never, all others at least once, so neither
-# a function that the loop works round nor a stale name on the list goes unseen.
-# Needs gcov, which comes with gcc. SPDX-License-Identifier: MIT
+# tests/calls.sh -- the equations are not for show: counts every function of equations.c in one
+# whole smoke run, training and evaluation. Those named in UNUSED must be called never, all others
+# at least once, so neither a function that the loop works round nor a stale name on the list goes
+# unseen. Needs gcov, which comes with gcc.
+# SPDX-License-Identifier: MIT
 . "$(dirname "$0")/checks"
 have gcov "which equations the loop calls" || { closes; exit; }
 
@@ -32,7 +33,8 @@ ${CC:-cc} $FLAGS --coverage -c -o "$T/equations.o" equations.c 2>"$T/log" \
     && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; skip "no coverage by this compiler (which equations the loop calls)"; closes; exit; }
 "$T/counted" run --preset smoke --quiet 1 --threads 1 --out "$T/run" >/dev/null || exit 1
 
-gcov -b -c -t "$T/equations.gcda" 2>/dev/null | sed -nE 's/^function ([A-Za-z0-9_]+) called ([0-9]+) .*/\1 \2/p' >"$T/calls"
+gcov -b -c -t "$T/equations.gcda" 2>/dev/null \
+    | sed -nE 's/^function ([A-Za-z0-9_]+) called ([0-9]+) .*/\1 \2/p' >"$T/calls"
 [ "$(wc -l <"$T/calls")" -gt 30 ] || { echo "gcov said nothing of equations.c"; exit 1; }
 echo "$UNUSED" | awk 'NF { print $1 }' | sort >"$T/unused"
 while read -r name count; do

@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# tests/compare.sh -- `cai compare RUN RUN` on smoke runs: the settings that differ and no others; figures as
-# metrics/eval.tsv has them, the difference and its interval worked out here anew; the requests whose answers changed,
-# counted here anew; a run beside itself differs in nothing. SPDX-License-Identifier: MIT
+# tests/compare.sh -- `cai compare RUN RUN` on smoke runs: the settings that differ and no others;
+# figures as metrics/eval.tsv has them, the difference and its interval worked out here anew; the
+# requests whose answers changed, counted here anew; a run beside itself differs in nothing.
+# SPDX-License-Identifier: MIT
 . "$(dirname "$0")/checks"
 export OPENBLAS_NUM_THREADS=1
 
 sed 's/fixes/mends/' data/constitution.txt >"$T/law.txt"; echo "# a word more" >>"$T/law.txt"
 ./cai run --preset smoke --quiet 1 --out "$T/a" >/dev/null 2>&1 || bad "a smoke run"
-./cai run --preset smoke --quiet 1 --out "$T/b" --hard 1 --rl-iters 4 --constitution "$T/law.txt" >/dev/null 2>&1 || bad "another"
+./cai run --preset smoke --quiet 1 --out "$T/b" --hard 1 --rl-iters 4 \
+    --constitution "$T/law.txt" >/dev/null 2>&1 || bad "another"
 cp -r "$T/a" "$T/same"
 before=$(cat "$T"/a/* "$T"/b/* 2>/dev/null | cksum)
 
 ./cai compare "$T/a" "$T/b" >"$T/out" 2>"$T/error"
 is "ends well" "$? $(cat "$T/error")" "0 "
-is "settings that differ, and no others" "$(sed -n '2,/^$/p' "$T/out" | sed '/^$/d' | tr -d '\n' | sed "s#$T#T#g")" \
+is "settings that differ, and no others" \
+    "$(sed -n '2,/^$/p' "$T/out" | sed '/^$/d' | tr -d '\n' | sed "s#$T#T#g")" \
     "  --constitution data/constitution.txt, T/law.txt  --hard 0, 1  --rl-iters 2, 4  constitution.txt: its text"
 ./cai compare "$T/a" "$T/same" >"$T/itself"
 is "a run and its copy: no setting, no answer, no figure differs" \
@@ -49,16 +52,24 @@ PY
     is "figures, differences, intervals and marks" "$(sed '$d' "$T/anew")" "20 figures"
     is "requests and answers" "$(sed -n "s/^RL-CAI's answers: //p" "$T/out")" "$(tail -1 "$T/anew")"
 fi
-is "ten of them at most are shown" "$(grep -ac '^request ' "$T/out" | awk '{ print ($1 > 0 && $1 <= 10) }')" 1
+is "ten of them at most are shown" \
+    "$(grep -ac '^request ' "$T/out" | awk '{ print ($1 > 0 && $1 <= 10) }')" 1
 is "nothing was written" "$(cat "$T"/a/* "$T"/b/* 2>/dev/null | cksum)" "$before"
 
-fails() { local want=$2; shift 2; "$@" >"$T/printed" 2>"$T/error"; is "$NAME" "$? $(grep -c . "$T/error") $(grep -c "$want" "$T/error")" "$STATUS 1 1"; }
+fails() {
+    local want=$2
+    shift 2
+    "$@" >"$T/printed" 2>"$T/error"
+    is "$NAME" "$? $(grep -c . "$T/error") $(grep -c "$want" "$T/error")" "$STATUS 1 1"
+}
 NAME="one folder" STATUS=2 fails x "takes the folders of two runs" ./cai compare "$T/a"
 NAME="none" STATUS=2 fails x "takes the folders of two runs" ./cai compare
 NAME="three" STATUS=2 fails x "one argument is enough" ./cai compare "$T/a" "$T/b" "$T/same"
-NAME="a flag" STATUS=2 fails x "seed: not a flag of cai compare" ./cai compare "$T/a" "$T/b" --seed 2
+NAME="a flag" STATUS=2 fails x "seed: not a flag of cai compare" ./cai compare \
+    "$T/a" "$T/b" --seed 2
 NAME="no run" STATUS=3 fails x "no finished run stands there" ./cai compare "$T/a" "$T/nothing"
 rm "$T/same/metrics/eval.tsv"
-NAME="a run that is not finished" STATUS=3 fails x "no finished run stands there" ./cai compare "$T/a" "$T/same"
+NAME="a run that is not finished" STATUS=3 fails x \
+    "no finished run stands there" ./cai compare "$T/a" "$T/same"
 
 closes

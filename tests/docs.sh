@@ -1,32 +1,38 @@
 #!/usr/bin/env bash
-# tests/docs.sh -- the pages and the tree agree: every relative link leads somewhere, every file named in `code` style
-# exists, docs/reading.md names functions that stand in the file of their row and lists every source.
+# tests/docs.sh -- the pages and the tree agree: every relative link leads somewhere, every file
+# named in `code` style exists, docs/reading.md names functions that stand in the file of their row
+# and lists every source.
 # SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-holds() { awk -v rule="$1" '{ print "not ok - " rule ": " $0 } END { if (!NR) print "ok - " rule }'; }
+holds() {
+    awk -v rule="$1" '{ print "not ok - " rule ": " $0 } END { if (!NR) print "ok - " rule }'
+}
 pages=$(ls README.md CONTRIBUTING.md docs/*.md docs/notes/*.md 2>/dev/null)
 READING=docs/reading.md
 
 rules() {
 
-# [words](path#part): from the page's own folder. The part is a heading of the page that it leads to, as GitHub spells it.
+# [words](path#part): from the page's own folder. The part is a heading of the page that it leads
+# to, as GitHub spells it.
 for page in $pages; do
-    grep -onE '\]\([^)# ]*(#[^) ]*)?\)' "$page" | sed -E 's/^([0-9]+):\]\((.*)\)$/\1 \2/' | while read -r line link; do
+    grep -onE '\]\([^)# ]*(#[^) ]*)?\)' "$page" | sed -E 's/^([0-9]+):\]\((.*)\)$/\1 \2/' \
+        | while read -r line link; do
         case $link in http*) continue ;; esac
         file=${link%%#*} to=$page
         [ -z "$file" ] || to=$(dirname "$page")/$file
         [ -e "$to" ] || { echo "$page:$line: $link leads nowhere"; continue; }
         case $link in *'#'*)
-            sed -n 's/^#\{1,\} *//p' "$to" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9\n_-' | grep -qxF -- "${link#*#}" \
+            sed -n 's/^#\{1,\} *//p' "$to" | tr 'A-Z ' 'a-z-' \
+                | tr -cd 'a-z0-9\n_-' | grep -qxF -- "${link#*#}" \
                 || echo "$page:$line: $link: no such heading" ;;
         esac
     done
 done | holds "every link leads somewhere"
 
-# `path` that looks like a file of ours: a known folder or a known ending, and none of the marks of commands and patterns.
-# What a run writes is not tracked.
+# `path` that looks like a file of ours: a known folder or a known ending, and none of the marks of
+# commands and patterns. What a run writes is not tracked.
 for page in $pages; do
     grep -onE '`[A-Za-z0-9_./-]+`' "$page" | tr -d '`' | while IFS=: read -r line path; do
         case $path in
@@ -35,7 +41,8 @@ for page in $pages; do
         *.[ch] | *.md | *.sh | *.py) ;;
         *) continue ;;
         esac
-        [ -e "$path" ] || [ -e "$(dirname "$page")/$path" ] || echo "$page:$line: $path is not there"
+        [ -e "$path" ] || [ -e "$(dirname "$page")/$path" ] \
+            || echo "$page:$line: $path is not there"
     done
 done | holds "every file that a page names is there"
 
@@ -49,21 +56,24 @@ done <"$T/rows" >"$T/functions"
 while read -r file f; do
     [ -e "$file" ] && grep -qE "^[A-Za-z].*\b$f\(.*[^;]$" "$file" || echo "$f is not in $file"
 done <"$T/functions" | holds "every function of $READING stands in its file"
-[ "$(wc -l <"$T/functions")" -ge 20 ] || echo "not ok - $READING: only $(wc -l <"$T/functions") functions were found in its tables"
+[ "$(wc -l <"$T/functions")" -ge 20 ] \
+    || echo "not ok - $READING: only $(wc -l <"$T/functions") functions were found in its tables"
 
-# In the paths: every `name` is defined in one of the files of its row, and every file's name is one.
+# In the paths: every `name` is defined in one of the files of its row, and every file's name is
+# one.
 sed -n '/^## Five questions/,/^## /p' $READING | grep '^| [A-Z]' | while IFS= read -r row; do
-    files=$(echo "$row" | grep -oE '`[a-z]+\.[ch]`' | tr -d '`')
+    files=$(echo "$row" | grep -oE '`[a-z/]+\.[ch]`' | tr -d '`')
     for f in $(echo "$row" | grep -oE '`[a-z0-9_]+`' | tr -d '`'); do
         # shellcheck disable=SC2086
         grep -qE "^[A-Za-z].*\b$f\(.*[^;]$" $files || echo "$f is in none of" $files
     done
 done | holds "the paths of $READING name functions of their files"
 
-# "LO to HI %" of three seeds, as a row of docs/results.md has them: page|what stands before it|row|number in a cell. Pages in
-# prose may break the line anywhere.
+# "LO to HI %" of three seeds, as a row of docs/results.md has them: page|what stands before
+# it|row|number in a cell. Pages in prose may break the line anywhere.
 while IFS='|' read -r page before row k; do
-    range=$(grep -F "| $row |" docs/results.md | head -n 1 | awk -F'|' -v k="$k" '{ for (i = 4; i <= 6; i++) { split($i, v, " "); x = int(100 * v[k] + 0.5)
+    range=$(grep -F "| $row |" docs/results.md | head -n 1 | awk -F'|' -v k="$k" '{
+        for (i = 4; i <= 6; i++) { split($i, v, " "); x = int(100 * v[k] + 0.5)
         if (i == 4 || x < lo) lo = x; if (i == 4 || x > hi) hi = x } print lo " to " hi " %" }')
     tr '\n' ' ' <"$page" | grep -qF "$before$range" || echo "$page: no \"$before$range\" ($row)"
 done <<'ROWS' | holds "the pages quote docs/results.md's ranges"
@@ -94,11 +104,15 @@ sed -n '/^## Not done/,$s/^| \([a-z-]*\) |.*/\1/p' docs/studies.md | while IFS= 
 done | holds "what docs/studies.md says is not done is not there"
 
 sed -n '/^## The files/,$p' $READING | sed -n 's/^| `\([^`]*\)` |.*/\1/p' | sort >"$T/listed"
-{ git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]' | sed 's|^\./||'; } | grep -v '^tests/' | while IFS= read -r f; do
+{ git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]' \
+    | sed 's|^\./||'; } | grep -v '^tests/' | while IFS= read -r f; do
     [ ! -e "$f" ] || case $f in *.h) [ -e "${f%.h}.c" ] || [ "${f%%/*}" != lib ] || echo "$f" ;; *) echo "$f" ;; esac
-done | sort | comm -13 "$T/listed" - | sed 's/$/ is not listed/' | holds "$READING lists every source"
+done | sort | comm -13 "$T/listed" - | sed 's/$/ is not listed/' \
+    | holds "$READING lists every source"
 sort "$T/listed" | uniq -d | sed 's/$/ is listed twice/' | holds "$READING lists no file twice"
-while IFS= read -r f; do [ -e "$f" ] || echo "$f is not there"; done <"$T/listed" | holds "every file that $READING lists is there"
+while IFS= read -r f; do
+    [ -e "$f" ] || echo "$f is not there"
+done <"$T/listed" | holds "every file that $READING lists is there"
 
 }
 

@@ -12,7 +12,8 @@ same() {
 V=${B:-build}/verify DOC=docs/equations.md
 TAGS="E1 E2 E3 E4 E5 E6 E7 E8 E9 E10 E11 E12 E13 E14"
 SOURCES=$(find . -path ./build -prune -o -path ./tests -prune -o -name '*.[ch]' -print)
-CALLERS=$(ls ./*.c engine/*.c data/*.c | grep -v '^./equations.c$')       # cai trace calls whatever it shows
+# cai trace calls whatever it shows
+CALLERS=$(ls ./*.c engine/*.c data/*.c | grep -v '^./equations.c$')
 
 $V >"$T/table"
 is "every check passes" "$? $(tail -1 "$T/table" | sed 's/^[0-9]* checks, //')" "0 0 failed"
@@ -110,7 +111,8 @@ for tag in $TAGS; do
     for caller in $(section $tag | bullet "Called by" | grep -o '`[a-z][a-z0-9_]*`' | tr -d '`'); do
         case " $functions " in *" $caller "*) continue ;; esac
         # the caller's body, from its definition at the margin to the closing brace
-        awk -v f="$caller" '$0 ~ "^[A-Za-z].*[ *]" f "\\(" { on = 1 } on { print } /^}/ { on = 0 }' \
+        awk -v f="$caller" \
+            '$0 ~ "^[A-Za-z].*[ *]" f "\\(" { on = 1 } on { print } /^}/ { on = 0 }' \
             $SOURCES >"$T/body"
         grep -qE "\<($(echo $functions | tr ' ' '|'))\(" "$T/body" && ok "$tag: $caller calls it" \
             || bad "$tag: $caller" "calls none of $functions"
@@ -144,7 +146,10 @@ for f in $(sed -nE 's/^(double|void) ([a-z][A-Za-z0-9_]*)\(.*/\2/p' equations.c)
     case $f in sigmoid | softplus | clamp) continue ;; esac             # arithmetic
     grep -q "\`$f\`" $DOC && ok "$f stands in the docs" || bad "$f stands in the docs"
 done
-column() { sed -n '/^## Glossary/,$p' $DOC | awk -F' *[|] *' -v c=$1 'NF > 5 { print $(c + 1) }' | grep -o '`[A-Za-z0-9_/ ]*`'; }
+column() {
+    sed -n '/^## Glossary/,$p' $DOC | awk -F' *[|] *' -v c=$1 'NF > 5 { print $(c + 1) }' \
+        | grep -o '`[A-Za-z0-9_/ ]*`'
+}
 column 4 >"$T/c"
 for name in $(tr -d '`' <"$T/c"); do
     grep -qw "$name" $SOURCES && ok "glossary: $name is in C" || bad "glossary: $name" "not in C"
@@ -156,13 +161,16 @@ done
 # what is printed: in the sources' strings; and every metric that the loop writes is in the glossary
 column 5 | tr -d '`' >"$T/p"
 while IFS= read -r name; do
-    grep -qE "\"[^\"]*$name" $SOURCES && ok "glossary: $name is printed" || bad "glossary: $name" "no string of the sources has it"
+    grep -qE "\"[^\"]*$name" $SOURCES && ok "glossary: $name is printed" \
+        || bad "glossary: $name" "no string of the sources has it"
 done <"$T/p"
 for name in $(sed -nE 's/.* metric\([^"]*"([^"]*)".*/\1/p' cai.c engine/*.c | sort -u); do
-    grep -qxF "$name" "$T/p" && ok "glossary: the metric $name" || bad "glossary: the metric $name" "has no line"
+    grep -qxF "$name" "$T/p" && ok "glossary: the metric $name" \
+        || bad "glossary: the metric $name" "has no line"
 done
 for term in logr p_ab p_ba; do
-    is "glossary: $term has one line" "$(sed -n '/^## Glossary/,$p' $DOC | grep -c "| \`$term\` |")" 1
+    is "glossary: $term has one line" \
+        "$(sed -n '/^## Glossary/,$p' $DOC | grep -c "| \`$term\` |")" 1
 done
 is "log-ratios of equations.c are not called lr" "$(grep -cw lr equations.c)" 0
 
@@ -179,7 +187,8 @@ is "no ratio without games" "$(value E3 won=0 lost=0)" "0 "
 # the ends of the domains, and corners of the clips, where the slope is that of one side
 while read -r arguments; do
     $V $arguments >"$T/out" 2>&1
-    is "$arguments: derivatives agree" "$? $(grep -cE 'DISAGREE|NO NUMBER|nan| -0(,|$)' "$T/out")" "0 0"
+    is "$arguments: derivatives agree" "$? $(grep -cE 'DISAGREE|NO NUMBER|nan| -0(,|$)' "$T/out")" \
+        "0 0"
 done <<'END'
 E1 r_A=1000 r_B=-1000 p=0
 E1 r_A=-1000 r_B=1000 p=1

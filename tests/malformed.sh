@@ -1,24 +1,31 @@
 #!/usr/bin/env bash
-# tests/malformed.sh -- every line of tests/malformed.tsv: a good file of a smoke run is changed, the command that
-# reads it must end with the status and the message of the line, in one line that names the file, and leave every
-# other file as it was.
+# tests/malformed.sh -- every line of tests/malformed.tsv: a good file of a smoke run is changed,
+# the command that reads it must end with the status and the message of the line, in one line that
+# names the file, and leave every other file as it was.
 #
-# Changes: text:T the file is T; cut:N its first N bytes (-N: all but the last N); at:N:T bytes T from byte N on
-# (-N: from the end); add:T bytes T at the end; line:N:T line N is T; sed:S edited by sed; folder: a folder in its
-# place; long:N:T and fill:N:T line N is T with a text for @, of far more tokens than the context has, or of
-# just as many as leave no room for what a stage puts around it. T with the escapes of printf's %b.
+# Changes: text:T the file is T; cut:N its first N bytes (-N: all but the last N); at:N:T bytes T
+# from byte N on (-N: from the end); add:T bytes T at the end; line:N:T line N is T; sed:S edited by
+# sed; folder: a folder in its place; long:N:T and fill:N:T line N is T with a text for @, of far
+# more tokens than the context has, or of just as many as leave no room for what a stage puts around
+# it. T with the escapes of printf's %b.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/checks"
 R=$T/run F=$T/flags W=$T/work SMOKE="--preset smoke --quiet 1"
 
 # A stage that has begun may have said so in the records of a folder that is the person's own.
-sums() { find "$R" "$T"/mine* "$F" "$W" -type f ! -name '*.tmp' ! -path '*/mine*/files.txt' ! -path '*/mine*/kernels.txt' | sort | xargs cksum; }
+sums() {
+    find "$R" "$T"/mine* "$F" "$W" \
+        -type f ! -name '*.tmp' ! -path '*/mine*/files.txt' ! -path '*/mine*/kernels.txt' \
+            | sort | xargs cksum
+}
 
-# R a whole run; mine.STAGE the same as a person's own files (no records), without what that stage writes; F too,
-# for its flags; W stopped in the stage sl.
+# R a whole run; mine.STAGE the same as a person's own files (no records), without what that stage
+# writes; F too, for its flags; W stopped in the stage sl.
 ./cai run $SMOKE --out "$R" >/dev/null || bad "the smoke run"
 for s in revise sl pm rl eval; do
-    cp -r "$R" "$T/mine.$s" && (cd "$T/mine.$s" && grep flags.txt files.txt >kept && mv kept files.txt && rm metrics.tsv metrics/$s.tsv)
+    cp -r "$R" "$T/mine.$s" \
+        && (cd "$T/mine.$s" && grep flags.txt files.txt >kept \
+            && mv kept files.txt && rm metrics.tsv metrics/$s.tsv)
 done
 rm "$T/mine.sl/sl_cai.bin" "$T"/mine.eval/{summary.txt,answers.jsonl,judged.jsonl}
 rm "$T/mine.revise/revisions.jsonl" "$T"/mine.pm/pm.* "$T/mine.rl/rl_cai.bin"
@@ -33,25 +40,36 @@ kill -INT $pid; wait $pid
 # target READER: its file ($file) and its command ($run)
 target() {
     case $1 in
-        tokenizer)    file=$T/tokenizer.bin good=$R/tokenizer.bin run="generate --out $R --prompt To --tokenizer $file" ;;
-        checkpoint)   file=$T/model.bin good=$R/base.bin run="generate --model $file --tokenizer $R/tokenizer.bin --prompt To" ;;
+        tokenizer) file=$T/tokenizer.bin good=$R/tokenizer.bin \
+            run="generate --out $R --prompt To --tokenizer $file" ;;
+        checkpoint) file=$T/model.bin good=$R/base.bin \
+            run="generate --model $file --tokenizer $R/tokenizer.bin --prompt To" ;;
         head)         file=$T/mine.rl/pm.head run="rl --out $T/mine.rl --quiet 1" ;;
         state)        file=$W/sl.state run="run $SMOKE --out $W" ;;
-        town)         file=$T/town.txt good=tests/fuzz/town/small.txt run="run $SMOKE --out $T/new --town $file --to data" ;;
-        constitution) file=$T/law.txt good=tests/fuzz/constitution/small.txt run="run $SMOKE --out $T/new --constitution $file" ;;
-        text)         file=$T/own.txt good=tests/fuzz/documents/lines.jsonl run="run $SMOKE --out $T/new --text $file --to data" ;;
-        packed)       file=$T/own.gz good=tests/fuzz/packed/small.gz run="run $SMOKE --out $T/new --text $file --to data" ;;
-        chains)       file=$T/law.json good=tests/fuzz/constitution/chain_examples.json run="run $SMOKE --out $T/new --constitution data/constitution.txt,$file" ;;
-        pairs)        file=$T/law.json good=tests/fuzz/constitution/pair_examples.json run="run $SMOKE --plain 1 --out $T/new --constitution data/constitution.txt,$file" ;;
-        critiques)    file=$T/law.json good=tests/fuzz/constitution/critique_examples.json run="run $SMOKE --out $T/new --constitution data/constitution.txt,$file" ;;
-        source)       file=$T/source/flags.txt run="run --pretrained $T/source --quiet 1 --out $T/new" ;;
-        json)         file=$T/lines good=/dev/null run="logprob --out $R --model rl_cai --in $file" ;;
-        prompts)      file=$T/mine.revise/data/redteam.jsonl run="revise --out $T/mine.revise --quiet 1" ;;
+        town) file=$T/town.txt good=tests/fuzz/town/small.txt \
+            run="run $SMOKE --out $T/new --town $file --to data" ;;
+        constitution) file=$T/law.txt good=tests/fuzz/constitution/small.txt \
+            run="run $SMOKE --out $T/new --constitution $file" ;;
+        text) file=$T/own.txt good=tests/fuzz/documents/lines.jsonl \
+            run="run $SMOKE --out $T/new --text $file --to data" ;;
+        packed) file=$T/own.gz good=tests/fuzz/packed/small.gz \
+            run="run $SMOKE --out $T/new --text $file --to data" ;;
+        chains) file=$T/law.json good=tests/fuzz/constitution/chain_examples.json \
+            run="run $SMOKE --out $T/new --constitution data/constitution.txt,$file" ;;
+        pairs) file=$T/law.json good=tests/fuzz/constitution/pair_examples.json \
+            run="run $SMOKE --plain 1 --out $T/new --constitution data/constitution.txt,$file" ;;
+        critiques) file=$T/law.json good=tests/fuzz/constitution/critique_examples.json \
+            run="run $SMOKE --out $T/new --constitution data/constitution.txt,$file" ;;
+        source) file=$T/source/flags.txt run="run --pretrained $T/source --quiet 1 --out $T/new" ;;
+        json) file=$T/lines good=/dev/null run="logprob --out $R --model rl_cai --in $file" ;;
+        prompts) file=$T/mine.revise/data/redteam.jsonl \
+            run="revise --out $T/mine.revise --quiet 1" ;;
         prefs)        file=$T/mine.pm/data/human_prefs.jsonl run="pm --out $T/mine.pm --quiet 1" ;;
         feedback)     file=$T/mine.pm/feedback.jsonl run="pm --out $T/mine.pm --quiet 1" ;;
         revisions)    file=$T/mine.sl/revisions.jsonl run="sl --out $T/mine.sl --quiet 1" ;;
-        judgements)   file=$T/mine.eval/data/judgements.jsonl run="eval --out $T/mine.eval --quiet 1" ;;
-        turns)        file=$T/mine.eval/data/eval_turns.jsonl run="eval --out $T/mine.eval --quiet 1" ;;
+        judgements) file=$T/mine.eval/data/judgements.jsonl \
+            run="eval --out $T/mine.eval --quiet 1" ;;
+        turns) file=$T/mine.eval/data/eval_turns.jsonl run="eval --out $T/mine.eval --quiet 1" ;;
         kernels)      file=$T/mine.pm/kernels.txt run="pm --out $T/mine.pm --quiet 1" ;;
         flags)        file=$F/flags.txt run="generate --out $F --prompt To" ;;
         flags-stage)  file=$F/flags.txt run="sl --out $F --quiet 1" ;;
@@ -67,15 +85,18 @@ change() {                                          # GOOD FILE CHANGE
     size=$(wc -c <"$good") n=${what%%:*}
     case $how in
         text) printf '%b' "$what" >"$file" ;;
-        cut)  if [ "$what" -lt 0 ]; then what=$((size + what)); fi; head -c "$what" "$good" >"$file" ;;
+        cut) if [ "$what" -lt 0 ]; then what=$((size + what)); fi; head \
+            -c "$what" "$good" >"$file" ;;
         add)  { cat "$good"; printf '%b' "$what"; } >"$file" ;;
         at)   cp "$good" "$file"; if [ "$n" -lt 0 ]; then n=$((size + n)); fi
               printf '%b' "${what#*:}" | dd of="$file" bs=1 seek="$n" conv=notrunc 2>/dev/null ;;
-        line) { head -n $((n - 1)) "$good"; printf '%b\n' "${what#*:}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
+        line) { head -n $((n - 1)) "$good"; printf '%b\n' "${what#*:}"; tail \
+            -n +$((n + 1)) "$good"; } >"$file" ;;
         sed)  sed "$what" "$good" >"$file" ;;
         long | fill)
               local text; text=$(words $([ $how = long ] && echo 2000 || echo "$FILL"))
-              { head -n $((n - 1)) "$good"; t=${what#*:}; printf '%s\n' "${t/@/$text}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
+              { head -n $((n - 1)) "$good"; t=${what#*:}; printf '%s\n' \
+                  "${t/@/$text}"; tail -n +$((n + 1)) "$good"; } >"$file" ;;
         folder) mkdir "$file" ;;
     esac
 }
@@ -83,12 +104,17 @@ change() {                                          # GOOD FILE CHANGE
 # Words of which the prompt alone still fits the context of 768.
 FILL=10
 asked() { printf '\n\nHuman: %s\n\nAssistant:' "$(words "$1")"; }
-while ./cai generate --out "$R" --max-new 1 --prompt "$(asked $((FILL + 10)))" >/dev/null 2>&1; do FILL=$((FILL + 10)); done
+while ./cai generate --out "$R" --max-new 1 --prompt "$(asked $((FILL + 10)))" >/dev/null 2>&1; do
+    FILL=$((FILL + 10))
+done
 
-# What a message says of a file, if that is more than 40 characters of it (and two that may stand there by chance).
+# What a message says of a file, if that is more than 40 characters of it (and two that may stand
+# there by chance).
 quoted() {
     [ -f "$file" ] && SAID=$line awk 'BEGIN { RS = "\001" } { t = t $0 }
-        END { m = ENVIRON["SAID"]; for (i = 1; i + 42 <= length(m); i++) if (index(t, substr(m, i, 43))) { print substr(m, i, 43); exit } }' "$file"
+        END { m = ENVIRON["SAID"];
+          for (i = 1; i + 42 <= length(m); i++) if (index(t, substr(m, i, 43))) {
+            print substr(m, i, 43); exit } }' "$file"
 }
 
 while IFS=$'\t' read -r reader name how status text; do

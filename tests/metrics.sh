@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# tests/metrics.sh -- what other programs make of a run's files: metrics under one header with steps in the column
-# "step" and numbers of items in "n", TRL's names; JSON lines that a strict reader takes, whatever a half-trained model
-# wrote. SPDX-License-Identifier: MIT
+# tests/metrics.sh -- what other programs make of a run's files: metrics under one header with steps
+# in the column "step" and numbers of items in "n", TRL's names; JSON lines that a strict reader
+# takes, whatever a half-trained model wrote.
+# SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT

@@ -1,7 +1,8 @@
 /* tests/own_loop.c -- the paper's supervised stage in sixty lines, on three prompts of one's own,
  * with nothing but cai.h and build/libcai.a: critique and revision, SL-CAI, and the model's own
  * judgement of the result. Usage: own_loop RUN (a finished run, for its base model, helpful-only
- * model and tokenizer). SPDX-License-Identifier: MIT
+ * model and tokenizer).
+ * SPDX-License-Identifier: MIT
  */
 #include "cai.h"
 

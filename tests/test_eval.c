@@ -1,5 +1,6 @@
 /* tests/test_eval.c -- 95 % intervals hold the truth 95 times in a hundred, on simulated data
- * whose truth is known; tables keep to 100 columns. SPDX-License-Identifier: MIT */
+ * whose truth is known; tables keep to 100 columns.
+ * SPDX-License-Identifier: MIT */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -2,7 +2,8 @@
  * processors and libraries that this machine does not have; workers, and how many there may be.
  *
  * The products are compared in two ways: near the exact sum, and to the byte where lib/gemm.c
- * promises it (any cut of the result, any number of workers). SPDX-License-Identifier: MIT */
+ * promises it (any cut of the result, any number of workers).
+ * SPDX-License-Identifier: MIT */
 #define _DEFAULT_SOURCE
 #include "../lib/gemm.h"
 #include "../lib/kernels.h"

@@ -1,4 +1,5 @@
-/* tests/verify.h -- what the verifier's files share. SPDX-License-Identifier: MIT */
+/* tests/verify.h -- what the verifier's files share.
+ * SPDX-License-Identifier: MIT */
 #ifndef VERIFY_H
 #define VERIFY_H
 #include "cai.h"

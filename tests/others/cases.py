@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""tests/others/cases.py CAI RUN MODEL N FOLDER -- what cai says of N prompts, for the programs that are not ours.
+"""tests/others/cases.py CAI RUN MODEL N FOLDER -- what cai says of N prompts, for the programs that
+are not ours.
 
-Writes FOLDER/cases (JSON lines: prompt, ids, greedy, completion_ids, logprobs) and FOLDER/texts (text, ids).
+Writes FOLDER/cases (JSON lines: prompt, ids, greedy, completion_ids, logprobs) and FOLDER/texts
+(text, ids).
 SPDX-License-Identifier: MIT
 """
 import json
@@ -10,13 +12,15 @@ import subprocess
 import sys
 
 cai, run, model, n, folder = sys.argv[1:]
-HARD = ["é wörld ▲ 12", "a  b   c", " leading", "trailing ", "tab\there", "\n", "\n\n\n", "kite", "😀 Ω", "<0x41> <s", "Human:Assistant:",
+HARD = ["é wörld ▲ 12", "a  b   c", " leading", "trailing ", "tab\there", "\n",
+        "\n\n\n", "kite", "😀 Ω", "<0x41> <s", "Human:Assistant:",
         "aaaaaaaaaaaaaaaaaaaa", "12345 67.89", "quote \" back \\ slash", "The the THE"]
 
 
 def logprobs(pairs):
     lines = "".join(json.dumps({"prompt": p, "completion": c}) + "\n" for p, c in pairs)
-    out = subprocess.run([cai, "logprob", "--out", run, "--model", model], input=lines, capture_output=True, text=True, check=True)
+    out = subprocess.run([cai, "logprob", "--out", run, "--model", model],
+                         input=lines, capture_output=True, text=True, check=True)
     return [json.loads(s) for s in out.stdout.splitlines()]
 
 
@@ -31,8 +35,11 @@ with open(f"{folder}/texts", "w") as f:
     for text, r in zip(texts, logprobs([(t, "x") for t in texts])):
         f.write(json.dumps({"text": text, "ids": r["prompt_tokens"]}) + "\n")
 with open(f"{folder}/cases", "w") as f:
-    for p, r in zip(prompts, logprobs([(p, " I will not help you with the kite.") for p in prompts])):
-        greedy = subprocess.run([cai, "generate", model, "--out", run, "--prompt", p, "--temperature", "0", "--max-new", "16"],
+    for p, r in zip(prompts,
+                    logprobs([(p, " I will not help you with the kite.") for p in prompts])):
+        greedy = subprocess.run([cai, "generate", model, "--out", run, "--prompt",
+                                 p, "--temperature", "0", "--max-new", "16"],
                                 capture_output=True, text=True, check=True).stdout[:-1]
-        f.write(json.dumps({"prompt": p, "ids": r["prompt_tokens"], "greedy": greedy, "completion_ids": r["tokens"],
+        f.write(json.dumps({"prompt": p, "ids": r["prompt_tokens"], "greedy": greedy,
+                            "completion_ids": r["tokens"],
                             "logprobs": r["logprobs"]}) + "\n")

@@ -2,7 +2,8 @@
  * thread does all the work, nothing is signalled, nothing is limited, no other process is there.
  *
  * The compiler reads this before every file when it builds for wasm32-wasi, so that the sources
- * are the same everywhere. SPDX-License-Identifier: MIT
+ * are the same everywhere.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef CAI_PLATFORM_H
 #define CAI_PLATFORM_H
