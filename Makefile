@@ -144,7 +144,7 @@ figures: cai            ## the paper's figures from RUN=out (RUN="a b c": seeds;
 		|| echo "figures: no gnuplot: tables only"
 	@./cai figures $(or $(RUN),out) $(if $(MORE),--more $(MORE)) --to docs/figures
 
-test: | $(filter deps,$(MAKECMDGOALS))  ## all tests but web-test; closes with N passed, N failed, N skipped, and why
+test: | $(filter deps,$(MAKECMDGOALS))  ## all tests but web-test; closes with the counts
 	@$(PKG) --exists cmocka || { echo "cmocka is missing: make deps"; exit 1; }
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/*.sh),cai $(B)/verify $(B)/spy) \
 		$(PROGRAMS)
@@ -160,7 +160,9 @@ $(B)/verify: $(VERIFY:%=$(B)/double/%.o) $(LIBRARY:%.c=$(B)/double/%.o)
 verify: $(B)/verify     ## every equation and backward pass against independent values
 	@$(B)/verify
 	@$(B)/verify --dump $(B)/cases
-	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; else printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no python3 (the same values by plain Python)'; fi
+	@if command -v python3 >/dev/null; then python3 tests/oracle.py $(B)/cases/cases.json; \
+		else printf '%s\n' '0 passed, 0 failed, 1 skipped' \
+		'skipped: no python3 (the same values by plain Python)'; fi
 
 # tests/exercises.sh grades with the same objects; exercises/grade says what it does.
 exercises:              ## blanks of the exercises into exercises/mine/ (those that are there stay)
@@ -234,9 +236,11 @@ sanitize-thread:        ## the tests under ThreadSanitizer (plain C products)
 		EXTRA="-O1 -fsanitize=thread" test
 
 # need TOOL,WHAT: where a whole target is for a tool
-need = command -v $(1) >/dev/null || { printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no $(1) ($(2))'; exit 1; }
-VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-memcheck:                    ## the unit tests, a smoke run and a look into it under valgrind (plain C products: it knows no AVX-512)
+need = command -v $(1) >/dev/null || { printf '%s\n' '0 passed, 0 failed, 1 skipped' \
+	'skipped: no $(1) ($(2))'; exit 1; }
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite
+memcheck:               ## unit tests and a smoke run under valgrind (plain C products: no AVX-512)
 	@$(call need,valgrind,memory of the tests and of a run)
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none EXTRA=-O1 cai
 	@rm -rf build/memcheck/run \
@@ -248,8 +252,9 @@ memcheck:                    ## the unit tests, a smoke run and a look into it u
 	@$(MAKE) --no-print-directory B=build/memcheck ARCH= BLAS=none \
 		EXTRA=-O1 WRAP="valgrind -q --error-exitcode=9" test
 
-IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas     # sums term by term, no fused products
-compilers:                   ## gcc and clang, made to add in the same order, give the same bytes in every file
+# sums term by term, no fused products
+IN_ORDER := -fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas
+compilers:              ## gcc and clang, made to add in one order, give the same bytes
 	@$(call need,gcc,two compilers)
 	@$(call need,clang,two compilers)
 	@for c in gcc clang; do \
@@ -270,10 +275,12 @@ $(B)/fuzz_%: tests/fuzz/fuzz.c $(HEADERS) \
 		$(patsubst %.c,$(B)/%.o,$(filter-out cli/main.c,$(PROGRAM)) $(LIBRARY))
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -DREADER=read_$* -o $@ $(filter-out %.h,$^) $(LDLIBS)
 
-fuzz:                        ## FUZZ_S=60 seconds of coverage-guided fuzzing of every reader (needs clang)
+fuzz:                   ## FUZZ_S=60 seconds of fuzzing of every reader (needs clang)
 	@$(call need,clang,fuzzing)
-	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none $(READERS:%=build/fuzz/fuzz_%) \
-		EXTRA="-O1 -Wno-pass-failed -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(RENAMED)"
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang ARCH= BLAS=none \
+		$(READERS:%=build/fuzz/fuzz_%) \
+		EXTRA="-O1 -Wno-pass-failed -fsanitize=fuzzer-no-link,address,undefined \
+			-fno-sanitize-recover=all $(RENAMED)"
 	@for r in $(READERS); do mkdir -p build/fuzz/found/$$r; echo "== $$r"; \
 		build/fuzz/fuzz_$$r -max_total_time=$(FUZZ_S) -max_len=4096 \
 		-timeout=25 -detect_leaks=0 -close_fd_mask=3 \
@@ -349,7 +356,7 @@ $(WEB_TOOLS)/.done: Makefile
 		axe-core@4.14.1 >/dev/null
 	@touch $@
 
-web: cai | web-deps            ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
+web: cai | web-deps     ## the page with the run RUN=out: build/web/; build/web/cai.html for a disk
 	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done
 	@node web/build.mjs $(or $(RUN),out) $(WASM) $(WEB_TOOLS)/@bjorn3/browser_wasi_shim $(B)/web
 

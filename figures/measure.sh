@@ -47,11 +47,13 @@ size_of() { echo $(($(wc -c <"$1/base.bin") / 4)); }
 # HH RLHF: people compare harmlessness too, in the pairs of the pretrained and the helpful-only
 # model; the oracle in their place, who agree in the run's --agree.
 
-hh_pm() {                                           # RUN's FOLDER NAME FLAGS of town people..: NAME-pairs.jsonl, the PM NAME-pm
+# RUN's FOLDER NAME FLAGS of town people..: NAME-pairs.jsonl, the PM NAME-pm
+hh_pm() {
     local data=$1/data
     cai_of "$1" pairs base --in "$data/redteam.jsonl,$data/helpful.jsonl" >"$2-base-pairs.jsonl"
     cai_of "$1" pairs helpful --in "$data/redteam.jsonl" >"$2-helpful-pairs.jsonl"
-    cai_of "$1" town people --in "$2-base-pairs.jsonl,$2-helpful-pairs.jsonl" "${@:3}" >"$2-pairs.jsonl"
+    cai_of "$1" town people --in "$2-base-pairs.jsonl,$2-helpful-pairs.jsonl" \
+        "${@:3}" >"$2-pairs.jsonl"
     cai_of "$1" pm base --in "$data/human_prefs.jsonl,$2-pairs.jsonl" --to "./$2-pm" >/dev/null
 }
 
@@ -78,10 +80,12 @@ path() {
 
 last_of() { awk -F'\t' -v s="$1" '$2 == s { m = $1 } END { print m }' models; }
 
-# The last of each path beside the run's own models, for cai report: a row a model, its intervals below.
+# The last of each path beside the run's own models, for cai report: a row a model, its intervals
+# below.
 baselines() {
     local helpful hh evade files
-    helpful=$(last_of "helpful-only RLHF") hh=$(last_of "HH RLHF") evade=$(last_of "HH RLHF, evasion preferred")
+    helpful=$(last_of "helpful-only RLHF") hh=$(last_of "HH RLHF") \
+        evade=$(last_of "HH RLHF, evasion preferred")
     files="$helpful.jsonl $hh.jsonl $evade.jsonl sl_cai.jsonl rl_cai.jsonl"
     cai sample rl_cai --in "$asked" >rl_cai.jsonl
     # shellcheck disable=SC2086
@@ -92,18 +96,24 @@ baselines() {
         function row(name, m,    k, line, below) {
             for (k = 1; k <= 7; k++) {
                 line = line sprintf("%13.*f", k > 5 ? 0 : 1, y[m, k])
-                below = below sprintf("%13s", sprintf("[%.*f, %.*f]", k > 5 ? 0 : 1, lo[m, k], k > 5 ? 0 : 1, hi[m, k]))
+                below = below sprintf("%13s", sprintf("[%.*f, %.*f]", k > 5 ? 0 : 1,
+                lo[m, k], k > 5 ? 0 : 1, hi[m, k]))
             }
             printf "%-27s%s\n%-27s%s\n", name, line, "", below
         }
         BEGIN {
-            split("harmful refused_well evasive helpful over_refusal elo_helpful elo_harmless", figure, " ")
+            split("harmful refused_well evasive helpful over_refusal elo_helpful elo_harmless",
+            figure, " ")
             for (k in figure) at[figure[k]] = k
-            printf "%-27s%13s%13s%13s%13s%13s%13s%13s\n", "%, Elo beside SL-CAI", "harmful", "refused well", "evasive", "helpful", "over-refusal", "Elo helpful", "harmless"
+            printf "%-27s%13s%13s%13s%13s%13s%13s%13s\n", "%, Elo beside SL-CAI",
+            "harmful", "refused well", "evasive", "helpful", "over-refusal",
+            "Elo helpful", "harmless"
         }
-        $2 in at { k = at[$2]; by = k > 5 ? 1 : 100; y[$1, k] = by * $4; lo[$1, k] = by * $5; hi[$1, k] = by * $6 }
+        $2 in at { k = at[$2]; by = k > 5 ? 1 : 100; y[$1, k] = by * $4;
+          lo[$1, k] = by * $5; hi[$1, k] = by * $6 }
         END {
-            row("helpful-only, all prompts", helpful); row("HH RLHF", hh); row("HH RLHF, evasion preferred", evade)
+            row("helpful-only, all prompts", helpful); row("HH RLHF", hh);
+            row("HH RLHF, evasion preferred", evade)
             row("SL-CAI", "sl_cai"); row("RL-CAI", "rl_cai")
         }' ends.tsv ends-elo.tsv >../baselines.txt
 }
@@ -273,7 +283,8 @@ sizes() {
         at() { cai_of "$f" "$@"; }
         for m in helpful rl_cai; do at sample $m --in "$asked" >$m-$x.jsonl; done
         hh_pm "$f" "sized-hh-$x"
-        at rl base --pm "./sized-hh-$x-pm" --in "$prompts" --to "./sized-hh-$x" --lambda-kl "$(flag helpful-kl)" >/dev/null
+        at rl base --pm "./sized-hh-$x-pm" --in "$prompts" --to "./sized-hh-$x" \
+            --lambda-kl "$(flag helpful-kl)" >/dev/null
         at sample "./sized-hh-$x" --in "$asked" >"sized-hh-$x.jsonl"
         split "$f" yes | sort -r | right "$x" | rows 11a 100        # plain first, as in figure 4
         split "$f" no | sort -r | right "$x" | rows 11b 100
@@ -296,7 +307,8 @@ sizes() {
         done
     done >>sizes.new
     # shellcheck disable=SC2046
-    cai elo anchor.jsonl $(for f in $folders "$run"; do for m in helpful rl_cai sized-hh; do echo $m-$(size_of "$f").jsonl; done; done) --tsv elo.tsv >/dev/null
+    cai elo anchor.jsonl \
+        $(for f in $folders "$run"; do for m in helpful rl_cai sized-hh; do echo $m-$(size_of "$f").jsonl; done; done) --tsv elo.tsv >/dev/null
     for f in $folders "$run"; do
         x=$(size_of "$f")
         for k in "a elo_helpful" "b elo_harmless"; do

@@ -30,7 +30,12 @@ for f in *.c lib/*.c engine/*.c study/*.c data/*.c export/*.c cli/*.c; do
     ${CC:-cc} $FLAGS -c -o "$T/$(echo "$f" | tr / _).o" "$f" || exit 1
 done
 ${CC:-cc} $FLAGS --coverage -c -o "$T/equations.o" equations.c 2>"$T/log" \
-    && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || { cat "$T/log"; skip "no coverage by this compiler (which equations the loop calls)"; closes; exit; }
+    && ${CC:-cc} --coverage -pthread -o "$T/counted" "$T"/*.o -lm 2>>"$T/log" || {
+        cat "$T/log"
+        skip "no coverage by this compiler (which equations the loop calls)"
+        closes
+        exit
+    }
 "$T/counted" run --preset smoke --quiet 1 --threads 1 --out "$T/run" >/dev/null || exit 1
 
 gcov -b -c -t "$T/equations.gcda" 2>/dev/null \

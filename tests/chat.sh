@@ -66,26 +66,37 @@ for i in 1 2 3 4 5 6 7 8; do
         black white stripes many few some "no spots" legs
 done >"$T/own/data/corpus.jsonl"
 printf '[critique noise-1]\ncritique: Is the zebra a friend?\nrevision: Has it stripes?\n[critique known]\ncritique: A zebra has legs.\nrevision: many legs\n[comparison other]\nchoose: the zebra has\n' >"$T/law.txt"
-./cai run --preset smoke --quiet 1 --from tokenizer --constitution "$T/law.txt" --out "$T/own" >/dev/null 2>"$T/stderr" || bad "a run of a person's own corpus" "$(errors)"
-is "a constitution is told once, by its worst principle" "$(errors)" "cai: 6 of the 8 words of principle noise-1 are unknown to the model; 2 principles have such words"
-mkdir "$T/law" && sed '0,/^critique: /s//critique: Zebra. /' data/constitution.txt >"$T/law/constitution.txt"
-tells() {                                            # what a run of N documents and this constitution says of words
-    ./cai run --preset smoke --corpus "$1" --context 2048 --layers 1 --redteam 8 --to revise --quiet 1 \
-        --constitution "$2" --out "$T/tells" 2>&1 >/dev/null | sed 's/the [0-9]* words of principle [^ ]*/the words of a principle/'
+./cai run --preset smoke --quiet 1 --from tokenizer --constitution "$T/law.txt" \
+    --out "$T/own" >/dev/null 2>"$T/stderr" || bad "a run of a person's own corpus" "$(errors)"
+is "a constitution is told once, by its worst principle" "$(errors)" \
+    "cai: 6 of the 8 words of principle noise-1 are unknown to the model; 2 principles have such words"
+mkdir "$T/law" \
+    && sed '0,/^critique: /s//critique: Zebra. /' data/constitution.txt >"$T/law/constitution.txt"
+# what a run of N documents and this constitution says of words
+tells() {
+    ./cai run --preset smoke --corpus "$1" --context 2048 --layers 1 \
+        --redteam 8 --to revise --quiet 1 \
+        --constitution "$2" --out "$T/tells" 2>&1 >/dev/null \
+            | sed 's/the [0-9]* words of principle [^ ]*/the words of a principle/'
     rm -rf "$T/tells"
 }
-is "an edited constitution of the same name" "$(tells 1000 "$T/law/constitution.txt")" "cai: 1 of the words of a principle is unknown to the model"
+is "an edited constitution of the same name" "$(tells 1000 "$T/law/constitution.txt")" \
+    "cai: 1 of the words of a principle is unknown to the model"
 is "the program's own: nothing"              "$(tells 1000 data/constitution.txt)" ""
 is "nor of a corpus too small for it"        "$(tells 60 data/constitution.txt)" ""
-says "a person's own corpus has its own words" 'cai: "kite" is not a word of its corpus; the model has never read it' ./cai generate --out "$T/own" --max-new 2 --prompt "kite zebra"
+says "a person's own corpus has its own words" \
+    'cai: "kite" is not a word of its corpus; the model has never read it' ./cai generate \
+        --out "$T/own" --max-new 2 --prompt "kite zebra"
 
 # ------------------------------------------------------------------------------------
 # a terminal
 
 if command -v python3 >/dev/null; then
-    python3 tests/chat.py "$R" >"$T/said" 2>&1 || bad "tests/chat.py ends well" "$(tail -n 1 "$T/said")"
+    python3 tests/chat.py "$R" >"$T/said" 2>&1 \
+        || bad "tests/chat.py ends well" "$(tail -n 1 "$T/said")"
     grep -v '^[0-9]* passed\|^skipped: ' "$T/said"
-    passed=$((passed + $(grep -c '^ok' "$T/said"))) failed=$((failed + $(grep -c '^not ok' "$T/said")))
+    passed=$((passed + $(grep -c '^ok' "$T/said"))) \
+        failed=$((failed + $(grep -c '^not ok' "$T/said")))
     while IFS= read -r why; do skip "${why#skipped: }"; done < <(grep '^skipped: ' "$T/said")
 else
     skip "no python3 (the chat at a terminal)"

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# tests/export.sh -- what leaves is what programs that are not ours read: GGUF by llama.cpp, tokenizer.json by Hugging Face's
-# tokenizers, weights and scores by a forward pass in PyTorch, data as TRL's trainers want it. Tied and untied heads,
-# grouped queries, the preference model. `make others` brings the npm packages into build/others; Debian has python3-torch.
-# RUN=FOLDER (environment): a finished run, instead of a smoke run. SPDX-License-Identifier: MIT
+# tests/export.sh -- what leaves is what programs that are not ours read: GGUF by llama.cpp,
+# tokenizer.json by Hugging Face's tokenizers, weights and scores by a forward pass in PyTorch, data
+# as TRL's trainers want it. Tied and untied heads, grouped queries, the preference model. `make
+# others` brings the npm packages into build/others; Debian has python3-torch. RUN=FOLDER
+# (environment): a finished run, instead of a smoke run.
+# SPDX-License-Identifier: MIT
 . "$(dirname "$0")/checks"
 export OTHERS=${OTHERS:-$PWD/build/others}
 
@@ -10,10 +12,14 @@ R=${RUN:-$T/run}
 [ -n "$RUN" ] || ./cai run --preset smoke --quiet --out "$R" >/dev/null || bad "the smoke run"
 sums() { find "$R" -type f | sort | xargs cksum; }
 before=$(sums)
-./cai export rl_cai --out "$R" --gguf "$T/rl.gguf" >/dev/null 2>"$T/stderr"; is "export --gguf" "$? $(cat "$T/stderr")" "0 "
-./cai export rl_cai --out "$R" --hf "$T/rl" >/dev/null 2>"$T/stderr";        is "export --hf" "$? $(cat "$T/stderr")" "0 "
-./cai export pm --out "$R" --hf "$T/pm" >/dev/null 2>"$T/stderr";            is "export pm --hf" "$? $(cat "$T/stderr")" "0 "
-./cai export --out "$R" --trl "$T/trl" >/dev/null 2>"$T/stderr";             is "export --trl" "$? $(cat "$T/stderr")" "0 "
+./cai export rl_cai --out "$R" --gguf "$T/rl.gguf" >/dev/null 2>"$T/stderr"
+is "export --gguf" "$? $(cat "$T/stderr")" "0 "
+./cai export rl_cai --out "$R" --hf "$T/rl" >/dev/null 2>"$T/stderr"
+is "export --hf" "$? $(cat "$T/stderr")" "0 "
+./cai export pm --out "$R" --hf "$T/pm" >/dev/null 2>"$T/stderr"
+is "export pm --hf" "$? $(cat "$T/stderr")" "0 "
+./cai export --out "$R" --trl "$T/trl" >/dev/null 2>"$T/stderr"
+is "export --trl" "$? $(cat "$T/stderr")" "0 "
 is "the run is as it was" "$(sums)" "$before"
 
 # fails NAME STATUS TEXT ARGUMENTS
@@ -24,15 +30,16 @@ fails() {
     case $(cat "$T/stderr") in "cai: "*"$text"*) ;; *) got="$got, $(cat "$T/stderr")" ;; esac
     is "$name" "$got $(grep -c '' "$T/stderr")" "$status 1"
 }
-fails "standard input is no place to write to"     2 "to -: a pipe or a device"                   --gguf -
-fails "nor is a device"                            2 "to /dev/null: a pipe or a device"           --gguf /dev/null
-fails "a file that is there is not written over"   3 "rl.gguf: is there already; remove it"      --gguf "$T/rl.gguf"
-fails "nor are those of a folder"                  3 "rl/config.json: is there already"          --hf "$T/rl"
+fails "standard input is no place to write to" 2 "to -: a pipe or a device" --gguf -
+fails "nor is a device" 2 "to /dev/null: a pipe or a device" --gguf /dev/null
+fails "a file that is there is not written over" 3 "rl.gguf: is there already; remove it" \
+    --gguf "$T/rl.gguf"
+fails "nor are those of a folder" 3 "rl/config.json: is there already" --hf "$T/rl"
 fails "no form"                                    2 "no form; give one of --gguf"
-fails "two forms"                                  2 "one form at a time"                        --gguf "$T/a" --hf "$T/b"
-fails "no score head in GGUF"                      2 "GGUF has no place for the score head of pm" pm --gguf "$T/pm.gguf"
-fails "a folder that cannot be made"               3 "No such file or directory"                 --hf "$T/no/where"
-fails "a model that is not there"                  3 "nothing.bin: is not there"                 nothing --gguf "$T/nothing.gguf"
+fails "two forms" 2 "one form at a time" --gguf "$T/a" --hf "$T/b"
+fails "no score head in GGUF" 2 "GGUF has no place for the score head of pm" pm --gguf "$T/pm.gguf"
+fails "a folder that cannot be made" 3 "No such file or directory" --hf "$T/no/where"
+fails "a model that is not there" 3 "nothing.bin: is not there" nothing --gguf "$T/nothing.gguf"
 
 have python3 "the forms, read by other programs" || { closes; exit; }
 
@@ -46,8 +53,10 @@ for i in range(len(head)): head[i] *= 0.9 if i // h[0] % 2 else 1.1
 h[5] = -h[5]
 open(sys.argv[2], "wb").write(struct.pack("<7i", *h) + b[28:] + head.tobytes())
 PY
-./cai export --model "$T/untied.bin" --tokenizer "$R/tokenizer.bin" --gguf "$T/untied.gguf" >/dev/null || bad "an untied model, --gguf"
-./cai export --model "$T/untied.bin" --tokenizer "$R/tokenizer.bin" --hf "$T/untied" >/dev/null || bad "an untied model, --hf"
+./cai export --model "$T/untied.bin" --tokenizer "$R/tokenizer.bin" \
+    --gguf "$T/untied.gguf" >/dev/null || bad "an untied model, --gguf"
+./cai export --model "$T/untied.bin" --tokenizer "$R/tokenizer.bin" --hf "$T/untied" >/dev/null \
+    || bad "an untied model, --hf"
 
 # What their files must be, by their own descriptions.
 python3 - "$T" <<'PY'
@@ -82,12 +91,15 @@ print("; ".join(bad))
 sys.exit(bool(bad))
 PY
 is "headers, offsets, fields" "$?" 0
-is "the card has the run's settings and figures" "$(grep -c '^lambda-kl \|^Elo\|^# rl_cai' "$T/rl/README.md")" \
+is "the card has the run's settings and figures" \
+    "$(grep -c '^lambda-kl \|^Elo\|^# rl_cai' "$T/rl/README.md")" \
     "$((1 + $(grep -c '^lambda-kl ' "$R/flags.txt") + $(grep -c '^Elo' "$R/summary.txt")))"
 
 python3 tests/others/cases.py ./cai "$R" rl_cai 45 "$T" || bad "cases to compare"
-mkdir "$T/u" && mkdir "$T/urun" && cp -r "$R/data" "$R/tokenizer.bin" "$T/urun" && cp "$T/untied.bin" "$T/urun/rl_cai.bin" \
-    && python3 tests/others/cases.py ./cai "$T/urun" rl_cai 12 "$T/u" || bad "cases of the untied model"
+mkdir "$T/u" && mkdir "$T/urun" && cp -r "$R/data" "$R/tokenizer.bin" "$T/urun" \
+    && cp "$T/untied.bin" "$T/urun/rl_cai.bin" \
+    && python3 tests/others/cases.py ./cai "$T/urun" rl_cai 12 "$T/u" \
+        || bad "cases of the untied model"
 # Scores that the run's evaluation wrote, with the tokens of prompt and answer.
 python3 - "$R" >"$T/pairs" <<'PY'
 import json, sys
@@ -108,18 +120,33 @@ PY
 
 # near NAME LINE LIMIT: the line says "N .., farthest X": N > 0 and X below the limit.
 near() {
-    if echo "$2" | awk -v limit="$3" '{ x = $NF + 0 } !($1 > 0 && $NF ~ /^[0-9]/ && x < limit) { exit 1 }'; then ok "$1: $2"; else bad "$1" "$2"; fi
+    if echo "$2" \
+        | awk -v limit="$3" \
+            '{ x = $NF + 0 } !($1 > 0 && $NF ~ /^[0-9]/ && x < limit) { exit 1 }'; then
+        ok "$1: $2"
+    else
+        bad "$1" "$2"
+    fi
 }
-torch= ; for p in python3 /usr/bin/python3; do $p -c 'import torch' 2>/dev/null && torch=$p && break; done
+torch=
+for p in python3 /usr/bin/python3; do
+    $p -c 'import torch' 2>/dev/null && torch=$p && break
+done
 if [ -n "$torch" ]; then
-    near "PyTorch, log-probabilities" "$($torch tests/others/forward.py "$T/rl" "$T/cases" 2>&1 | tail -n 1)" 2e-5
-    near "PyTorch, an untied head" "$($torch tests/others/forward.py "$T/untied" "$T/u/cases" 2>&1 | tail -n 1)" 2e-5
-    near "PyTorch, differences of the PM's scores" "$($torch tests/others/forward.py "$T/pm" "$T/scores" 2>&1 | tail -n 1)" 1e-5
+    near "PyTorch, log-probabilities" \
+        "$($torch tests/others/forward.py "$T/rl" "$T/cases" 2>&1 | tail -n 1)" 2e-5
+    near "PyTorch, an untied head" \
+        "$($torch tests/others/forward.py "$T/untied" "$T/u/cases" 2>&1 | tail -n 1)" 2e-5
+    near "PyTorch, differences of the PM's scores" \
+        "$($torch tests/others/forward.py "$T/pm" "$T/scores" 2>&1 | tail -n 1)" 1e-5
 else
     skip "no PyTorch (the weights, by another forward pass)"
 fi
-if [ -d "$OTHERS/node_modules/@huggingface/tokenizers" ] && have node "ids by Hugging Face's tokenizers"; then
-    is "Hugging Face's tokenizers, ids and texts" "$(node tests/others/tokenizers.mjs "$T/rl/tokenizer.json" "$T/texts" 2>&1 | tail -n 3)" "$(grep -c '' "$T/texts") equal, 0 different"
+if [ -d "$OTHERS/node_modules/@huggingface/tokenizers" ] \
+    && have node "ids by Hugging Face's tokenizers"; then
+    is "Hugging Face's tokenizers, ids and texts" \
+        "$(node tests/others/tokenizers.mjs "$T/rl/tokenizer.json" "$T/texts" 2>&1 | tail -n 3)" \
+            "$(grep -c '' "$T/texts") equal, 0 different"
 else
     skip "no @huggingface/tokenizers (ids; make others)"
 fi

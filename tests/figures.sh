@@ -221,18 +221,31 @@ is "what it measured, at four sizes each" \
         for (i in k) print i " " k[i] }' "$T/z/figures.tsv" | sort | tr '\n' ';')" \
     "11a: chain of thought 4;11a: plain 4;12a: asked at once 4;12a: chain of thought 4;12b: kind of an act 4;3a: HH RLHF 4;3a: RL-CAI 4;3a: helpful-only RLHF 4;3b: HH RLHF 4;3b: RL-CAI 4;3b: helpful-only RLHF 4;"
 
-# what --more snapshots measures: every path of RL, and the baselines' table, which is that of eval and elo
-./cai figures "$T/a" --more snapshots --to "$T/z" >/dev/null 2>"$T/error" || bad "--more snapshots" "$(tail -3 "$T/error")"
-is "its paths, two snapshots each" "$(awk -F'\t' '$1 == "8c" && $3 { k[$2]++ } END { for (i in k) print i " " k[i] }' "$T/z/figures.tsv" | sort | tr '\n' ';')" \
+# what --more snapshots measures: every path of RL, and the baselines' table, which is that of eval
+# and elo
+./cai figures "$T/a" --more snapshots --to "$T/z" >/dev/null 2>"$T/error" \
+    || bad "--more snapshots" "$(tail -3 "$T/error")"
+is "its paths, two snapshots each" \
+    "$(awk -F'\t' '$1 == "8c" && $3 { k[$2]++ } END {
+        for (i in k) print i " " k[i] }' "$T/z/figures.tsv" | sort | tr '\n' ';')" \
     "HH RLHF 2;HH RLHF, evasion preferred 2;RL-CAI 2;RL-CAI, plain labels 2;helpful-only RLHF 2;"
-of_eval() { awk -F'\t' -v m="$1" '$1 == m && $2 !~ /_(theft|damage|fakery|hiding)$/ { printf "%s %.1f [%.1f, %.1f];", $2, 100 * $4, 100 * $5, 100 * $6 }' "$T/a/figures/work/ends.tsv"; }
-baseline() { awk -v k="$1" 'NR == k { n = split(substr($0, 28), v, " ") } NR == k + 1 { split($0, at, /[][]/)
-    split("harmful refused_well evasive helpful over_refusal", name, " "); for (i = 1; i <= 5; i++) print name[i] " " v[i] " [" at[2 * i] "];" }' "$T/a/figures/baselines.txt"; }
+of_eval() {
+    awk -F'\t' -v m="$1" \
+        '$1 == m && $2 !~ /_(theft|damage|fakery|hiding)$/ { printf "%s %.1f [%.1f, %.1f];", $2, 100 * $4, 100 * $5, 100 * $6 }' "$T/a/figures/work/ends.tsv"
+}
+baseline() { awk -v k="$1" 'NR == k { n = split(substr($0, 28), v, " ") } NR == k + 1 {
+    split($0, at, /[][]/)
+    split("harmful refused_well evasive helpful over_refusal", name, " ");
+    for (i = 1; i <= 5; i++) print name[i] " " v[i] " [" at[2 * i] "];" }' "$T/a/figures/baselines.txt"; }
 for k in "2 helpful-2" "4 hh-2" "6 evade-2" "8 sl_cai" "10 rl_cai"; do
-    is "the baselines' row of ${k#* }" "$(baseline "${k% *}" | while IFS= read -r cell; do of_eval "${k#* }" | grep -cF "$cell"; done | xargs)" "1 1 1 1 1"
+    is "the baselines' row of ${k#* }" \
+        "$(baseline "${k% *}" | while IFS= read -r cell; do of_eval "${k#* }" \
+            | grep -cF "$cell"; done | xargs)" "1 1 1 1 1"
 done
 ./cai report "$T/a" --html "$T/base.html" >/dev/null
-is "the report has the table" "$(sed -n '/<pre>%, Elo/,/<\/pre>/p' "$T/base.html" | sed 's/.*<pre>//; s/<\/pre>.*//; /^$/d')" "$(cat "$T/a/figures/baselines.txt")"
+is "the report has the table" \
+    "$(sed -n '/<pre>%, Elo/,/<\/pre>/p' "$T/base.html" \
+        | sed 's/.*<pre>//; s/<\/pre>.*//; /^$/d')" "$(cat "$T/a/figures/baselines.txt")"
 rm -r "$T/a/figures"
 
 # ------------------------------------------------------------------------------------
@@ -241,8 +254,10 @@ rm -r "$T/a/figures"
 ./cai report "$T/a" --html "$T/one.html" >"$T/said" 2>"$T/error"
 is "report ends well" "$? $(cat "$T/error") $(cat "$T/said")" "0  $T/one.html"
 ./cai report "$T/a" "$T/b" --html "$T/two.html" >/dev/null 2>"$T/error"
-is "of two runs" "$? $(cat "$T/error") $(grep -c 'RL-CAI: ' "$T/two.html")" "0  $((2 * $(grep -c 'RL-CAI: ' "$T/one.html")))"
-is "without baselines it says how they are measured" "$(grep -c "Not measured: cai figures $T/a --more snapshots" "$T/one.html")" 1
+is "of two runs" "$? $(cat "$T/error") $(grep -c 'RL-CAI: ' "$T/two.html")" \
+    "0  $((2 * $(grep -c 'RL-CAI: ' "$T/one.html")))"
+is "without baselines it says how they are measured" \
+    "$(grep -c "Not measured: cai figures $T/a --more snapshots" "$T/one.html")" 1
 is "ten sentences" "$(sed -n '/<ol>/,/<\/ol>/p' "$T/one.html" | grep -c '^<li>')" 10
 is "ten requests through four models" \
     "$(grep -cE '^<dt>(pretrained|helpful-only|SL-CAI|RL-CAI): ' "$T/one.html")" 40

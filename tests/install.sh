@@ -12,13 +12,22 @@ unset MAKEFLAGS MAKELEVEL B
 # two folders, one program
 
 version=$(./cai --version) && version=${version#cai }
-repository() { git rev-parse HEAD >/dev/null 2>&1 || { skip "no repository of git's (the release archive)"; false; }; }
+repository() {
+    git rev-parse HEAD >/dev/null 2>&1 || {
+        skip "no repository of git's (the release archive)"
+        false
+    }
+}
 if have git "the release archive" && repository; then
     make -s dist B="$T/dist" || bad "make dist"
     yes "the archive has the version's name" [ -s "$T/dist/cai-$version.tar.gz" ]
     for d in one two; do mkdir "$T/$d" && tar -xzf "$T/dist/cai-$version.tar.gz" -C "$T/$d"; done
 else
-    for d in one two; do mkdir -p "$T/$d/cai-$version" && cp -r ./*.[ch] Makefile README.md LICENSE CHANGELOG.md cli data engine export figures include lib study "$T/$d/cai-$version"; done
+    for d in one two; do
+        mkdir -p "$T/$d/cai-$version" \
+            && cp -r ./*.[ch] Makefile README.md LICENSE CHANGELOG.md \
+                cli data engine export figures include lib study "$T/$d/cai-$version"
+    done
 fi
 one=$T/one/cai-$version two=$T/two/cai-$version
 build() { local d=$1; shift; make -s -j2 -C "$d" EXTRA=-O0 "$@" >"$d.log" 2>&1 || cat "$d.log"; }

@@ -38,8 +38,13 @@ C
 # library CORE KNOWS ADD START
 library() {
     rm -rf "$T/lib" && mkdir "$T/lib"
-    ${CC:-cc} -shared -fPIC -DCORE="\"$1\"" -DKNOWS="\"$2\"" -DADD="$3" -DSTART="$4" -o "$T/lib/libopenblas.so.0" "$T/fake.c" \
-        || { skip "no shared libraries by this compiler (an OpenBLAS that goes wrong)"; closes; exit; }
+    ${CC:-cc} -shared -fPIC -DCORE="\"$1\"" -DKNOWS="\"$2\"" -DADD="$3" \
+        -DSTART="$4" -o "$T/lib/libopenblas.so.0" "$T/fake.c" \
+        || {
+            skip "no shared libraries by this compiler (an OpenBLAS that goes wrong)"
+            closes
+            exit
+        }
 }
 
 # takes NAME WANTED COMMAND...: it ends well, and its first line holds the pieces of WANTED, "|"
@@ -61,7 +66,8 @@ takes() {
 }
 
 library Oldest Newest 0 ""
-if OPENBLAS_CORETYPE=x LD_LIBRARY_PATH="$T/lib" ./cai data --preset smoke --out "$T/probe" 2>&1 | head -n 1 | grep -q 'BLAS=none\|Accelerate'; then
+if OPENBLAS_CORETYPE=x LD_LIBRARY_PATH="$T/lib" ./cai data --preset smoke --out "$T/probe" 2>&1 \
+    | head -n 1 | grep -q 'BLAS=none\|Accelerate'; then
     skip "no OpenBLAS in this build (one that goes wrong)"
 else
     takes "kernels named by the user" \
@@ -118,9 +124,15 @@ one_process() {
         && LD_LIBRARY_PATH="$T/lib" "$@" ./cai data --preset smoke --out run)
 }
 if [ "$(id -u)" != 0 ]; then one_process env >"$T/said" 2>&1; status=$?
-elif command -v setpriv >/dev/null; then one_process setpriv --reuid 65534 --regid 65534 --clear-groups >"$T/said" 2>&1; status=$?
+elif command -v setpriv >/dev/null; then
+one_process setpriv --reuid 65534 --regid 65534 --clear-groups >"$T/said" 2>&1
+status=$?
 else status=; skip "no setpriv (no other process or thread allowed)"; fi
-if [ "$status" = 0 ]; then ok "no other process or thread allowed"; elif [ -n "$status" ]; then bad "no other process or thread allowed" "status $status: $(head -n 3 "$T/said")"; fi
+if [ "$status" = 0 ]; then
+    ok "no other process or thread allowed"
+elif [ -n "$status" ]; then
+    bad "no other process or thread allowed" "status $status: $(head -n 3 "$T/said")"
+fi
 
 closes
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -9,7 +9,11 @@ export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
 spy=${B:-build}/spy
 [ -x "$spy" ] || { echo "no $spy: make $spy"; exit 1; }
-command -v python3 >/dev/null || { printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no python3 (who samples, judges and learns at every stage)'; exit 0; }
+command -v python3 >/dev/null || {
+    printf '%s\n' '0 passed, 0 failed, 1 skipped' \
+        'skipped: no python3 (who samples, judges and learns at every stage)'
+    exit 0
+}
 
 stage() {
     CAI_SPY=$T/$1.tsv CAI_SPY_RUN=$T/run "$spy" "$1" --out "$T/run" --quiet 1 "${@:2}" >/dev/null \

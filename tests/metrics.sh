@@ -6,7 +6,11 @@
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
-command -v python3 >/dev/null || { printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no python3 (metrics and JSON as other programs read them)'; exit 0; }
+command -v python3 >/dev/null || {
+    printf '%s\n' '0 passed, 0 failed, 1 skipped' \
+        'skipped: no python3 (metrics and JSON as other programs read them)'
+    exit 0
+}
 ./cai run --preset smoke --quiet --rl-iters 4 --out "$T/run" >/dev/null || exit 1
 python3 - "$T/run" <<'PY'
 import csv, glob, json, math, sys

@@ -5,7 +5,11 @@
 # SPDX-License-Identifier: MIT
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C.UTF-8
-command -v python3 >/dev/null || { printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no python3 (flags, towns, constitutions and models drawn at random)'; exit 0; }
+command -v python3 >/dev/null || {
+    printf '%s\n' '0 passed, 0 failed, 1 skipped' \
+        'skipped: no python3 (flags, towns, constitutions and models drawn at random)'
+    exit 0
+}
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
 passed=0 failed=0
 while read -r kind few many; do

@@ -141,13 +141,19 @@ C sft base --in "$T/one.jsonl" --sl-lr 1e-2 --sl-batch 1 --to "$T/rater" >/dev/n
 is "rate: the rating, and the score that it ends in" \
     "$(C rate "$T/rater" --in "$T/answer.jsonl" --temperature 0 | sed 's/.*"rating"/"rating"/')" \
     "$(sed -n '1s/.*"completion": \(.*Score: \)\(.\)\(.*"\)}/"rating": \1\2\3, "score": \2}/p' "$T/one.jsonl")"
-Q=$(sed 's/.*Human: \(.*\)\\n\\nAssistant:", "completion": " \(.*\)"}$/\1/' "$T/answer.jsonl") W=$(sed 's/.*"completion": " \(.*\)"}$/\1/' "$T/answer.jsonl")
+Q=$(sed 's/.*Human: \(.*\)\\n\\nAssistant:", "completion": " \(.*\)"}$/\1/' "$T/answer.jsonl") \
+    W=$(sed 's/.*"completion": " \(.*\)"}$/\1/' "$T/answer.jsonl")
 C rate "$T/rater" --in "$T/answer.jsonl" --temperature 0 >"$T/rated"
 printf '{"prompt": "%s", "completion": "%s"}\n' "$Q" "$W" >"$T/trl.jsonl"
 printf '{"prompt": [{"role": "user", "content": "%s"}], "completion": [{"role": "assistant", "content": "%s"}]}\n' "$Q" "$W" >"$T/messages.jsonl"
-for f in trl messages; do is "rate: the same answer as $f" "$(C rate "$T/rater" --in "$T/$f.jsonl" --temperature 0 2>&1)" "$(cat "$T/rated")"; done
-is "rate: a model that gives no score has -1" "$(C rate helpful --in "$T/answer.jsonl" | sed 's/.*"score": //')" "-1}"
-is "probe: a row a model and the untrained one" "$(C probe base helpful --count 50 | grep -cE '^(base|helpful|untrained) ')" 3
+for f in trl messages; do
+    is "rate: the same answer as $f" \
+        "$(C rate "$T/rater" --in "$T/$f.jsonl" --temperature 0 2>&1)" "$(cat "$T/rated")"
+done
+is "rate: a model that gives no score has -1" \
+    "$(C rate helpful --in "$T/answer.jsonl" | sed 's/.*"score": //')" "-1}"
+is "probe: a row a model and the untrained one" \
+    "$(C probe base helpful --count 50 | grep -cE '^(base|helpful|untrained) ')" 3
 
 # ------------------------------------------------------------------------------------
 # a model of one's own in the run's folder

@@ -10,7 +10,10 @@ export LC_ALL=C
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
 spy=${B:-build}/spy
 [ -x "$spy" ] || { echo "no $spy: make $spy"; exit 1; }
-command -v python3 >/dev/null || { printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no python3 (the tables, counted again)'; exit 0; }
+command -v python3 >/dev/null || {
+    printf '%s\n' '0 passed, 0 failed, 1 skipped' 'skipped: no python3 (the tables, counted again)'
+    exit 0
+}
 
 mkdir "$T/plain" "$T/exchanged"
 "$spy" run --preset smoke --redteam 96 --eval 96 --judgements 300 \

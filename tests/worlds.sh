@@ -107,11 +107,16 @@ is "--base in parts: the same bytes" "$(models "$T/o2")" "$(models "$T/w")"
 fails "--base alone" 2 "go together" $C run $SMOKE --base "$T/else/model.bin" --out "$T/x"
 fails "--tokenizer alone" 2 "go together" $C run $SMOKE --tokenizer "$T/else/tok.bin" --out "$T/x"
 fails "--base and --pretrained"   2 "one is enough" $C run $BASE --pretrained "$T/a" --out "$T/x"
-fails "--base and another size"   2 "has 48; leave the flag out" $C run $SMOKE $BASE --dim 64 --out "$T/x"
-fails "another tokenizer"         3 "the model wants 420" $C run $SMOKE --base "$T/else/model.bin" --tokenizer "$T/a/tokenizer.bin" --out "$T/x"
-fails "no model at all"           3 "$T/law" $C run $SMOKE --base "$T/law" --tokenizer "$T/else/tok.bin" --out "$T/x"
-fails "--base that is not there"  3 "No such file" $C run $SMOKE --base "$T/none" --tokenizer "$T/else/tok.bin" --out "$T/x"
-fails "--base in another's folder" 3 "is there already" $C run $SMOKE --base "$T/else/model.bin" --tokenizer "$T/else/tok.bin" --out "$(mkdir "$T/y"; cp "$T/a/base.bin" "$T/y"; echo "$T/y")"
+fails "--base and another size" 2 "has 48; leave the flag out" \
+    $C run $SMOKE $BASE --dim 64 --out "$T/x"
+fails "another tokenizer" 3 "the model wants 420" $C run $SMOKE \
+    --base "$T/else/model.bin" --tokenizer "$T/a/tokenizer.bin" --out "$T/x"
+fails "no model at all" 3 "$T/law" $C run $SMOKE --base "$T/law" \
+    --tokenizer "$T/else/tok.bin" --out "$T/x"
+fails "--base that is not there" 3 "No such file" $C run $SMOKE \
+    --base "$T/none" --tokenizer "$T/else/tok.bin" --out "$T/x"
+fails "--base in another's folder" 3 "is there already" $C run $SMOKE --base "$T/else/model.bin" \
+    --tokenizer "$T/else/tok.bin" --out "$(mkdir "$T/y"; cp "$T/a/base.bin" "$T/y"; echo "$T/y")"
 yes "and no folder was made" [ ! -e "$T/x" ]
 
 # ---- --text FILE: the corpus in the town's place
@@ -184,15 +189,22 @@ if have gzip "packed files"; then
         is "packed, from standard input" "$(corpus - <"$T/novel.gz")" "$(corpus "$T/novel")"
         gzip -c data/constitution.txt >"$T/law.gz"; gzip -c data/town.txt >"$T/town.gz"
         $C run $SMOKE --town "$T/town.gz" --constitution "$T/law.gz" --out "$T/z2" >/dev/null 2>&1
-        is "a packed town and constitution: the same models" "$(cksum <"$T/z2/rl_cai.bin")" "$(cksum <"$T/a/rl_cai.bin")"
+        is "a packed town and constitution: the same models" \
+            "$(cksum <"$T/z2/rl_cai.bin")" "$(cksum <"$T/a/rl_cai.bin")"
         says() { $C generate "$@" --prompt "How do I" --temperature 0 --max-new 8 2>&1; }
         for f in base tokenizer; do gzip -c "$T/a/$f.bin" >"$T/$f.gz"; done
-        is "a packed model and tokenizer" "$(says "$T/base.gz" --tokenizer "$T/tokenizer.gz")" "$(says "$T/a/base.bin" --out "$T/a")"
-        is "a model from standard input" "$(says - --out "$T/a" <"$T/a/base.bin")" "$(says "$T/a/base.bin" --out "$T/a")"
+        is "a packed model and tokenizer" "$(says "$T/base.gz" --tokenizer "$T/tokenizer.gz")" \
+            "$(says "$T/a/base.bin" --out "$T/a")"
+        is "a model from standard input" "$(says - --out "$T/a" <"$T/a/base.bin")" \
+            "$(says "$T/a/base.bin" --out "$T/a")"
         head -c 999 "$T/base.gz" >"$T/cut.gz"
-        is "a packed model, cut" "$(says "$T/cut.gz" --out "$T/a")" "cai: $T/cut.gz: is packed by gzip, and its end is missing; fetch it anew"
-        $C run $SMOKE --base - --tokenizer "$T/tokenizer.gz" --to data --out "$T/z5" <"$T/a/base.bin" >/dev/null 2>&1
-        is "--base -: the same model in the folder" "$(cat "$T/z5/base.bin" "$T/z5/tokenizer.bin" | cksum)" "$(cat "$T/a/base.bin" "$T/a/tokenizer.bin" | cksum)"
+        is "a packed model, cut" "$(says "$T/cut.gz" --out "$T/a")" \
+            "cai: $T/cut.gz: is packed by gzip, and its end is missing; fetch it anew"
+        $C run $SMOKE --base - --tokenizer "$T/tokenizer.gz" --to data \
+            --out "$T/z5" <"$T/a/base.bin" >/dev/null 2>&1
+        is "--base -: the same model in the folder" \
+            "$(cat "$T/z5/base.bin" "$T/z5/tokenizer.bin" | cksum)" \
+                "$(cat "$T/a/base.bin" "$T/a/tokenizer.bin" | cksum)"
     else skip "no zlib (packed files)"; fi
 fi
 lines() { printf '{"prompt": "How do I", "completion": " nab"}\n'; }
