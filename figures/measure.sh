@@ -86,7 +86,7 @@ baselines() {
     local helpful hh evade files
     helpful=$(last_of "helpful-only RLHF") hh=$(last_of "HH RLHF") \
         evade=$(last_of "HH RLHF, evasion preferred")
-    files="$helpful.jsonl $hh.jsonl $evade.jsonl sl_cai.jsonl rl_cai.jsonl"
+    files="sl_cai.jsonl rl_cai.jsonl $helpful.jsonl $hh.jsonl $evade.jsonl"
     cai sample rl_cai --in "$asked" >rl_cai.jsonl
     # shellcheck disable=SC2086
     cai eval $files --tsv ends.tsv >/dev/null

@@ -242,6 +242,7 @@ for k in "2 helpful-2" "4 hh-2" "6 evade-2" "8 sl_cai" "10 rl_cai"; do
         "$(baseline "${k% *}" | while IFS= read -r cell; do of_eval "${k#* }" \
             | grep -cF "$cell"; done | xargs)" "1 1 1 1 1"
 done
+is "its Elo is beside SL-CAI" "$(sed -n 2p "$T/a/figures/work/ends-elo.tsv" | cut -f1)" sl_cai
 ./cai report "$T/a" --html "$T/base.html" >/dev/null
 is "the report has the table" \
     "$(sed -n '/<pre>%, Elo/,/<\/pre>/p' "$T/base.html" \
