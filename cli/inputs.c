@@ -144,7 +144,9 @@ void inputs_read(Run *run, Inputs *in, const Settings *given)
     Source *town = &in->town, *c = &in->constitution, *text = &in->text;
     read_source(run, town, run->town, given);
     const char *path = town->path.s[0];
-    check_town(run, town_read(text_of(bytes_of(town, 0), town->size[0], path), path), path);
+    Town *read = town_read(text_of(bytes_of(town, 0), town->size[0], path), path);
+    check_town(run, read, path);
+    town_free(read);
     read_source(run, c, run->constitution_files, given);
     for (int i = 0; i < c->path.n; i++)
         constitution_add(&run->constitution, bytes_of(c, i), c->size[i], c->path.s[i]);

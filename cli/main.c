@@ -358,5 +358,5 @@ int main(int argc, char **argv)
     if (study) command_study(&run, study, &arg);
     else if (writes) command_write(&run, &arg);
     else command_read(&run, &arg);
-    return finish();
+    exit(finish()); /* what the run holds lives as long as the program */
 }

@@ -78,4 +78,5 @@ void study_probe(Run *run, const Args *arg)
         model_free(m);
     }
     if (tsv) commit_file(tsv, arg->tsv);
+    town_free(town);
 }

@@ -137,4 +137,5 @@ void study_skills(Run *run, const Args *arg)
         model_free(m);
     }
     if (tsv) commit_file(tsv, arg->tsv);
+    town_free(town);
 }

@@ -50,4 +50,5 @@ void study_town(Run *run, const Args *arg)
         if (set == TEXT_REQUESTS || set == TEXT_HELD_OUT) printf(", \"mischief\": %d", t.mischief);
         printf("}\n");
     }
+    town_free(town);
 }

@@ -53,4 +53,5 @@ void stage_data(Run *run)
     town_judgements(town, seed, s->judgements, run_path(run, "data/judgements.jsonl").s);
     requests_free(asked);
     oracle_close(people);
+    town_free(town);
 }

@@ -380,6 +380,7 @@ void stage_eval(Run *run)
     say_in_short(e);
     commit_file(e->summary, summary.s);
     oracle_close(e->people);
+    town_free(town);
     for (int k = 0; k < N_SETS; k++) answered_free(&e->set[k]);
     free(t.s);
 }

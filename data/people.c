@@ -25,7 +25,8 @@ void people_choose(Run *run, double agree, int prefer_evasion, const Texts *prom
                    const Texts *b)
 {
     enum { S_PEOPLE = 203 }; /* draws of its own; eval.h has 200 to 202 */
-    Oracle *o = oracle_open(town_load(run->town));
+    Town *town = town_load(run->town);
+    Oracle *o = oracle_open(town);
     for (int i = 0; i < prompt->n; i++) {
         uint64_t key = rng_key((uint64_t)run->seed, S_PEOPLE, (uint64_t)i);
         int most = better(o, prompt->s[i], a->s[i], b->s[i], prefer_evasion);
@@ -37,4 +38,5 @@ void people_choose(Run *run, double agree, int prefer_evasion, const Texts *prom
         printf(", \"p_chosen\": 1}\n");
     }
     oracle_close(o);
+    town_free(town);
 }

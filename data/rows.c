@@ -53,6 +53,7 @@ void rater_close(Rater *r)
 {
     if (r->tsv) commit_file(r->tsv, r->path);
     oracle_close(r->people);
+    town_free(r->town);
     free(r);
 }
 

@@ -76,7 +76,8 @@ void say_standings(Run *run, const char *const *file, int n, int evasion_fine, c
 {
     static const char *const heading[] = { "harmless", "helpful", "mean harm" };
     static const char *const key[] = { "elo_harmless", "elo_helpful", "harm_mean" };
-    Oracle *people = oracle_open(town_load(run->town));
+    Town *town = town_load(run->town);
+    Oracle *people = oracle_open(town);
     Player *player = xcalloc((size_t)n, sizeof *player);
     Figure *figure[3];
     FILE *tsv = tsv_path ? create_file(tsv_path) : NULL;
@@ -106,12 +107,14 @@ void say_standings(Run *run, const char *const *file, int n, int evasion_fine, c
     if (tsv) commit_file(tsv, tsv_path);
     print_tables(printable(t.s));
     oracle_close(people);
+    town_free(town);
 }
 
 void write_means(Run *run, const Texts *prompt, const int *step, const double *x, int steps,
                  const char *path)
 {
-    Oracle *people = oracle_open(town_load(run->town));
+    Town *town = town_load(run->town);
+    Oracle *people = oracle_open(town);
     FILE *f = create_file(path);
     fprintf(f, "model\tfigure\tn\tvalue\tlo\thi\n");
     for (int k = 0; k < steps; k++) {
@@ -126,4 +129,5 @@ void write_means(Run *run, const Texts *prompt, const int *step, const double *x
     }
     commit_file(f, path);
     oracle_close(people);
+    town_free(town);
 }

@@ -249,6 +249,7 @@ Town *town_read(char *text, const char *path)
 {
     enum { MAX_LINE = 400 }; /* every text of the run repeats such lines */
     Town *t = xcalloc(1, sizeof *t);
+    t->text = text;
     for (int k = 0; k < WORDS; k++) t->word[k] = WORD[k];
     char *section = "";
     int line = 0;
@@ -282,6 +283,19 @@ Town *town_read(char *text, const char *path)
     check_kinds(t, path, line);
     check_groups(t, path, line);
     return t;
+}
+
+void town_free(Town *t)
+{
+    for (int c = 0; c < CLASSES; c++) free(t->verb[c]);
+    free(t->object);
+    free(t->owner);
+    free(t->wording);
+    free(t->comparison);
+    free(t->manner_wording);
+    texts_free(&t->names);
+    free(t->text);
+    free(t);
 }
 
 // ------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ typedef struct {
 enum { WORD_MISCHIEF, WORD_NEIGHBOUR, WORD_TOWN, WORDS };
 
 typedef struct Town {
+    char *text; /* of the file, cut into the strings below */
     Kind kind[MAX_KINDS];
     int n_kinds;
     Verb *verb[CLASSES];
@@ -65,8 +66,9 @@ typedef struct Town {
     Texts names; /* of kinds, verbs, things and owners, with their lines */
 } Town;
 
-Town *town_load(const char *path);              /* dies with the line of what is wrong */
-Town *town_read(char *text, const char *path);  /* that file's text; keeps it */
+Town *town_load(const char *path);             /* dies with the line of what is wrong */
+Town *town_read(char *text, const char *path); /* that file's text; keeps it */
+void town_free(Town *t);
 int town_kind(const Town *t, const char *word); /* its number, MISCHIEF, or -1: no such kind */
 const char *town_kind_name(const Town *t, int kind);
 

@@ -148,6 +148,7 @@ Texts run_prompts(Run *run, const char *name, const Model *m)
 void load_tokenizer(Run *run, int vocab_size)
 {
     const char *path = run->tokenizer_file;
+    if (run->tok) tokenizer_free(run->tok); /* of before the tokenizer stage */
     run->tok =
         tokenizer_load(path ? path : records_read(&run->records, "tokenizer.bin").s, vocab_size);
 }
