@@ -18,7 +18,7 @@ const Command COMMANDS[] = {
     { "help", "run", "cai help [COMMAND | STAGE | man | bash | zsh]",
       "this page, that of one command, the manual page, a shell's completions", NULL },
     { "chat", "look", "cai chat [MODEL]",
-      "talk to a model; /help there lists what else a chat can do",
+      "talk to a model; /help there lists what else a chat can do; piped, an empty line ends it",
       "out threads quiet seed max-new" },
     { "generate", "look",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
