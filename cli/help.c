@@ -205,6 +205,8 @@ void help_on(const char *topic)
         if (command_has(f, topic)) printf("  %-14s %-7s %s\n", f->name, f->value, f->what);
     if (strstr(c->usage, "MODEL")) printf("\n%s", MODELS);
     if (!c->obeys) printf("\nEvery flag of a run, and its presets: cai help.\n");
+    else if (!*c->obeys)
+        printf("\nEach run by the flags that its folder keeps; a run's flags are refused.\n");
     else
         printf(
             "\nThe run is that of --out, by the flags that its folder keeps. Of a run's flags it "

@@ -88,6 +88,13 @@ is "every command has its own help" "$(cat "$T/lacks")" ""
 for f in $(./cai help generate | grep -oE '^  --[a-z]+'); do grep -qx -- "$f" "$T/own-flags" || echo "$f"; done >"$T/lacks"
 is "help generate names its flags" "$(./cai help generate | grep -cE '^  --(prompt|temperature|count|model|tokenizer) ') $(cat "$T/lacks")" "5 "
 is "-h and -V are --help and --version" "$(./cai -h | cksum) $(./cai -V)" "$(./cai --help | cksum) $(./cai --version)"
+for c in chat generate trace compare plot figures report logprob export; do
+    says=0 takes=1
+    ./cai help "$c" | grep -q 'that of --out' && says=1
+    ./cai "$c" --out "$T/none" </dev/null 2>&1 | grep -q -- '--out: not a flag' && takes=0
+    [ $says = $takes ] || echo "$c"
+done >"$T/lacks"
+is "a help that names --out is of a command that takes it" "$(cat "$T/lacks")" ""
 ./cai help nonsense >/dev/null 2>"$T/stderr"
 is "help on no command" "$? $(cat "$T/stderr")" "2 cai: nonsense: no such command or stage; see cai --help"
 if have mandoc "the manual page is valid"; then
