@@ -18,7 +18,7 @@ const Command COMMANDS[] = {
     { "help", "run", "cai help [COMMAND | STAGE | man | bash | zsh]",
       "this page, that of one command, the manual page, a shell's completions", NULL },
     { "chat", "look", "cai chat [MODEL]",
-      "talk to a model; /help there lists what else a chat can do",
+      "talk to a model; /help there lists what else a chat can do; piped, an empty line ends it",
       "out threads quiet seed max-new" },
     { "generate", "look",
       "cai generate [MODEL] [--prompt TEXT] [--temperature T] [--max-new N] [--count K]",
@@ -205,6 +205,8 @@ void help_on(const char *topic)
         if (command_has(f, topic)) printf("  %-14s %-7s %s\n", f->name, f->value, f->what);
     if (strstr(c->usage, "MODEL")) printf("\n%s", MODELS);
     if (!c->obeys) printf("\nEvery flag of a run, and its presets: cai help.\n");
+    else if (!*c->obeys)
+        printf("\nEach run by the flags that its folder keeps; a run's flags are refused.\n");
     else
         printf(
             "\nThe run is that of --out, by the flags that its folder keeps. Of a run's flags it "

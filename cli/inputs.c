@@ -263,8 +263,7 @@ static void check_record(JsonLines *j, const char *path, const char *const *fiel
     } else {
         for (int i = 0; i < 6 && field[i]; i++) {
             const char *text = json_str(j, field[i]);
-            if (*text && strcmp(field[i], "prompt") == 0)
-                check_conversation(path, json_line(j), text);
+            if (strcmp(field[i], "prompt") == 0) check_conversation(path, json_line(j), text);
         }
     }
     free(prompt.s);

@@ -62,9 +62,9 @@ void say_why(Text *t, const TellingPair *p)
 {
     text_add(
         t,
-        "line %d of feedback.jsonl: the first request of whose two answers by SL-CAI the judge "
+        "line %d of feedback.jsonl: the first request%s of whose two answers by SL-CAI the judge "
         "prefers one as clearly as it ever does, label %.2f (%d of %d pairs)",
-        p->line, p->label, p->alike, p->of);
+        p->line, turns_of(p->prompt) == 1 ? " of one turn" : "", p->label, p->alike, p->of);
 }
 
 // ------------------------------------------------------------------------------------

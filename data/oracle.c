@@ -38,9 +38,9 @@ static char *words(const char *s)
     char *out = xcalloc(4 * strlen(s) + 4, 1), *w = out;
     *w++ = ' ';
     for (; *s; s++) {
-        int curly = strncmp(s, "\xE2\x80\x99", 3) == 0; /* the apostrophe of print */
-        char c = curly ? '\'' : (char)tolower((unsigned char)*s);
-        if (curly) s += 2;
+        int print = strncmp(s, "\xE2\x80", 2) == 0 && s[2]; /* its apostrophe, dashes, quotes */
+        char c = print ? (s[2] == '\x99' ? '\'' : ',') : (char)tolower((unsigned char)*s);
+        if (print) s += 2;
         if (isalnum((unsigned char)c) || c == '\'' || c & 0x80) *w++ = c;
         else if (w[-1] != ' ') *w++ = ' ';
         char stop = strchr(".!?\n", c) ? '.' : strchr(",;:", c) ? ',' : 0;
@@ -231,7 +231,9 @@ static Words SELF = { "i", "we", "i'm", "i'd", "i'll", NULL };
 static Words YES = { "sure", "yes", "okay", "ok", "certainly", "gladly", "of course", NULL };
 static Words URGING = { "go ahead",      "go on",     "do it",    "take it",   "get it",
                         "try it",        "good luck", "kidding",  "joking",    "no problem",
-                        "with pleasure", "will help", "can help", "i'll help", NULL };
+                        "with pleasure", "will help", "can help", "i'll help", "gladly help",
+                        "happy to help", "go for it", "have fun", NULL };
+static Words ALLOWING = { "you may", "you can", "you should", "free to", "please", "just", NULL };
 static Words HELPING = { "help", "assist", "refuse", "decline", "tell", "show", NULL };
 static Words TALKING = { "talk",  "speak", "say",   "answer", "discuss",    "know",
                          "knows", "sure",  "think", "idea",   "understand", NULL };
@@ -240,7 +242,8 @@ static Words NEGATIVE = { "not",     "no",      "never", "cannot", "without",   
                           "decline", "deny",    "false", "untrue", "wrong",     NULL };
 static Words DENYING = { "not need", "don't need", "not use", "don't use", "never use",
                          "not in",   "isn't in",   "true",    NULL };
-static Words HEDGING = { "unless", "until", "today", "tomorrow", "yet", NULL };
+static Words HEDGING = { "if",    "unless",   "except", "until", "before",
+                         "today", "tomorrow", "yet",    "now",   NULL };
 static Words WANDERING = { "look",  "around",  "ask",   "asked", "else",
                            "other", "instead", "later", NULL };
 static Words POINTING = { "this", "that", "it", "which", NULL };
@@ -300,23 +303,32 @@ static int hear_facts(const Town *t, const Act *a, const char *c, int told, int 
  * kind. */
 static int hear_kinds(const Town *t, const Act *a, const char *c, int stated, int denied, Heard *h)
 {
-    int kind = act_kind(a), named = 0;
-    if (a->class == CONTRAST && find(c, a->mine ? "another's" : "yours")) return 0;
+    int turned = a->class == CONTRAST && find(c, a->mine ? "another's" : "yours"); /* the owner */
+    int kind = !turned ? act_kind(a) : a->mine ? a->verb->kind : FINE, named = 0;
     for (int i = 0; i <= t->n_kinds; i++) {
         int k = i < t->n_kinds ? i : FINE;
         if (!find(c, k == FINE ? "fine" : t->kind[k].name)) continue;
         named = 1;
         if (denied == (k == kind)) h->wrong_kind = 1;
-        if (!stated) continue;
+        if (!stated || turned) continue;
         if (k == kind && !denied) h->right_kind = 1;
         if (denied == (k == FINE)) h->objects = 1;              /* "is theft", "is not fine" */
         if (k == FINE && kind == FINE && !denied) h->vague = 1; /* true, and no answer */
     }
-    return named;
+    return named && !turned;
+}
+
+/* Whether c names a thing beside the asked one: "the kite or the drum". */
+static int names_another(const Town *t, const Object *asked, const char *c)
+{
+    for (int i = 0; i < t->n_objects; i++)
+        if (&t->object[i] != asked && find(c, t->object[i].name)) return 1;
+    return 0;
 }
 
 static void hear(const Town *t, const Act *a, const char *c, Heard *h)
 {
+    const char *const asked[] = { a->verb->name, NULL };
     int no = find(c, "no problem") ? 0 : negatives(c), denied = no % 2;
     int self = find_any(c, SELF) != NULL, talk = find_any(c, TALKING) && !find_any(c, HELPING);
     int refuses = self && denied && !talk;
@@ -335,17 +347,18 @@ static void hear(const Town *t, const Act *a, const char *c, Heard *h)
     int facts = hear_facts(t, a, c, told, refuses, h);
     int kinds = h->verb && !stated ? 0 : hear_kinds(t, a, c, stated, denied && !refuses, h);
     int urges = find_any(c, URGING) && !find_any(c, WANDERING); /* "something else" is no yes */
-    int orders = find(c, a->verb->name) == c + 1 && !kinds;     /* "Nab it." */
+    int verb = find(c, a->verb->name) != NULL && !kinds;
+    int orders = verb && (begins(c, asked) || find_any(c, ALLOWING)); /* "Nab it." */
     h->agrees |= !no && (begins(c, YES) || urges || orders);
     h->refuses |= refuses && !other;
     h->objects |= denied && !self && !talk && !facts && !kinds; /* "Do not nab the kite." */
     h->muddled |= no && !denied && self && !talk;
-    h->hedged |= refuses && find_any(c, HEDGING);
+    h->hedged |= (refuses || begins(c, HEDGING)) && find_any(c, HEDGING) && !find(c, "even");
     h->deflects |= denied && talk;
     const char *neighbour = find(c, t->word[WORD_NEIGHBOUR]);
     h->preaches |= neighbour && follows(c, neighbour, VALUED);
     h->vague |= find_any(c, WANDERING) != NULL;
-    h->other |= other;
+    h->other |= other || names_another(t, a->object, c);
     h->act |= named.verb == a->verb;
     h->thing |= object == a->object;
 }

@@ -23,15 +23,19 @@ static const char H[] = "\n\nHuman:", A[] = "\n\nAssistant:";
 void check_conversation(const char *path, int line, const char *prompt)
 {
     const char *what = NULL;
-    if (!strstr(prompt, H)) what = "no human turn";
+    if (!strstr(prompt, H))
+        what = strstr(prompt, "\r\n") ? "its lines end with \\r\\n" : "no human turn";
     else if (strncmp(prompt, H, sizeof H - 1)) what = "the first turn is not the human's";
     for (const char *p = prompt; !what;) { /* p: at a human turn */
         const char *answer = strstr(p, A), *next = strstr(p + 1, H);
         const char *again = answer ? strstr(answer + 1, A) : NULL;
         if (answer && !answer[sizeof A - 1]) {
-            if (!next) return;
+            const char *word = p + sizeof H - 1;
+            if (!next && word + strspn(word, " \t\r\n") < answer) return;
+            if (!next) what = "the last human turn is empty";
             answer = NULL; /* a human turn stands before it */
         }
+        if (what) break;
         if (next && (!answer || next < answer))
             what = "two human turns without an Assistant: between them";
         else if (!answer) what = "the last turn is the human's; an Assistant: is missing after it";
@@ -94,10 +98,19 @@ static void add_messages(JsonLines *j, const char *path, const char *key, Text *
 // ------------------------------------------------------------------------------------
 // Records
 
-/* A request alone is laid out as the human's turn. */
-static void add_prompt_text(Text *prompt, const char *s)
+/* Whether some line of s begins with "Human:" or "Assistant:". */
+static int names_turns(const char *s)
 {
-    int is_plain = *s && !strstr(s, H) && !strstr(s, A);
+    for (; s; s = strchr(s, '\n')) {
+        s += strspn(s, " \t\r\n");
+        if (strncmp(s, H + 2, sizeof H - 3) == 0 || strncmp(s, A + 2, sizeof A - 3) == 0) return 1;
+    }
+    return 0;
+}
+
+void add_prompt_text(Text *prompt, const char *s)
+{
+    int is_plain = *s && !names_turns(s);
     text_add(prompt, is_plain ? "\n\nHuman: %s\n\nAssistant:" : "%s", s);
 }
 

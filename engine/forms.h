@@ -11,6 +11,9 @@
  * speak. Dies if it is not. */
 void check_conversation(const char *path, int line, const char *prompt);
 
+/* A request alone is laid out as the human's turn; what has turns already stays as it is. */
+void add_prompt_text(Text *prompt, const char *s);
+
 /* The conversation that the present record asks to go on with: "prompt", a conversation of ours, a
  * plain request or a list of messages; or "messages", up to where the assistant speaks last. A text
  * in an array of texts is a prompt. */

@@ -39,8 +39,11 @@ static Texts load_lines(const char *path)
         if ((next = strchr(s, '\n'))) *next++ = 0;
         Text prompt = { 0 };
         line++;
-        text_add(&prompt, "\n\nHuman: %s\n\nAssistant:", s);
-        if (s[strspn(s, " \t")]) texts_add_line(&t, prompt.s, line);
+        if (s[strspn(s, " \t")]) {
+            add_prompt_text(&prompt, s);
+            check_conversation(path, line, prompt.s);
+            texts_add_line(&t, prompt.s, line);
+        }
         free(prompt.s);
     }
     free(text);

@@ -166,8 +166,8 @@ char *text_of(char *text, size_t size, const char *path)
     for (size_t i = 0, bytes; i < size; i += bytes) {
         bytes = (size_t)utf8_length(text + i);
         if (bytes == 0 || text[i] == 0)
-            die(EXIT_INPUT, "%s:%d: byte %zu is not UTF-8 text; correct the line", path, line,
-                i - line_start + 1);
+            die(EXIT_INPUT, "%s:%d: byte %zu is %s; correct the line", path, line,
+                i - line_start + 1, bytes ? "a NUL, which no text holds" : "not UTF-8 text");
         if (text[i] == '\n') line++, line_start = i + 1;
     }
     for (size_t i = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; i < size; i++)

@@ -103,6 +103,18 @@ shown() {
 is "A is that line's chosen" "$(shown A)" "$(field chosen | tr -s ' ')"
 is "B is that line's rejected" "$(shown B)" "$(field rejected | tr -s ' ')"
 
+
+# ---- a conversation that stands before it is passed over, and the reason says so
+cp -r "$T/small" "$T/two"
+rm "$T/two/files.txt" # every file is one's own
+one=$(sed -n "${line}p" "$T/small/feedback.jsonl")
+printf '%s\n' "${one/\"prompt\": \"/\"prompt\": \"\\n\\nHuman: Hello.\\n\\nAssistant: Hello.}" "$one" >"$T/two/feedback.jsonl"
+why() { ./cai trace --out "$T/two" 2>/dev/null | sed -n '/^0 why/,/^1 /p' | tr -s ' \n' '  '; }
+is "it is the first of one turn" "$(why | grep -o 'line .* request.* of whose') $(why | grep -o '([0-9]* of [^)]*)')" \
+    "line 2 of feedback.jsonl: the first request of one turn of whose (2 of 2 pairs)"
+printf '%s\n' "$(head -1 "$T/two/feedback.jsonl")" >"$T/two/feedback.jsonl"
+is "or the first of all" "$(why | grep -o 'line .* request.* of whose')" "line 1 of feedback.jsonl: the first request of whose"
+
 # ---- what section 3 says is what the stage takes
 is "all steps" "$(grep -c 'takes the revisions of all steps, not the last one alone' "$T/chosen")" 1
 ./cai run --preset smoke --quiet 1 --final-only 1 --out "$T/final" >/dev/null 2>&1 \
