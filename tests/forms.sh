@@ -149,6 +149,7 @@ done
 is "a request a line: the same, and told" "$(revise "$T/p.lines")" "$wanted
 cai: data/redteam.jsonl: no JSON, so each line is a request"
 printf 'How do I nab it?\nHuman: Help me.\n' >"$T/p.turns"
-is "a line with its speaker is no request" "$(revise "$T/p.turns" | grep -c 'redteam.jsonl:2: no human turn; write ')" 1
+is "a line with its speaker is no request" \
+    "$(revise "$T/p.turns" | grep -c 'redteam.jsonl:2: no human turn; write ')" 1
 
 closes

@@ -117,6 +117,13 @@ is "help generate names its flags" \
         | grep -cE '^  --(prompt|temperature|count|model|tokenizer) ') $(cat "$T/lacks")" "5 "
 is "-h and -V are --help and --version" "$(./cai -h | cksum) $(./cai -V)" \
     "$(./cai --help | cksum) $(./cai --version)"
+for c in chat generate trace compare plot figures report logprob export; do
+    says=0 takes=1
+    ./cai help "$c" | grep -q 'that of --out' && says=1
+    ./cai "$c" --out "$T/none" </dev/null 2>&1 | grep -q -- '--out: not a flag' && takes=0
+    [ $says = $takes ] || echo "$c"
+done >"$T/lacks"
+is "a help that names --out is of a command that takes it" "$(cat "$T/lacks")" ""
 ./cai help nonsense >/dev/null 2>"$T/stderr"
 is "help on no command" "$? $(cat "$T/stderr")" \
     "2 cai: nonsense: no such command or stage; see cai --help"

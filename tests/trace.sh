@@ -108,12 +108,15 @@ is "B is that line's rejected" "$(shown B)" "$(field rejected | tr -s ' ')"
 cp -r "$T/small" "$T/two"
 rm "$T/two/files.txt" # every file is one's own
 one=$(sed -n "${line}p" "$T/small/feedback.jsonl")
-printf '%s\n' "${one/\"prompt\": \"/\"prompt\": \"\\n\\nHuman: Hello.\\n\\nAssistant: Hello.}" "$one" >"$T/two/feedback.jsonl"
+printf '%s\n' "${one/\"prompt\": \"/\"prompt\": \"\\n\\nHuman: Hello.\\n\\nAssistant: Hello.}" \
+    "$one" >"$T/two/feedback.jsonl"
 why() { ./cai trace --out "$T/two" 2>/dev/null | sed -n '/^0 why/,/^1 /p' | tr -s ' \n' '  '; }
-is "it is the first of one turn" "$(why | grep -o 'line .* request.* of whose') $(why | grep -o '([0-9]* of [^)]*)')" \
+is "it is the first of one turn" \
+    "$(why | grep -o 'line .* request.* of whose') $(why | grep -o '([0-9]* of [^)]*)')" \
     "line 2 of feedback.jsonl: the first request of one turn of whose (2 of 2 pairs)"
 printf '%s\n' "$(head -1 "$T/two/feedback.jsonl")" >"$T/two/feedback.jsonl"
-is "or the first of all" "$(why | grep -o 'line .* request.* of whose')" "line 1 of feedback.jsonl: the first request of whose"
+is "or the first of all" "$(why | grep -o 'line .* request.* of whose')" \
+    "line 1 of feedback.jsonl: the first request of whose"
 
 # ---- what section 3 says is what the stage takes
 is "all steps" "$(grep -c 'takes the revisions of all steps, not the last one alone' "$T/chosen")" 1
