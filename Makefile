@@ -228,8 +228,12 @@ faults: cai             ## every system call fails once, thousands of odd inputs
 	@ODD=all tests/odd.sh
 
 sanitize:               ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory B=build/sanitize ARCH= \
+	@ASAN_OPTIONS=detect_leaks=0 $(MAKE) --no-print-directory B=build/sanitize ARCH= \
 		EXTRA="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" test
+	@echo "== leaks of a smoke run" && rm -rf build/sanitize/run \
+		&& echo leak:set_text >build/sanitize/known \
+		&& CAI_STARTED=1 LSAN_OPTIONS=suppressions=build/sanitize/known build/sanitize/cai \
+		run --preset smoke --quiet 1 --out build/sanitize/run >/dev/null
 
 sanitize-thread:        ## the tests under ThreadSanitizer (plain C products)
 	@$(MAKE) --no-print-directory B=build/thread ARCH= BLAS=none \
