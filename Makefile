@@ -260,14 +260,23 @@ WASM_FLAGS = -O3 -msimd128 -std=c11 -Wall -Wextra -Iweb/wasi -I. -include web/wa
 	-fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas \
 	-D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS
 WASM_LINK := -Wl,-z,stack-size=8388608,--stack-first,--strip-all -lwasi-emulated-signal -lwasi-emulated-process-clocks
+# With threads, for a page whose memory can be shared: own locks, around wasi-libc's heap too, whose objects know of neither.
+WASM_SHARED := -matomics -mbulk-memory -mmutable-globals -ftls-model=local-exec
+WASM_THREADS := -Wl,--shared-memory,--import-memory,--no-check-features,--initial-memory=33554432,--max-memory=1073741824 \
+	-Wl,--export=__stack_pointer,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 $(WASM)/double/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(WASM_FLAGS) -DCAI_DOUBLE -c -o $@ $<
+$(WASM)/threads/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h web/wasi/threads/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(WASM_CC) -Iweb/wasi/threads $(WASM_FLAGS) $(WASM_SHARED) -c -o $@ $<
 $(WASM)/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(WASM_FLAGS) -c -o $@ $<
 $(WASM)/cai.wasm: $(PROGRAM:%.c=$(WASM)/%.o) $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(WASM)/cai-threads.wasm: $(PROGRAM:%.c=$(WASM)/threads/%.o) $(LIBRARY:%.c=$(WASM)/threads/%.o) $(WASM)/threads/web/wasi/threads/pthread.o
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK) $(WASM_THREADS)
 $(WASM)/verify.wasm: $(VERIFY:%=$(WASM)/double/%.o) $(LIBRARY:%.c=$(WASM)/double/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
 
@@ -279,7 +288,7 @@ $(WEB_TOOLS)/.done: Makefile
 	@touch $@
 
 web: | web-deps              ## the page with the run RUN=out: build/web/ for a server, build/web/cai.html for a disk
-	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done
+	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/cai-threads.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done
 	@node web/build.mjs $(or $(RUN),out) $(WASM) $(WEB_TOOLS)/@bjorn3/browser_wasi_shim $(B)/web
 
 web-deps:                    # what `make web` needs, if it is missing: clang, lld, wasi-libc, clang's builtins for wasm32, node and npm
@@ -297,6 +306,8 @@ web-test: cai                ## the page in headless Chromium, with the finished
 
 $(WASM)/speed.wasm: $(WASM)/tests/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(WASM)/speed-threads.wasm: $(WASM)/threads/tests/speed.o $(LIBRARY:%.c=$(WASM)/threads/%.o) $(WASM)/threads/web/wasi/threads/pthread.o
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK) $(WASM_THREADS)
 $(B)/speed: $(B)/tests/speed.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
