@@ -306,7 +306,7 @@ web-test: cai                ## the page in headless Chromium, with the finished
 
 $(WASM)/speed.wasm: $(WASM)/tests/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
-$(WASM)/speed-threads.wasm: $(WASM)/threads/tests/speed.o $(LIBRARY:%.c=$(WASM)/threads/%.o) $(WASM)/threads/web/wasi/threads/pthread.o
+$(WASM)/%-threads.wasm: $(WASM)/threads/tests/%.o $(LIBRARY:%.c=$(WASM)/threads/%.o) $(WASM)/threads/web/wasi/threads/pthread.o
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK) $(WASM_THREADS)
 $(B)/speed: $(B)/tests/speed.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)

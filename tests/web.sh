@@ -14,6 +14,7 @@ if [ ! -f "$RUN/summary.txt" ]; then
     ./cai run --out "$RUN" --quiet 1 >/dev/null 2>&1 || exit 1
 fi
 make -s web RUN="$RUN" >"$T/log" 2>&1 || { if [ ! -f $B/wasm/cai.wasm ] || [ -d $B/web-tools/node_modules/puppeteer-core ]; then bad "make web" "$(tail -1 "$T/log")"; else skip "no network for npm ($needs)"; fi; closes; exit; }
+make -s $B/wasm/web_threads-threads.wasm >"$T/log" 2>&1 || bad "tests/web_threads.c" "$(tail -1 "$T/log")"
 make -s B=$B/in-order CC=clang ARCH= BLAS=none EXTRA="-fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas" $B/in-order/cai \
     >"$T/log" 2>&1 || { bad "the native program, adding in order" "$(tail -1 "$T/log")"; closes; exit; }
 while read -r line; do
