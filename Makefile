@@ -263,7 +263,7 @@ WASM_LINK := -Wl,-z,stack-size=8388608,--stack-first,--strip-all -lwasi-emulated
 # With threads, for a page whose memory can be shared: own locks, around wasi-libc's heap too, whose objects know of neither.
 WASM_SHARED := -matomics -mbulk-memory -mmutable-globals -ftls-model=local-exec
 WASM_THREADS := -Wl,--shared-memory,--import-memory,--no-check-features,--initial-memory=33554432,--max-memory=1073741824 \
-	-Wl,--export=__stack_pointer,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+	-Wl,--export-table,--export=__stack_pointer,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 $(WASM)/double/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(WASM_FLAGS) -DCAI_DOUBLE -c -o $@ $<

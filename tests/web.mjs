@@ -291,15 +291,18 @@ const inputs = {
   "prompts.jsonl": lines("data/redteam.jsonl", 256, (l) => ({ prompt: l.prompt })),
 };
 const own = scratch + "/threads";
+fs.cpSync("data", own + "/data", { recursive: true });
 fs.cpSync(run, own + "/run", { recursive: true });
 for (const [name, data] of Object.entries(inputs)) fs.writeFileSync(own + "/" + name, data, "latin1");
 const starts = [...["base", "helpful", "sl_cai", "rl_cai"].map((m) =>
   [`ten greedy texts of ${m}`, ["sample", m, "--in", "ten.jsonl", "--temperature", "0"]]),
+["a run's beginning", ["run", "--preset", "smoke", "--to", "tokenizer"], ["run/tokenizer.bin", "run/data/corpus.jsonl"], "new"],
+["the same run gone on", ["run", "--preset", "smoke", "--to", "tokenizer"], ["run/tokenizer.bin", "run/data/corpus.jsonl"], "new"],
 ["SL-CAI of four steps", ["sft", "helpful", "--in", "few.jsonl", "--to", "few"], ["run/few.bin"]],
 ["a preference model of four steps", ["pm", "base", "--in", "pairs.jsonl", "--to", "judge"], ["run/judge.bin", "run/judge.head"]],
 ["RL of one iteration", ["rl", "few", "--pm", "judge", "--in", "prompts.jsonl", "--to", "last", "--rl-iters", "1"], ["run/last.bin"]]];
-for (const [what, words, want = []] of starts) {
-  const args = [...words, "--out", "run"];
+for (const [what, words, names = [], out = "run"] of starts) {
+  const args = [...words, "--out", out], want = names.map((name) => name.replace("run", out));
   const in_tab = (q) => q.evaluate(async (job, put) => {
     const put_bytes = Object.entries(put).map(([name, data]) => [name, new TextEncoder().encode(data)]);
     const done = await asker.run({ ...job, put: put_bytes });

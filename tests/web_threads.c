@@ -1,5 +1,5 @@
-/* tests/web_threads.c -- the threads of a browser's tab (web/wasi/threads/pthread.c), a case a word:
- * tests/web.mjs runs it in the page's own workers. SPDX-License-Identifier: MIT
+/* tests/web_threads.c -- the threads of a browser's tab (web/wasi/threads/pthread.c), a case a
+ * word: tests/web.mjs runs it in the page's own workers. SPDX-License-Identifier: MIT
  */
 #include "lib/files.h"
 #include "lib/threads.h"

@@ -9,10 +9,10 @@
 
 const PAGE = 65536, FIRST = 33554432 / PAGE, MOST = 1073741824 / PAGE;  // as the Makefile links
 
-// What workers tell each other, in 32-bit words: how many bytes helpers printed; three words for
-// each helper (at work or not, routine, top of its stack); at SAID what they printed.
+// What workers tell each other, in 32-bit words: how many bytes helpers printed; five words for
+// each helper (at work or not, and what start was called with); at SAID what they printed.
 const RESTS = 0, WORKS = 1, SAID = 256, SAY_MOST = 8192;
-const words_of = (number) => 1 + 3 * number;
+const words_of = (number) => 1 + 5 * number;
 
 function same_memory(imports, memory, cai) {
   return { wasi_snapshot_preview1: imports, env: { memory }, cai };
@@ -20,6 +20,7 @@ function same_memory(imports, memory, cai) {
 
 // The program's memory is not the module's own, so the library does not find it by itself.
 const with_memory = (instance, memory) => ({ exports: { ...instance.exports, memory } });
+const call = (instance, f, x) => instance.exports.__indirect_function_table.get(f)(x);
 
 // ---- A helper: never returns
 
@@ -37,12 +38,13 @@ function help({ module, memory, control, number }) {
     const instance = new WebAssembly.Instance(module, same_memory(wasi.wasiImport, memory,
       { threads: () => 1, start: () => 1 }));
     wasi.inst = with_memory(instance, memory);
+    const [run, over, routine, top] = control.subarray(word + 1, word + 5);
+    instance.exports.__stack_pointer.value = top;
     try {
-      instance.exports.__stack_pointer.value = control[word + 2];
-      instance.exports.thread_run(control[word + 1]);
+      call(instance, run, routine);
     } catch (e) {
       if (e.code === undefined) say(new TextEncoder().encode(`a thread stopped: ${e.message}\n`));
-      instance.exports.thread_over(e.code === undefined ? 70 : e.code);
+      call(instance, over, e.code === undefined ? 70 : e.code);
     }
     Atomics.store(control, word, RESTS);
     Atomics.notify(control, word);
@@ -75,11 +77,11 @@ async function gather(module, threads) {
 // An instance of the program whose pthread_create wakes a helper.
 function team_instance({ module, memory, control, threads }, imports) {
   new Uint8Array(memory.buffer).fill(0);
-  const start = (routine, top) => {
+  const start = (...how) => {
     for (let number = 0; number < threads - 1; number++) {
       const word = words_of(number);
       if (Atomics.load(control, word) !== RESTS) continue;
-      control[word + 1] = routine, control[word + 2] = top;
+      control.set(how, word + 1);
       Atomics.store(control, word, WORKS);
       Atomics.notify(control, word);
       return 0;
@@ -93,9 +95,11 @@ function team_instance({ module, memory, control, threads }, imports) {
 
 // The program has ended: waits until every helper rests; returns what they printed.
 function team_rests({ control, threads }, instance) {
-  instance.exports.thread_over(0);
+  const over = control[words_of(0) + 2];
+  if (over) call(instance, over, 0);
   for (let number = 0; number < threads - 1; number++)
     Atomics.wait(control, words_of(number), WORKS);
+  control.fill(0, words_of(0), SAID);
   const n = Math.min(SAY_MOST, Atomics.exchange(control, 0, 0));
   return new Uint8Array(control.buffer, 4 * SAID, n).slice();
 }

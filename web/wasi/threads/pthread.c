@@ -12,11 +12,14 @@
 // ------------------------------------------------------------------------------------
 // The end: one thread ends the program, the others leave it at their next wait
 
-/* What web/threads.js gives: the number of threads; a worker that calls thread_run(start) with its
- * stack below top, or an error number. */
+/* What web/threads.js gives: the number of threads; a worker that calls run(start) with its stack
+ * below top, and over(status) when it cannot go on, or an error number. They are no exports, since
+ * the linker makes every export begin with the constructors, as if it were the program's start. */
+typedef struct Start Start;
 __attribute__((import_module("cai"), import_name("threads"))) int threads_there(void);
-__attribute__((import_module("cai"), import_name("start"))) int start_worker(void *start,
-                                                                             void *top);
+__attribute__((import_module("cai"), import_name("start"))) int
+start_worker(void (*run)(const Start *start), void (*over)(int status), const Start *start,
+             void *top);
 
 static int over;    /* 0, or 1 + the status with which the program ended */
 static int changes; /* how often any condition changed: what all that wait for one wait at */
@@ -38,7 +41,7 @@ static void notify_changes(void)
 }
 
 /* The first status counts. */
-__attribute__((export_name("thread_over"))) void thread_over(int status)
+static void thread_over(int status)
 {
     int running = 0;
     __atomic_compare_exchange_n(&over, &running, 1 + status, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
@@ -115,12 +118,12 @@ __attribute__((constructor)) static void first_thread(void)
     __wasm_init_tls(place_for_variables(block));
 }
 
-typedef struct {
+struct Start {
     void *(*f)(void *);
     void *x, *variables;
-} Start;
+};
 
-__attribute__((export_name("thread_run"))) void thread_run(const Start *start)
+static void thread_run(const Start *start)
 {
     __wasm_init_tls(start->variables);
     start->f(start->x);
@@ -143,7 +146,8 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), vo
     if (!block) return EAGAIN;
     Start *start = (Start *)block;
     *start = (Start){ f, x, place_for_variables(block + sizeof *start) };
-    int error = start_worker(start, (void *)((uintptr_t)(block + size) / STACK_ALIGN * STACK_ALIGN));
+    char *top = block + size;
+    int error = start_worker(thread_run, thread_over, start, top - (uintptr_t)top % STACK_ALIGN);
     if (error) free(block);
     *t = NULL;
     return error;

@@ -8,8 +8,22 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define PTHREAD_MUTEX_INITIALIZER { { { 0 } } }
-#define PTHREAD_COND_INITIALIZER { { { 0 } } }
+#define PTHREAD_MUTEX_INITIALIZER                                                                  \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define PTHREAD_COND_INITIALIZER                                                                   \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
 #define PTHREAD_ONCE_INIT 0
 enum { PTHREAD_CREATE_DETACHED = 1 };
 int pthread_mutex_lock(pthread_mutex_t *m);
