@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void nothing(void *context, int i) { (void)context, (void)i; }
+
 int main(int words, char **word)
 {
     enum { N = 1280, IN = 128, OUT = 256 }; /* tokens of a batch, dim, hidden of the demo */
@@ -18,6 +20,7 @@ int main(int words, char **word)
     n_workers = words > 1 ? atoi(word[1]) : 1;
     for (int i = 0; i < N * IN; i++) x[i] = (real)(i % 7 - 3);
     for (int i = 0; i < OUT * IN; i++) w[i] = (real)(i % 5 - 2);
+    parallel(n_workers, nothing, NULL); /* starts the helpers that the products ask for */
     for (int round = 0; round < 20; round++) {
         double start = now_seconds();
         for (int i = 0; i < 10; i++) {

@@ -232,12 +232,14 @@ yes("no memory: a sentence", /could not begin: out of memory/.test(await text(q,
 await q.close();
 
 // ---- The folder, from a server of static files; and from one that isolates the page, which then has threads
+const headers = Object.fromEntries([...fs.readFileSync("docs/web.md", "utf8").matchAll(/^ {6}(Cross-Origin-[\w-]+): (\S+)$/gm)]
+  .map((m) => [m[1], m[2]]));
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 const server = http.createServer((request, answer) => {
   const [, host, name] = request.url.split("/"), file = path.join(page_folder, name);
   if (!fs.existsSync(file)) return answer.writeHead(404).end();
   answer.writeHead(200, { "content-type": types[path.extname(file)] || "application/octet-stream",
-    ...host === "isolated" ? { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" } : {} });
+    ...host === "isolated" ? headers : {} });
   answer.end(fs.readFileSync(file));
 }).listen(0, "127.0.0.1");
 await new Promise((r) => server.on("listening", r));
