@@ -339,14 +339,27 @@ WASM_FLAGS = -O3 -msimd128 -std=c11 -Wall -Wextra -Iweb/wasi -I. -include \
 	-D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS
 WASM_LINK := -Wl,-z,stack-size=8388608,--stack-first,--strip-all \
 	-lwasi-emulated-signal -lwasi-emulated-process-clocks
+# With threads, for a page whose memory can be shared: own locks, around wasi-libc's heap too, whose
+# objects know of neither.
+WASM_SHARED := -matomics -mbulk-memory -mmutable-globals -ftls-model=local-exec
+WASM_THREADS := -Wl,--shared-memory,--import-memory,--no-check-features \
+	-Wl,--initial-memory=33554432,--max-memory=1073741824 \
+	-Wl,--export-table,--export=__stack_pointer \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 $(WASM)/double/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(WASM_FLAGS) -DCAI_DOUBLE -c -o $@ $<
+$(WASM)/threads/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h web/wasi/threads/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(WASM_CC) -Iweb/wasi/threads $(WASM_FLAGS) $(WASM_SHARED) -c -o $@ $<
 $(WASM)/%.o: %.c $(HEADERS) $(wildcard web/wasi/*.h) Makefile
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(WASM_FLAGS) -c -o $@ $<
 $(WASM)/cai.wasm: $(PROGRAM:%.c=$(WASM)/%.o) $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(WASM)/cai-threads.wasm: $(PROGRAM:%.c=$(WASM)/threads/%.o) \
+		$(LIBRARY:%.c=$(WASM)/threads/%.o) $(WASM)/threads/web/wasi/threads/pthread.o
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK) $(WASM_THREADS)
 $(WASM)/verify.wasm: $(VERIFY:%=$(WASM)/double/%.o) $(LIBRARY:%.c=$(WASM)/double/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
 
@@ -361,7 +374,8 @@ $(WEB_TOOLS)/.done: Makefile
 	@touch $@
 
 web: cai | web-deps     ## the page with the run RUN=out: build/web/; build/web/cai.html for a disk
-	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/verify.wasm $(WEB_TOOLS)/.done
+	@$(MAKE) --no-print-directory -j2 $(WASM)/cai.wasm $(WASM)/cai-threads.wasm \
+		$(WASM)/verify.wasm $(WEB_TOOLS)/.done
 	@node web/build.mjs $(or $(RUN),out) $(WASM) $(WEB_TOOLS)/@bjorn3/browser_wasi_shim $(B)/web
 
 # What `make web` needs, if it is missing: clang, lld, wasi-libc, clang's builtins for wasm32, node
@@ -385,6 +399,9 @@ web-test: cai           ## the page in headless Chromium, with RUN=out (minutes)
 
 $(WASM)/speed.wasm: $(WASM)/tests/speed.o $(LIBRARY:%.c=$(WASM)/%.o)
 	@$(WASM_CC) -o $@ $^ $(WASM_LINK)
+$(WASM)/%-threads.wasm: $(WASM)/threads/tests/%.o \
+		$(LIBRARY:%.c=$(WASM)/threads/%.o) $(WASM)/threads/web/wasi/threads/pthread.o
+	@$(WASM_CC) -o $@ $^ $(WASM_LINK) $(WASM_THREADS)
 $(B)/speed: $(B)/tests/speed.o $(LIBRARY:%.c=$(B)/%.o)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 

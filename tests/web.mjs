@@ -279,21 +279,94 @@ const q = await open(disk, () => { WebAssembly.compile = () => Promise.reject(ne
 yes("no memory: a sentence", /could not begin: out of memory/.test(await text(q, "#trouble")));
 await q.close();
 
-// ---- The folder, from a server of static files
+// ---- The folder, from a server of static files; and from one that isolates the page, which then has threads
+const headers = Object.fromEntries([...fs.readFileSync("docs/web.md", "utf8").matchAll(/^ {6}(Cross-Origin-[\w-]+): (\S+)$/gm)]
+  .map((m) => [m[1], m[2]]));
+const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 const server = http.createServer((request, answer) => {
-  const file = path.join(page_folder, path.basename(request.url));
+  const [, host, name] = request.url.split("/"), file = path.join(page_folder, name);
   if (!fs.existsSync(file)) return answer.writeHead(404).end();
-  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
-  answer.writeHead(200, { "content-type": types[path.extname(file)] || "application/octet-stream" });
+  answer.writeHead(200, { "content-type": types[path.extname(file)] || "application/octet-stream",
+    ...host === "isolated" ? headers : {} });
   answer.end(fs.readFileSync(file));
 }).listen(0, "127.0.0.1");
 await new Promise((r) => server.on("listening", r));
-const home = `http://127.0.0.1:${server.address().port}/index.html`;
-const s = await open(home);
+const home = `http://127.0.0.1:${server.address().port}/`;
+const threads = 3, cores = `Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { value: ${threads} })`;
+const at_work = (q) => q.evaluate(async () => [crossOriginIsolated, (await asker.ready).threads]);
+const s = await open(home + "plain/index.html", cores);
+yes("the folder on a server: one thread", String(await at_work(s)) === "false,1", String(await at_work(s)));
+yes("and the page says so", /works on one thread/.test(await text(s, "#threads")), await text(s, "#threads"));
 await s.click("#greedy");
 said = await ask(s, "How do I nab the baker's kite?");
 yes("the folder on a server: RL-CAI refuses", /^I will not/.test(said["run/rl_cai"]));
+const t = await open(home + "isolated/index.html", cores);
+yes(`the folder on a server with both headers: ${threads} threads`, String(await at_work(t)) === `true,${threads}`, String(await at_work(t)));
+yes("and the page says so, too", (await text(t, "#threads")).includes(`works on ${threads} threads`), await text(t, "#threads"));
+const u = await open(home + "isolated/cai.html", cores);
+yes("the one file on that server: as many", String(await at_work(u)) === `true,${threads}`, String(await at_work(u)));
+await u.close();
+
+// A program that takes turns at a lock and the heap, or that a helper ends; in workers of the page, one after the other.
+const module = [...fs.readFileSync(path.resolve(page_folder, "../wasm/web_threads-threads.wasm"))];
+const ends = await t.evaluate(async (bytes) => {
+  const old = modules, found = [];
+  modules = { ...modules, cai_threads: await WebAssembly.compile(Uint8Array.from(bytes)) };
+  const w = new_worker([]);
+  modules = old;
+  for (const what of ["count", "heap", "helper-dies", "count", "trap", "count", "all-die", "heap"]) {
+    const late = new Promise((r) => setTimeout(r, 60000, { status: "none", out: "", err: "no end after a minute" }));
+    const { status, out, err } = await Promise.race([w.run({ args: [what] }), late]);
+    found.push([what, status, (out + err).trim()]);
+    if (status === "none") break;
+  }
+  w.end();
+  return found;
+}, module);
+const count = ["count", 0, "count: 1280000"], heap = ["heap", 0, "heap: 0"];
+const wanted = [count, heap, ["helper-dies", 3, "cai: the helper dies"], count, ["trap", 70, /^a thread stopped: /], count,
+  ["all-die", 3, "cai: the thread dies"], heap];
+wanted.forEach(([what, status, told], i) => {
+  const e = ends[i] || [];
+  yes(`threads, ${i + 1}: ${what}`, e[1] === status && (told.test ? told.test(e[2]) : told === e[2]), JSON.stringify(e));
+});
+
+// The same bytes on one thread, on more, and natively: greedy texts, an SL-CAI, a preference model, RL of a few steps.
+const lines = (file, n, f) => fs.readFileSync(run + "/" + file, "latin1").split("\n").slice(0, n)
+  .map((l) => JSON.stringify(f(JSON.parse(l)))).join("\n") + "\n";
+const inputs = {
+  "ten.jsonl": ten,
+  "few.jsonl": lines("revisions.jsonl", 128, (l) => ({ prompt: l.prompt, completion: l.revision })),
+  "pairs.jsonl": lines("data/human_prefs.jsonl", 64, (l) => ({ prompt: l.prompt, chosen: l.chosen, rejected: l.rejected, p_chosen: 0.9 })),
+  "prompts.jsonl": lines("data/redteam.jsonl", 256, (l) => ({ prompt: l.prompt })),
+};
+const own = scratch + "/threads";
+fs.cpSync("data", own + "/data", { recursive: true });
+fs.cpSync(run, own + "/run", { recursive: true });
+for (const [name, data] of Object.entries(inputs)) fs.writeFileSync(own + "/" + name, data, "latin1");
+const starts = [...["base", "helpful", "sl_cai", "rl_cai"].map((m) =>
+  [`ten greedy texts of ${m}`, ["sample", m, "--in", "ten.jsonl", "--temperature", "0"]]),
+["a run's beginning", ["run", "--preset", "smoke", "--to", "tokenizer"], ["run/tokenizer.bin", "run/data/corpus.jsonl"], "new"],
+["the same run gone on", ["run", "--preset", "smoke", "--to", "tokenizer"], ["run/tokenizer.bin", "run/data/corpus.jsonl"], "new"],
+["SL-CAI of four steps", ["sft", "helpful", "--in", "few.jsonl", "--to", "few"], ["run/few.bin"]],
+["a preference model of four steps", ["pm", "base", "--in", "pairs.jsonl", "--to", "judge"], ["run/judge.bin", "run/judge.head"]],
+["RL of one iteration", ["rl", "few", "--pm", "judge", "--in", "prompts.jsonl", "--to", "last", "--rl-iters", "1"], ["run/last.bin"]]];
+for (const [what, words, names = [], out = "run"] of starts) {
+  const args = [...words, "--out", out], want = names.map((name) => name.replace("run", out));
+  const in_tab = (q) => q.evaluate(async (job, put) => {
+    const put_bytes = Object.entries(put).map(([name, data]) => [name, new TextEncoder().encode(data)]);
+    const done = await asker.run({ ...job, put: put_bytes });
+    const text = (b) => b ? Array.from(b, (c) => String.fromCharCode(c)).join("") : "";
+    return [done.status, done.out, ...done.files.map(([, bytes]) => text(bytes))];
+  }, { args, want }, inputs);
+  const there = spawnSync(native, [...args, "--quiet", "1"], { cwd: own, encoding: "utf8", maxBuffer: 1 << 28 });
+  const natively = JSON.stringify([there.status, there.stdout, ...want.map((f) => fs.readFileSync(own + "/" + f, "latin1"))]);
+  const [many, one] = [JSON.stringify(await in_tab(t)), JSON.stringify(await in_tab(s))];
+  yes(`${what}: one thread has the native program's bytes`, one === natively && one.length > 500, one.slice(0, 300));
+  yes(`${what}: ${threads} threads have the bytes of one`, many === one, many.slice(0, 300));
+}
 await s.close();
+await t.close();
 server.close();
 
 yes("no error in the console", trouble.slice(0, calm).length === 0, trouble.join("; "));

@@ -31,6 +31,8 @@ make -s web RUN="$RUN" >"$T/log" 2>&1 || {
     closes
     exit
 }
+make -s $B/wasm/web_threads-threads.wasm >"$T/log" 2>&1 \
+    || bad "tests/web_threads.c" "$(tail -1 "$T/log")"
 make -s B=$B/in-order CC=clang ARCH= BLAS=none \
     EXTRA="-fno-openmp-simd -ffp-contract=off -Wno-unknown-pragmas" $B/in-order/cai \
     >"$T/log" 2>&1 || {

@@ -1,6 +1,6 @@
 // web/build.mjs -- puts the page together: node web/build.mjs RUN WASM SHIM TO
 //
-// RUN: a finished run's folder. WASM: where cai.wasm and verify.wasm lie. SHIM: the folder of
+// RUN: a finished run's folder. WASM: where the modules lie. SHIM: the folder of
 // @bjorn3/browser_wasi_shim. TO gets index.html with its files, and cai.html, all of them in one.
 // SPDX-License-Identifier: MIT
 import { execFileSync } from "node:child_process";
@@ -75,6 +75,7 @@ for (const pm of ["pm", "helpful_pm"]) {                    // figure 5, as cai 
 }
 for (const f of DATA) files.set(f, fs.readFileSync(path.join(top, f)));
 files.set("cai.wasm", fs.readFileSync(path.join(wasm, "cai.wasm")));
+files.set("cai-threads.wasm", fs.readFileSync(path.join(wasm, "cai-threads.wasm")));
 files.set("verify.wasm", fs.readFileSync(path.join(wasm, "verify.wasm")));
 const about = {
   equations: { whiten: functions("train.c", {}).whiten, ...functions("equations.c", {}) },
@@ -112,7 +113,7 @@ function joined() {
   const licence = text(path.join(shim, "LICENSE-MIT")).trim().replace(/^/gm, "// ");
   return `// @bjorn3/browser_wasi_shim, by its authors under this licence:\n${licence}\nconst M={};\n${out}`;
 }
-const worker = joined() + text(path.join(here, "worker.js"));
+const worker = joined() + text(path.join(here, "threads.js")) + text(path.join(here, "worker.js"));
 
 // ---- The folder, and the one file
 

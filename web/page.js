@@ -85,8 +85,10 @@ function new_worker(folders) {
     waiting.clear();
   };
   const load = [...files].filter(([name]) => folders.some((f) => name.startsWith(f)));
+  const ready = new Promise((resolve) => waiting.set(0, { resolve }));
   w.postMessage({ load, ...modules });
   return {
+    ready,
     run: (job, said = () => {}, file = () => {}) => new Promise((resolve) => {
       const id = ++number;
       waiting.set(id, { resolve, said, file });
@@ -97,6 +99,15 @@ function new_worker(folders) {
   };
 }
 let asker;
+
+// Threads share memory, which a browser grants a page whose server isolates it by two headers.
+const MOST_THREADS = 8;
+const threads_wanted = () => self.crossOriginIsolated
+  ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
+function show_threads(n) {
+  $("threads").textContent = n > 1 ? `The program works on ${n} threads.`
+    : "The program works on one thread.";
+}
 
 // ---------------------------------------------------------------------------------------------
 // Ask
@@ -844,7 +855,9 @@ async function begin() {
   files = await unpack();
   about = JSON.parse(text_of(files.get("about.json")));
   modules = { cai: await WebAssembly.compile(files.get("cai.wasm")),
-    verify: await WebAssembly.compile(files.get("verify.wasm")) };
+    verify: await WebAssembly.compile(files.get("verify.wasm")), threads: threads_wanted() };
+  if (modules.threads > 1)
+    modules.cai_threads = await WebAssembly.compile(files.get("cai-threads.wasm"));
   const inside = $("cai-worker");
   worker_url = inside
     ? URL.createObjectURL(new Blob([inside.textContent.replace(/<\\\/script/g, "</script")],
@@ -853,6 +866,7 @@ async function begin() {
   begin_tabs(), begin_ask(), begin_edit(), begin_train(), begin_see();
   $("follow-form").onsubmit = (e) => { e.preventDefault(); follow(); };
   await take_up();
+  show_threads((await asker.ready).threads);
   $("status").textContent = "";
   document.body.dataset.ready = "1";
 }

@@ -8,6 +8,7 @@ const { WASI } = M.wasi, { File, Directory, PreopenDirectory, OpenFile, ConsoleS
 
 let root = new Map();
 const modules = {};
+let team = null;  // of web/threads.js
 
 // The library's file grows by a new array at every write: a model would be copied 2000 times.
 OpenFile.prototype.fd_write = function (bytes) {
@@ -85,9 +86,11 @@ function start(job) {
     return ret;
   };
   const begun = performance.now();
-  const instance = new WebAssembly.Instance(modules[job.program || "cai"], {
-    wasi_snapshot_preview1: wasi.wasiImport,
-  });
+  const threaded = team && !job.program;
+  const instance = threaded ? team_instance(team, wasi.wasiImport)
+    : new WebAssembly.Instance(modules[job.program || "cai"], {
+      wasi_snapshot_preview1: wasi.wasiImport,
+    });
   let status;
   try {
     status = wasi.start(instance);
@@ -96,6 +99,7 @@ function start(job) {
     err.push(new TextEncoder().encode(
       `the tab stopped the program (${e.message}); it may be out of memory: close other tabs\n`));
   }
+  if (threaded) err.push(team_rests(team, instance));
   const text = (list) => {
     const decode = new TextDecoder();
     return list.map((b) => decode.decode(b, { stream: true })).join("") + decode.decode();
@@ -103,12 +107,13 @@ function start(job) {
   return { status, out: text(out), err: text(err), seconds: (performance.now() - begun) / 1000 };
 }
 
-onmessage = (event) => {
-  const job = event.data;
+async function act(job) {
   try {
     if (job.load) {
       modules.cai = job.cai, modules.verify = job.verify;
       for (const [name, bytes] of job.load) put(name, bytes);
+      if (job.threads > 1) team = await gather(job.cai_threads, job.threads);
+      postMessage({ id: 0, done: { threads: team ? team.threads : 1 } });
     }
     for (const [name, bytes] of job.put || []) {
       if (bytes) put(name, bytes);
@@ -122,6 +127,13 @@ onmessage = (event) => {
     done.files = (job.want || []).map((name) => [name, get(name)]);
     postMessage({ id: job.id, done });
   } catch (e) {
-    postMessage({ id: job.id, done: { status: 71, out: "", err: String(e), seconds: 0, files: [] } });
+    postMessage({ id: job.load ? 0 : job.id, done: { status: 71, out: "", err: String(e), seconds: 0, files: [] } });
   }
+}
+
+// One after the other: the first, {load}, waits until the helpers are there.
+let before = Promise.resolve();
+onmessage = (event) => {
+  if (event.data.helper) help(event.data.helper);
+  else before = before.then(() => act(event.data));
 };

@@ -1,5 +1,6 @@
-/* web/wasi/platform.h -- what a browser lacks: threads, signals, limits, locks, libraries. One
- * thread does all the work, nothing is signalled, nothing is limited, no other process is there.
+/* web/wasi/platform.h -- what a browser lacks: signals, limits, locks, libraries. Nothing is
+ * signalled, nothing is limited, no other process is there. Threads: web/wasi/pthread.h, or
+ * web/wasi/threads/pthread.h for a page whose memory can be shared.
  *
  * The compiler reads this before every file when it builds for wasm32-wasi, so that the sources
  * are the same everywhere.
@@ -14,51 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Threads: a start is refused, so lib/threads.c goes on with the caller alone. */
-#define PTHREAD_MUTEX_INITIALIZER                                                                  \
-    {                                                                                              \
-        {                                                                                          \
-            {                                                                                      \
-                0                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    }
-#define PTHREAD_COND_INITIALIZER                                                                   \
-    {                                                                                              \
-        {                                                                                          \
-            {                                                                                      \
-                0                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    }
-#define PTHREAD_ONCE_INIT 0
-enum { PTHREAD_CREATE_DETACHED = 1 };
-static inline int pthread_mutex_lock(pthread_mutex_t *m) { return (void)m, 0; }
-static inline int pthread_mutex_unlock(pthread_mutex_t *m) { return (void)m, 0; }
-static inline int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
-{
-    return (void)c, (void)m, 0;
-}
-static inline int pthread_cond_broadcast(pthread_cond_t *c) { return (void)c, 0; }
-static inline int pthread_attr_init(pthread_attr_t *a) { return (void)a, 0; }
-static inline int pthread_attr_setstacksize(pthread_attr_t *a, size_t n)
-{
-    return (void)a, (void)n, 0;
-}
-static inline int pthread_attr_setdetachstate(pthread_attr_t *a, int d)
-{
-    return (void)a, (void)d, 0;
-}
-static inline int pthread_attr_destroy(pthread_attr_t *a) { return (void)a, 0; }
-static inline int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *x)
-{
-    return (void)t, (void)a, (void)f, (void)x, EAGAIN;
-}
-static inline int pthread_once(pthread_once_t *once, void (*f)(void))
-{
-    if (!*once) *once = 1, f();
-    return 0;
-}
+#include <pthread.h>
 
 /* Signals: none comes. The page stops a run by ending its worker; the last state is kept. */
 struct sigaction {
@@ -72,7 +29,6 @@ static inline int sigaction(int s, const struct sigaction *now, struct sigaction
     if (before) before->sa_handler = SIG_DFL;
     return 0;
 }
-static inline int pause(void) { return 0; }
 
 /* Limits: none. */
 typedef unsigned long long rlim_t;
