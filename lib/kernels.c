@@ -136,7 +136,9 @@ static int whole_number(int i, int salt) { return (i * 37 + salt) % 7 - 3; }
 static int multiplies(LibraryProduct *f, int ta, int tb, int add)
 {
     enum { M = 67, N = 93, K = 131 };
-    real a[M * K], b[K * N], c[M * N];
+    int right = 1;
+    real *a = xcalloc(M * K, sizeof(real)), *b = xcalloc(K * N, sizeof(real));
+    real *c = xcalloc(M * N, sizeof(real)); /* not on a stack, which may be small */
     for (int i = 0; i < M * K; i++) a[i] = (real)whole_number(i, 1);
     for (int i = 0; i < K * N; i++) b[i] = (real)whole_number(i, 2);
     for (int i = 0; i < M * N; i++) c[i] = (real)whole_number(i, 3);
@@ -147,9 +149,12 @@ static int multiplies(LibraryProduct *f, int ta, int tb, int add)
             for (int p = 0; p < K; p++)
                 sum += whole_number(ta ? p * M + i : i * K + p, 1)
                        * whole_number(tb ? j * K + p : p * N + j, 2);
-            if (c[i * N + j] != (real)sum) return 0;
+            right &= c[i * N + j] == (real)sum;
         }
-    return 1;
+    free(a);
+    free(b);
+    free(c);
+    return right;
 }
 
 static int multiplies_rightly(LibraryProduct *f)
