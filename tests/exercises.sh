@@ -101,7 +101,7 @@ answer 'return 1 / (1 + pow(10, (R_j - R_i) / 400.000001)); }'
 case $(said) in "not ok - elo-win: W (2 of 4): got 0.24025307"*", wanted 0.24025307"*) ok "a small difference shows its digits" ;; *) bad "a small difference shows its digits" "$(said)" ;; esac
 answer 'return NAN; }'
 case $(said) in "not ok - elo-win: W (1 of 4): got "*nan*) ok "NaN is red" ;; *) bad "NaN is red" "$(said)" ;; esac
-$G solve "$T/long" && sed -i.old 's/.n.n\(The answer\) is:/\\n\1 is:/' "$T/long/judge-prompt.c"
+$G solve "$T/long" && sed -i.old 's/.n\(", principle, a, b\)/\1/' "$T/long/judge-prompt.c"
 $G --answers "$T/long" judge-prompt >"$T/out"
 is "a long text is shown where it parts" \
     "$(($(head -1 "$T/out" | wc -c) < 220)) $(head -1 "$T/out" \
