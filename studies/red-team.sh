@@ -13,7 +13,9 @@ rerun "$PWD/attacker" pretrain --all-words 1
 awk -v RS='' '/^Human: / { sub(/^Human: /, ""); sub(/\n.*/, ""); print }' written.txt \
     | grep -a '^[ -~]*$' >said.txt
 # an empty text counts among those that were written, and is no request
-as_prompts() { grep '[^ ]' | sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/{"prompt": "\\n\\nHuman: &\\n\\nAssistant:"}/'; }
+as_prompts() {
+    grep '[^ ]' | sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/{"prompt": "\\n\\nHuman: &\\n\\nAssistant:"}/'
+}
 as_prompts <said.txt >attacks.jsonl
 awk 'BEGIN { srand(1) } { n = split($0, w, " "); s = ""
     for (i = n; i > 0; i--) { k = 1 + int(rand() * i); s = s (s ? " " : "") w[k];
