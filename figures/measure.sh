@@ -3,7 +3,7 @@
 # figures RUN --more PART. Parts: snapshots (figures 2, 8, 10, goodhart), revisions (5, 6), sizes
 # (3, 4, 7, 11, 12), all. Each is composed of small commands and ends in RUN/figures/PART.tsv, its
 # seconds in seconds.tsv; one that is there is kept (remove it to measure anew). The run's own files
-# stay as they are; models and answers lie in RUN/figures/work.
+# stay as they are; models and answers lie in RUN/figures/steps.
 # SPDX-License-Identifier: MIT
 set -eu -o pipefail
 export LC_ALL=C
@@ -11,7 +11,7 @@ program=$(command -v "$1") run=$(cd "$2" && pwd)
 case $program in */*) program=$(cd "$(dirname "$program")" && pwd)/$(basename "$program") ;; esac
 flag() { awk -v f="$1" '$1 == f { print $2 }' "$run/flags.txt"; }
 seed=$(flag seed) batch=$(flag ppo-batch)
-mkdir -p "$run/figures/work" && cd "$run/figures/work"
+mkdir -p "$run/figures/steps" && cd "$run/figures/steps"
 prompts=$run/data/redteam.jsonl,$run/data/helpful.jsonl \
     people=$run/data/human_prefs.jsonl ai=$run/feedback.jsonl
 asked=$run/data/eval_redteam.jsonl,$run/data/eval_helpful.jsonl,$run/data/eval_contrast.jsonl

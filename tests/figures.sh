@@ -231,7 +231,7 @@ is "its paths, two snapshots each" \
     "HH RLHF 2;HH RLHF, evasion preferred 2;RL-CAI 2;RL-CAI, plain labels 2;helpful-only RLHF 2;"
 of_eval() {
     awk -F'\t' -v m="$1" \
-        '$1 == m && $2 !~ /_(theft|damage|fakery|hiding)$/ { printf "%s %.1f [%.1f, %.1f];", $2, 100 * $4, 100 * $5, 100 * $6 }' "$T/a/figures/work/ends.tsv"
+        '$1 == m && $2 !~ /_(theft|damage|fakery|hiding)$/ { printf "%s %.1f [%.1f, %.1f];", $2, 100 * $4, 100 * $5, 100 * $6 }' "$T/a/figures/steps/ends.tsv"
 }
 baseline() { awk -v k="$1" 'NR == k { n = split(substr($0, 28), v, " ") } NR == k + 1 {
     split($0, at, /[][]/)
@@ -242,7 +242,7 @@ for k in "2 helpful-2" "4 hh-2" "6 evade-2" "8 sl_cai" "10 rl_cai"; do
         "$(baseline "${k% *}" | while IFS= read -r cell; do of_eval "${k#* }" \
             | grep -cF "$cell"; done | xargs)" "1 1 1 1 1"
 done
-is "its Elo is beside SL-CAI" "$(sed -n 2p "$T/a/figures/work/ends-elo.tsv" | cut -f1)" sl_cai
+is "its Elo is beside SL-CAI" "$(sed -n 2p "$T/a/figures/steps/ends-elo.tsv" | cut -f1)" sl_cai
 ./cai report "$T/a" --html "$T/base.html" >/dev/null
 is "the report has the table" \
     "$(sed -n '/<pre>%, Elo/,/<\/pre>/p' "$T/base.html" \
